@@ -1,0 +1,83 @@
+//! The Milter protocol, and nothing else: frames, their meaning, and their text form.
+//!
+//! Milter is how mail servers (Sendmail, Postfix and others) ask filters about every message. This
+//! crate reads and writes it for both sides. It does no I/O, knows no clock, allocates nothing
+//! unless asked to, and runs on `core` alone.
+//!
+//! # What is where
+//!
+//! * [`wire`]: bytes and their meaning. Start with [`wire::Assembler`], [`wire::Command`] and
+//!   [`wire::Response`].
+//! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
+//! * [`Limits`]: how much a peer may make us hold.
+//!
+//! # The filter's side
+//!
+//! ```
+//! use milter_proto::wire::{Assembler, Command, Response, Verdict};
+//!
+//! let mut assembler = Assembler::new(Vec::new());
+//! let mut out = Vec::new();
+//! // What a read gave: the end of a HELO, and the beginning of the next command.
+//! let mut input: &[u8] = b"\0\0\0\x0cHmx.example\0\0\0\0\x20M";
+//! while let Some(frame) = assembler.next_frame(&mut input)? {
+//!     match Command::parse(frame)? {
+//!         Command::Helo { name } if name == "localhost" => Response::from(Verdict::Reject),
+//!         _ => Response::from(Verdict::Continue),
+//!     }
+//!     .encode()
+//!     .append_to(&mut out);
+//! }
+//! assert_eq!(out, b"\0\0\0\x01c");
+//! assert_eq!(assembler.pending(), 5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The MTA's side
+//!
+//! ```
+//! use milter_proto::wire::{Assembler, Command, Response, Text, TextList, Verdict};
+//!
+//! let arguments = TextList::new(b"SIZE=10\0")?;
+//! let mail = Command::MailFrom { address: Text::new(b"<a@b.c>")?, arguments };
+//! let mut out = Vec::new();
+//! mail.encode().append_to(&mut out);
+//! assert_eq!(out, b"\0\0\0\x11M<a@b.c>\0SIZE=10\0");
+//!
+//! let mut assembler = Assembler::new([0; 4096]); // or memory of your own
+//! let mut input: &[u8] = b"\0\0\0\x13y550 5.7.1 go away\0";
+//! let frame = assembler.next_frame(&mut input)?;
+//! if let Some(Response::Verdict(Verdict::Reply(reply))) = frame.map(Response::parse).transpose()? {
+//!     assert_eq!(reply.code().number(), 550);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds | what it costs |
+//! | --- | --- | --- |
+//! | none | everything above, in storage of the caller | |
+//! | `alloc` | `Vec` storage, owned frames and builders, the transcript reader | an allocator |
+//! | `std` (default) | `Outgoing::io_slices` | std |
+//! | `arbitrary` | `Arbitrary` for every public value | the arbitrary crate |
+//! | `proptest` | strategies for every public value | the proptest crate |
+//!
+//! # Minimum supported Rust version
+//!
+//! 1.85. Raising it is a minor release.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod limits;
+pub mod transcript;
+pub mod wire;
+
+pub use limits::Limits;

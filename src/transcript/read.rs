@@ -1,0 +1,279 @@
+//! From a line back to a frame.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+
+use thiserror::Error;
+
+use super::print::Line;
+use crate::wire::code::{CODES, Layout, Row};
+use crate::wire::{Direction, FrameBuf, ListStage, MacroStage};
+
+/// A line of a transcript: a frame, and which way it travels.
+///
+/// # Examples
+/// ```
+/// use milter_proto::transcript::Entry;
+/// use milter_proto::wire::{Direction, Frame};
+///
+/// let line = r#"< INSHEADER 0 "X-Checked" "yes""#;
+/// let entry: Entry = line.parse()?;
+/// assert_eq!(entry.direction, Direction::ToMta);
+/// assert_eq!(entry.frame.as_frame(), Frame::new(b'i', b"\0\0\0\0X-Checked\0yes\0"));
+/// assert_eq!(entry.to_string(), line);
+///
+/// let error = r#"> MAIL "<a@b.c>"#.parse::<Entry>().unwrap_err();
+/// assert_eq!(error.to_string(), "column 16: the text has no closing quote");
+/// # Ok::<(), milter_proto::transcript::ReadError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Which way the frame travels.
+    pub direction: Direction,
+    /// The frame.
+    pub frame: FrameBuf,
+}
+
+impl Entry {
+    /// Makes an entry.
+    #[must_use]
+    pub const fn new(direction: Direction, frame: FrameBuf) -> Self {
+        Self { direction, frame }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Line::new(self.direction, self.frame.as_frame()).fmt(f)
+    }
+}
+
+impl FromStr for Entry {
+    type Err = ReadError;
+
+    fn from_str(line: &str) -> Result<Self, ReadError> {
+        let mut tokens = Tokens { line, at: 0 };
+        let direction = match tokens.word()? {
+            ">" => Direction::ToFilter,
+            "<" => Direction::ToMta,
+            _ => return Err(tokens.fault(ReadFault::Direction)),
+        };
+        let name = tokens.word()?;
+        let mut payload = Vec::new();
+        if name == "FRAME" {
+            let code = tokens.number(u8::MAX.into())?;
+            let code = u8::try_from(code).map_err(|_| tokens.fault(ReadFault::Number))?;
+            payload.extend(tokens.text()?);
+            tokens.end()?;
+            return Ok(Self::new(direction, FrameBuf::new(code, payload)));
+        }
+        let row = CODES
+            .iter()
+            .find(|row| row.name == name && row.direction.is_none_or(|way| way == direction))
+            .ok_or_else(|| tokens.fault(ReadFault::Name))?;
+        tokens.payload(row, &mut payload)?;
+        Ok(Self::new(direction, FrameBuf::new(row.code, payload)))
+    }
+}
+
+/// What is left of a line.
+struct Tokens<'a> {
+    line: &'a str,
+    /// Bytes that were taken.
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    /// Reads the arguments of a code and lays them out.
+    fn payload(&mut self, row: &Row, payload: &mut Vec<u8>) -> Result<(), ReadError> {
+        match row.layout {
+            Layout::Bare => {}
+            Layout::Raw if self.is_at_end() => {}
+            Layout::Raw => payload.extend(self.text()?),
+            Layout::Texts => self.texts(payload)?,
+            Layout::IndexTexts => {
+                payload.extend(self.number(u32::MAX)?.to_be_bytes());
+                self.texts(payload)?;
+            }
+            Layout::StageTexts => {
+                payload.push(self.stage()?.byte());
+                self.texts(payload)?;
+            }
+            Layout::Connect => {
+                payload.extend(self.text()?);
+                let &[family] = self.word()?.as_bytes() else { return Err(self.fault(ReadFault::Family)) };
+                payload.extend([0, family]);
+                if !self.is_at_end() {
+                    let [_, _, high, low] = self.number(u16::MAX.into())?.to_be_bytes();
+                    payload.extend([high, low]);
+                    self.texts(payload)?;
+                }
+            }
+            Layout::Optneg => {
+                for _ in 0..3 {
+                    payload.extend(self.number(u32::MAX)?.to_be_bytes());
+                }
+                while !self.is_at_end() {
+                    let stage = self.stage()?;
+                    let list = ListStage::ALL.iter().find(|row| row.1 == stage);
+                    let (list, _) = list.ok_or_else(|| self.fault(ReadFault::Stage))?;
+                    payload.extend(list.number().to_be_bytes());
+                    payload.extend(self.text()?);
+                    payload.push(0);
+                }
+            }
+        }
+        self.end()
+    }
+
+    fn texts(&mut self, payload: &mut Vec<u8>) -> Result<(), ReadError> {
+        while !self.is_at_end() {
+            payload.extend(self.text()?);
+            payload.push(0);
+        }
+        Ok(())
+    }
+
+    /// The name of a command, or a byte in hexadecimal.
+    fn stage(&mut self) -> Result<MacroStage, ReadError> {
+        let start = self.at;
+        let name = self.word()?;
+        if let Some(row) = CODES.iter().find(|row| row.name == name) {
+            return Ok(MacroStage::new(row.code));
+        }
+        self.at = start;
+        let byte = self.number(u8::MAX.into())?;
+        u8::try_from(byte).map(MacroStage::new).map_err(|_| self.fault(ReadFault::Number))
+    }
+
+    fn number(&mut self, max: u32) -> Result<u32, ReadError> {
+        let word = self.word()?;
+        let number = match word.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => word.parse(),
+        };
+        number.ok().filter(|&number| number <= max).ok_or_else(|| self.fault(ReadFault::Number))
+    }
+
+    fn text(&mut self) -> Result<Vec<u8>, ReadError> {
+        self.blanks();
+        let mut bytes = self.rest().bytes();
+        let mut next = || {
+            self.at = self.at.saturating_add(1);
+            bytes.next()
+        };
+        let mut text = Vec::new();
+        let fault = match next() {
+            Some(b'"') => loop {
+                text.push(match next() {
+                    None => break ReadFault::Unclosed,
+                    Some(b'"') => return Ok(text),
+                    Some(b'\\') => match next() {
+                        Some(byte @ (b'"' | b'\\')) => byte,
+                        Some(b'r') => b'\r',
+                        Some(b'n') => b'\n',
+                        Some(b't') => b'\t',
+                        Some(b'x') => match (next().and_then(digit), next().and_then(digit)) {
+                            (Some(high), Some(low)) => high << 4 | low,
+                            _ => break ReadFault::Escape,
+                        },
+                        _ => break ReadFault::Escape,
+                    },
+                    Some(byte @ b' '..=b'~') => byte,
+                    Some(_) => break ReadFault::NotAscii,
+                });
+            },
+            _ => ReadFault::Text,
+        };
+        self.at = self.at.saturating_sub(1);
+        Err(self.fault(fault))
+    }
+
+    fn word(&mut self) -> Result<&'a str, ReadError> {
+        self.blanks();
+        let rest = self.rest();
+        let word = rest.split(' ').next().filter(|word| !word.is_empty());
+        let word = word.ok_or_else(|| self.fault(ReadFault::Missing))?;
+        self.at = self.at.saturating_add(word.len());
+        Ok(word)
+    }
+
+    fn end(&mut self) -> Result<(), ReadError> {
+        if self.is_at_end() { Ok(()) } else { Err(self.fault(ReadFault::Surplus)) }
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        self.blanks();
+        self.rest().is_empty()
+    }
+
+    fn blanks(&mut self) {
+        let rest = self.rest();
+        let blanks = rest.len().saturating_sub(rest.trim_start_matches(' ').len());
+        self.at = self.at.saturating_add(blanks);
+    }
+
+    fn rest(&self) -> &'a str {
+        self.line.get(self.at..).unwrap_or_default()
+    }
+
+    fn fault(&self, fault: ReadFault) -> ReadError {
+        ReadError { fault, column: self.at.saturating_add(1) }
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// A line is no line of a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("column {column}: {fault}")]
+pub struct ReadError {
+    /// What is wrong.
+    pub fault: ReadFault,
+    /// Where it was found: bytes from 1.
+    pub column: usize,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ReadFault {
+    /// It begins with neither `>` nor `<`.
+    #[error("a line begins with > or <")]
+    Direction,
+    /// The name is none of that direction.
+    #[error("no frame of this direction has that name")]
+    Name,
+    /// Something is missing at its end.
+    #[error("the line ends too early")]
+    Missing,
+    /// Something follows the last argument.
+    #[error("something follows the last argument")]
+    Surplus,
+    /// A number is none, or is too large.
+    #[error("this is no number, or it is too large")]
+    Number,
+    /// A stage is neither a name nor a byte.
+    #[error("this stage has no macro list")]
+    Stage,
+    /// An address family is not one character.
+    #[error("an address family is one character")]
+    Family,
+    /// A text does not begin with a quote.
+    #[error("a text begins with a quote")]
+    Text,
+    /// A text does not end with a quote.
+    #[error("the text has no closing quote")]
+    Unclosed,
+    /// An escape is none of the known ones.
+    #[error("this escape is none of \\\" \\\\ \\r \\n \\t \\xNN")]
+    Escape,
+    /// A byte is no printable ASCII.
+    #[error("this byte must be escaped")]
+    NotAscii,
+}

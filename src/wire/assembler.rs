@@ -1,0 +1,279 @@
+//! Collecting: whole frames from a byte stream that was cut anywhere.
+
+use core::fmt;
+
+use super::frame::{Frame, FrameError, payload_len};
+use crate::Limits;
+
+/// Cuts a byte stream into frames, whatever the pieces it arrives in.
+///
+/// A frame that lies whole in the input is borrowed from it. Only one that was cut by reads is
+/// collected, and each of its bytes is copied into the storage once. The storage holds payload
+/// bytes that have arrived, never room for bytes that a length field merely announces. Nothing is
+/// scanned, so the cost is linear in the bytes even when they arrive one at a time.
+///
+/// `S` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
+/// that is larger than it counts as too long, however the input is cut.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Assembler, Command, Frame};
+///
+/// let mut assembler = Assembler::new(Vec::new());
+/// let mut input: &[u8] = b"\0\0\0\x03H";
+/// assert_eq!(assembler.next_frame(&mut input)?, None); // everything is taken: read more
+/// let mut input: &[u8] = b"c\0\0\0\0\x01Q";
+/// assert_eq!(assembler.next_frame(&mut input)?, Some(Frame::new(b'H', b"c\0")));
+/// assert_eq!(assembler.next_frame(&mut input)?, Some(Frame::new(b'Q', b"")));
+/// assert_eq!(assembler.next_frame(&mut input)?, None);
+/// # Ok::<(), milter_proto::wire::FrameError>(())
+/// ```
+///
+/// # Source
+/// SPEC_NOTES FRM-1 to FRM-8.
+pub struct Assembler<S> {
+    storage: S,
+    head: [u8; Frame::HEAD_LEN],
+    /// Bytes of the head and the payload that are held back.
+    held: usize,
+    /// Bytes of payload that the held frame will have; known once its length is.
+    payload: usize,
+    /// The held frame was given out and must be forgotten.
+    spent: bool,
+    limits: Limits,
+    broken: Option<FrameError>,
+}
+
+impl<S: Storage> Assembler<S> {
+    /// Starts at the beginning of a stream, with the default limits.
+    pub const fn new(storage: S) -> Self {
+        Self::with_limits(storage, Limits::DEFAULT)
+    }
+
+    /// Starts at the beginning of a stream.
+    pub const fn with_limits(storage: S, limits: Limits) -> Self {
+        let head = [0; Frame::HEAD_LEN];
+        Self { storage, head, held: 0, payload: 0, spent: false, limits, broken: None }
+    }
+
+    /// Takes the next whole frame from the front of `input`.
+    ///
+    /// A frame that lies whole in `input` is borrowed from it. One that was cut by earlier reads is
+    /// borrowed from this assembler's storage and stays valid until the next call. `Ok(None)` means
+    /// that `input` is empty now: read more and call again.
+    ///
+    /// # Errors
+    /// [`FrameError`] as soon as the four length bytes are known, before anything of the frame is
+    /// kept. After it the position in the stream is lost, and every call returns the same error.
+    ///
+    /// # Source
+    /// `mi_rd_cmd` in libmilter/comm.c. SPEC_NOTES FRM-1, FRM-3, FRM-5.
+    #[inline]
+    pub fn next_frame<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Frame<'s>>, FrameError> {
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        if self.spent {
+            self.forget();
+        }
+        if self.held == 0 {
+            match Frame::split(input, self.limits_in_force()) {
+                Ok(Some((frame, rest))) => {
+                    *input = rest;
+                    return Ok(Some(frame));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.broken = Some(error);
+                    return Err(error);
+                }
+            }
+        }
+        self.collect(input)
+    }
+
+    /// Adds input to the frame that is held back.
+    fn collect(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
+        while let Some(slot) = self.head.get_mut(self.held) {
+            let Some((&byte, rest)) = input.split_first() else { return Ok(None) };
+            *slot = byte;
+            *input = rest;
+            self.held = self.held.saturating_add(1);
+            if let (4, Some(&length)) = (self.held, self.head.first_chunk::<4>()) {
+                match payload_len(length, self.limits_in_force().receive()) {
+                    Ok(len) => self.payload = len,
+                    Err(error) => {
+                        self.broken = Some(error);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let kept = self.held.saturating_sub(Frame::HEAD_LEN);
+        let missing = self.payload.saturating_sub(kept);
+        let (new, rest) = input.split_at_checked(missing).unwrap_or((input, &[]));
+        self.storage.put(kept, new);
+        self.held = self.held.saturating_add(new.len());
+        *input = rest;
+        if new.len() < missing {
+            return Ok(None);
+        }
+        self.spent = true;
+        let [.., code] = self.head;
+        let payload = self.storage.bytes().get(..self.payload).unwrap_or_default();
+        Ok(Some(Frame::new(code, payload)))
+    }
+
+    fn forget(&mut self) {
+        self.storage.clear();
+        self.held = 0;
+        self.spent = false;
+    }
+
+    /// The limits, with the storage's own bound taken into account.
+    #[inline]
+    fn limits_in_force(&self) -> Limits {
+        match self.storage.capacity() {
+            Some(room) if room < self.limits.receive() => self.limits.with_receive(room),
+            _ => self.limits,
+        }
+    }
+
+    /// Changes the limits, from the next frame on: after a larger data size was negotiated, say.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Gives back the memory that collecting took, unless a frame is held back.
+    ///
+    /// Call it when a connection falls idle: it then holds no buffer at all.
+    pub fn release(&mut self) {
+        if self.spent {
+            self.forget();
+        }
+        if self.held == 0 {
+            self.storage.release();
+        }
+    }
+
+    /// Bytes of an unfinished frame that are held back.
+    ///
+    /// At the end of a stream anything but 0 means that the peer stopped inside a frame.
+    #[must_use]
+    pub const fn pending(&self) -> usize {
+        if self.spent { 0 } else { self.held }
+    }
+
+    /// Bytes that are certainly still to come before the next frame is whole: a hint for how much
+    /// to read.
+    #[must_use]
+    pub const fn missing(&self) -> usize {
+        match self.pending() {
+            held @ 0..=3 => Frame::HEAD_LEN.saturating_sub(held),
+            held => Frame::HEAD_LEN.saturating_add(self.payload).saturating_sub(held),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Assembler<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assembler")
+            .field("held", &self.held)
+            .field("spent", &self.spent)
+            .field("limits", &self.limits)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Memory for a frame that was cut: a `Vec<u8>`, or bytes of the caller.
+///
+/// Sealed: its contract is between it and [`Assembler`].
+pub trait Storage: sealed::Storage {}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "it seals the public trait")]
+    pub trait Storage {
+        /// Bytes that fit, if that is bounded.
+        fn capacity(&self) -> Option<u32>;
+        /// Puts `new` behind the first `kept` bytes.
+        fn put(&mut self, kept: usize, new: &[u8]);
+        fn bytes(&self) -> &[u8];
+        fn clear(&mut self) {}
+        fn release(&mut self) {}
+    }
+}
+
+impl Storage for &mut [u8] {}
+
+impl sealed::Storage for &mut [u8] {
+    #[inline]
+    fn capacity(&self) -> Option<u32> {
+        u32::try_from(self.len()).ok()
+    }
+
+    #[inline]
+    fn put(&mut self, kept: usize, new: &[u8]) {
+        let end = kept.saturating_add(new.len());
+        if let Some(free) = self.get_mut(kept..end) {
+            free.copy_from_slice(new);
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<const N: usize> Storage for [u8; N] {}
+
+impl<const N: usize> sealed::Storage for [u8; N] {
+    #[inline]
+    fn capacity(&self) -> Option<u32> {
+        u32::try_from(N).ok()
+    }
+
+    #[inline]
+    fn put(&mut self, kept: usize, new: &[u8]) {
+        self.as_mut_slice().put(kept, new);
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Storage for alloc::vec::Vec<u8> {}
+
+#[cfg(feature = "alloc")]
+impl sealed::Storage for alloc::vec::Vec<u8> {
+    #[inline]
+    fn capacity(&self) -> Option<u32> {
+        None
+    }
+
+    #[inline]
+    fn put(&mut self, _kept: usize, new: &[u8]) {
+        self.extend_from_slice(new);
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        Self::clear(self);
+    }
+
+    fn release(&mut self) {
+        *self = Self::new();
+    }
+}

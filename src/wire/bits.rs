@@ -1,0 +1,330 @@
+//! Versions, and the two sets of bits that are negotiated.
+
+use core::fmt;
+use core::ops::BitOr;
+
+/// A version of the protocol.
+///
+/// Any number can be held. Versions 2 to 6 exist in the field; 1 is obsolete and refused by both
+/// sides; libmilter answers a higher one with 6.
+///
+/// # Source
+/// `SMFI_PROT_VERSION` in libmilter/mfdef.h. SPEC_NOTES NEG-1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u32);
+
+impl Version {
+    /// Since Sendmail 8.11: change headers, quarantine.
+    pub const V2: Self = Self(2);
+    /// Adds UNKNOWN.
+    pub const V3: Self = Self(3);
+    /// Adds DATA.
+    pub const V4: Self = Self(4);
+    /// Adds nothing that shows on the wire.
+    pub const V5: Self = Self(5);
+    /// Since Sendmail 8.14: SKIP, the no-reply bits, leading space, CHGFROM, macro lists, QUIT_NC.
+    pub const V6: Self = Self(6);
+    /// The newest version.
+    pub const CURRENT: Self = Self::V6;
+
+    /// Makes a version of any number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "V{}", self.0)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Makes a set of 32 bits in which every named bit is a constant and unknown ones are kept.
+macro_rules! bit_set {
+    ($(#[$doc:meta])* $set:ident { $($(#[$bit_doc:meta])* $bit:ident = $value:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+        pub struct $set(u32);
+
+        impl $set {
+            $($(#[$bit_doc])* pub const $bit: Self = Self($value);)*
+
+            /// No bit.
+            pub const EMPTY: Self = Self(0);
+            /// Every bit that has a name here, and that name.
+            pub const NAMES: &[(Self, &str)] = &[$((Self::$bit, stringify!($bit))),*];
+
+            /// Makes a set of any bits, the unknown ones included.
+            #[must_use]
+            pub const fn from_bits(bits: u32) -> Self {
+                Self(bits)
+            }
+
+            /// The bits on the wire.
+            #[must_use]
+            pub const fn bits(self) -> u32 {
+                self.0
+            }
+
+            /// Whether no bit is set.
+            #[must_use]
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            /// Whether every bit of `other` is set.
+            #[must_use]
+            pub const fn contains(self, other: Self) -> bool {
+                other.0 & !self.0 == 0
+            }
+
+            /// The bits of either set.
+            #[must_use]
+            pub const fn union(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// The bits of both sets.
+            #[must_use]
+            pub const fn intersection(self, other: Self) -> Self {
+                Self(self.0 & other.0)
+            }
+
+            /// The bits that are not in `other`.
+            #[must_use]
+            pub const fn difference(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+        }
+
+        impl BitOr for $set {
+            type Output = Self;
+
+            fn bitor(self, other: Self) -> Self {
+                self.union(other)
+            }
+        }
+
+        /// The names of the bits, and the unnamed ones as a number.
+        impl fmt::Debug for $set {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut unnamed = *self;
+                let mut separator = "";
+                for &(bit, name) in Self::NAMES {
+                    if self.contains(bit) {
+                        write!(f, "{separator}{name}")?;
+                        separator = " | ";
+                        unnamed = unnamed.difference(bit);
+                    }
+                }
+                if !unnamed.is_empty() || self.is_empty() {
+                    write!(f, "{separator}{:#x}", unnamed.0)?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+bit_set! {
+    /// What a filter may do to a message at its end: `SMFIF_*`.
+    ///
+    /// In an offer a bit says that the MTA can do it, in an answer that the filter may ask for it.
+    ///
+    /// # Source
+    /// libmilter/mfapi.h. SPEC_NOTES NEG-2.
+    Actions {
+        /// ADDHEADER and INSHEADER.
+        #[doc(alias = "SMFIF_ADDHDRS")]
+        ADD_HEADERS = 0x0000_0001;
+        /// REPLBODY.
+        #[doc(alias = "SMFIF_CHGBODY")]
+        CHANGE_BODY = 0x0000_0002;
+        /// ADDRCPT.
+        #[doc(alias = "SMFIF_ADDRCPT")]
+        ADD_RCPT = 0x0000_0004;
+        /// DELRCPT.
+        #[doc(alias = "SMFIF_DELRCPT")]
+        DELETE_RCPT = 0x0000_0008;
+        /// CHGHEADER.
+        #[doc(alias = "SMFIF_CHGHDRS")]
+        CHANGE_HEADERS = 0x0000_0010;
+        /// QUARANTINE.
+        #[doc(alias = "SMFIF_QUARANTINE")]
+        QUARANTINE = 0x0000_0020;
+        /// CHGFROM.
+        #[doc(alias = "SMFIF_CHGFROM")]
+        CHANGE_FROM = 0x0000_0040;
+        /// ADDRCPT_PAR.
+        #[doc(alias = "SMFIF_ADDRCPT_PAR")]
+        ADD_RCPT_WITH_ARGUMENTS = 0x0000_0080;
+        /// Macro lists in the answer. Neither side looks at this bit.
+        #[doc(alias = "SMFIF_SETSYMLIST")]
+        MACRO_LISTS = 0x0000_0100;
+    }
+}
+
+impl Actions {
+    /// What an offer of 0 means: the actions of version 1.
+    pub const V1: Self = Self(0x0f);
+    /// The actions of version 2.
+    pub const V2: Self = Self(0x3f);
+    /// Every action.
+    pub const ALL: Self = Self(0x1ff);
+}
+
+bit_set! {
+    /// How the commands and replies of a connection differ from the full course: `SMFIP_*`.
+    ///
+    /// In an offer a bit says that the MTA understands it, in an answer that it is to be done.
+    ///
+    /// # Source
+    /// libmilter/mfdef.h. SPEC_NOTES NEG-3.
+    Steps {
+        /// CONNECT is not sent.
+        #[doc(alias = "SMFIP_NOCONNECT")]
+        NO_CONNECT = 0x0000_0001;
+        /// HELO is not sent.
+        #[doc(alias = "SMFIP_NOHELO")]
+        NO_HELO = 0x0000_0002;
+        /// MAIL is not sent.
+        #[doc(alias = "SMFIP_NOMAIL")]
+        NO_MAIL = 0x0000_0004;
+        /// RCPT is not sent.
+        #[doc(alias = "SMFIP_NORCPT")]
+        NO_RCPT = 0x0000_0008;
+        /// BODY is not sent.
+        #[doc(alias = "SMFIP_NOBODY")]
+        NO_BODY = 0x0000_0010;
+        /// HEADER is not sent.
+        #[doc(alias = "SMFIP_NOHDRS")]
+        NO_HEADERS = 0x0000_0020;
+        /// EOH is not sent.
+        #[doc(alias = "SMFIP_NOEOH")]
+        NO_END_OF_HEADERS = 0x0000_0040;
+        /// HEADER gets no reply.
+        #[doc(alias = "SMFIP_NR_HDR")]
+        #[doc(alias = "SMFIP_NOHREPL")]
+        NO_REPLY_HEADER = 0x0000_0080;
+        /// UNKNOWN is not sent.
+        #[doc(alias = "SMFIP_NOUNKNOWN")]
+        NO_UNKNOWN = 0x0000_0100;
+        /// DATA is not sent.
+        #[doc(alias = "SMFIP_NODATA")]
+        NO_DATA = 0x0000_0200;
+        /// The filter may answer SKIP.
+        #[doc(alias = "SMFIP_SKIP")]
+        SKIP = 0x0000_0400;
+        /// Recipients that the MTA itself refused are sent too.
+        #[doc(alias = "SMFIP_RCPT_REJ")]
+        REJECTED_RCPT = 0x0000_0800;
+        /// CONNECT gets no reply.
+        #[doc(alias = "SMFIP_NR_CONN")]
+        NO_REPLY_CONNECT = 0x0000_1000;
+        /// HELO gets no reply.
+        #[doc(alias = "SMFIP_NR_HELO")]
+        NO_REPLY_HELO = 0x0000_2000;
+        /// MAIL gets no reply.
+        #[doc(alias = "SMFIP_NR_MAIL")]
+        NO_REPLY_MAIL = 0x0000_4000;
+        /// RCPT gets no reply.
+        #[doc(alias = "SMFIP_NR_RCPT")]
+        NO_REPLY_RCPT = 0x0000_8000;
+        /// DATA gets no reply.
+        #[doc(alias = "SMFIP_NR_DATA")]
+        NO_REPLY_DATA = 0x0001_0000;
+        /// UNKNOWN gets no reply.
+        #[doc(alias = "SMFIP_NR_UNKN")]
+        NO_REPLY_UNKNOWN = 0x0002_0000;
+        /// EOH gets no reply.
+        #[doc(alias = "SMFIP_NR_EOH")]
+        NO_REPLY_END_OF_HEADERS = 0x0004_0000;
+        /// BODY gets no reply.
+        #[doc(alias = "SMFIP_NR_BODY")]
+        NO_REPLY_BODY = 0x0008_0000;
+        /// Header values come and go with the space that follows the colon.
+        #[doc(alias = "SMFIP_HDR_LEADSPC")]
+        LEADING_SPACE = 0x0010_0000;
+        /// Payloads of up to 262,143 bytes.
+        #[doc(alias = "SMFIP_MDS_256K")]
+        DATA_SIZE_256K = 0x1000_0000;
+        /// Payloads of up to 1,048,575 bytes.
+        #[doc(alias = "SMFIP_MDS_1M")]
+        DATA_SIZE_1M = 0x2000_0000;
+        /// Reserved; a part of the mask that Sendmail keeps to itself.
+        RESERVED = 0x4000_0000;
+        /// For tests within Sendmail; never on the wire.
+        #[doc(alias = "SMFI_TEST")]
+        TEST = 0x8000_0000;
+    }
+}
+
+impl Steps {
+    /// What an offer of 0 means: the steps of version 1.
+    pub const V1: Self = Self(0x3f);
+    /// The steps of version 2.
+    pub const V2: Self = Self(0x7f);
+    /// The steps of version 3, as Postfix offers them.
+    pub const V3: Self = Self(0x17f);
+    /// The steps of version 4, as Postfix offers them.
+    pub const V4: Self = Self(0x37f);
+    /// Every step of version 6, without the data sizes.
+    pub const ALL: Self = Self(0x001f_ffff);
+    /// The bits by which replies are switched off.
+    pub const NO_REPLY: Self = Self(0x000f_f080);
+
+    /// The data size that these steps ask for. 1M wins over 256K, as in Sendmail.
+    #[must_use]
+    pub const fn data_size(self) -> DataSize {
+        if self.contains(Self::DATA_SIZE_1M) {
+            DataSize::M1
+        } else if self.contains(Self::DATA_SIZE_256K) {
+            DataSize::K256
+        } else {
+            DataSize::K64
+        }
+    }
+}
+
+/// The largest payload that was negotiated.
+///
+/// Both MTAs send body chunks of at most 65,535 bytes whatever was negotiated.
+///
+/// # Source
+/// `MILTER_MDS_*` in libmilter/mfdef.h. SPEC_NOTES NEG-9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[expect(clippy::exhaustive_enums, reason = "the two bits leave no room for another")]
+pub enum DataSize {
+    /// 65,535 bytes, without negotiation.
+    #[default]
+    K64,
+    /// 262,143 bytes.
+    K256,
+    /// 1,048,575 bytes.
+    M1,
+}
+
+impl DataSize {
+    /// Bytes of payload.
+    #[must_use]
+    pub const fn bytes(self) -> u32 {
+        match self {
+            Self::K64 => 65_535,
+            Self::K256 => 262_143,
+            Self::M1 => 1_048_575,
+        }
+    }
+}

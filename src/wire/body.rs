@@ -1,0 +1,50 @@
+//! Bodies in pieces that the peer accepts.
+
+use core::slice;
+
+use super::bits::DataSize;
+
+/// The chunks of a body: each of the agreed size but the last, none of them empty.
+///
+/// An empty body has no chunk: libmilter closes the connection on an empty BODY. The chunks are
+/// slices of the body; send each as [`Command::Body`](super::Command::Body) or
+/// [`Edit::ReplaceBody`](super::Edit::ReplaceBody).
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Chunks, DataSize};
+///
+/// let body = vec![b'x'; 70_000];
+/// assert!(Chunks::new(&body, DataSize::K64).map(<[u8]>::len).eq([65_535, 4_465]));
+/// assert_eq!(Chunks::new(b"", DataSize::K64).next(), None);
+/// ```
+///
+/// # Source
+/// `MILTER_CHUNK_SIZE` in libmilter/mfdef.h; both MTAs cut every 65,535 bytes, between CR and LF
+/// too, even if more was negotiated. SPEC_NOTES BDY-1 to BDY-3.
+#[derive(Clone, Debug)]
+pub struct Chunks<'a>(slice::Chunks<'a, u8>);
+
+impl<'a> Chunks<'a> {
+    /// Cuts a body into chunks of that size.
+    #[must_use]
+    pub fn new(body: &'a [u8], size: DataSize) -> Self {
+        // A size that no usize holds is larger than any body.
+        let len = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
+        Self(body.chunks(len))
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Chunks<'_> {}

@@ -1,0 +1,230 @@
+//! The code bytes of both directions, and their names.
+
+use core::fmt;
+
+/// Which way a frame travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a stream has two directions")]
+pub enum Direction {
+    /// From the MTA to the filter: a command.
+    ToFilter,
+    /// From the filter to the MTA: a response.
+    ToMta,
+}
+
+/// The code byte of a command, as `SMFIC_*` in libmilter/mfdef.h.
+pub mod command {
+    /// End of this message, not of the connection. No reply.
+    pub const ABORT: u8 = b'A';
+    /// A piece of the body.
+    pub const BODY: u8 = b'B';
+    /// The client's name and address.
+    pub const CONNECT: u8 = b'C';
+    /// Macros for the command that follows. No reply.
+    pub const MACRO: u8 = b'D';
+    /// End of the body, and of the message.
+    pub const BODYEOB: u8 = b'E';
+    /// The argument of HELO or EHLO.
+    pub const HELO: u8 = b'H';
+    /// End of this SMTP session; another follows on the same connection. No reply.
+    pub const QUIT_NC: u8 = b'K';
+    /// One header.
+    pub const HEADER: u8 = b'L';
+    /// The sender.
+    pub const MAIL: u8 = b'M';
+    /// End of the headers.
+    pub const EOH: u8 = b'N';
+    /// The MTA's offer; the filter's answer has the same code.
+    pub const OPTNEG: u8 = b'O';
+    /// End of the connection. No reply.
+    pub const QUIT: u8 = b'Q';
+    /// One recipient.
+    pub const RCPT: u8 = b'R';
+    /// The SMTP command DATA. Since version 4.
+    pub const DATA: u8 = b'T';
+    /// An SMTP command that the MTA does not know. Since version 3.
+    pub const UNKNOWN: u8 = b'U';
+}
+
+/// The code byte of a response, as `SMFIR_*` in libmilter/mfdef.h.
+pub mod response {
+    pub use super::command::OPTNEG;
+
+    /// Add a recipient.
+    pub const ADDRCPT: u8 = b'+';
+    /// Remove a recipient.
+    pub const DELRCPT: u8 = b'-';
+    /// Add a recipient with ESMTP arguments.
+    pub const ADDRCPT_PAR: u8 = b'2';
+    /// Answer 421 and close. Postfix obeys; inside Sendmail only.
+    pub const SHUTDOWN: u8 = b'4';
+    /// Accept the message, or the connection.
+    pub const ACCEPT: u8 = b'a';
+    /// Replace the body.
+    pub const REPLBODY: u8 = b'b';
+    /// Go on.
+    pub const CONTINUE: u8 = b'c';
+    /// Accept the message and throw it away.
+    pub const DISCARD: u8 = b'd';
+    /// Change the sender.
+    pub const CHGFROM: u8 = b'e';
+    /// Cause a connection failure. Reserved; no program uses it.
+    pub const CONN_FAIL: u8 = b'f';
+    /// Add a header.
+    pub const ADDHEADER: u8 = b'h';
+    /// Insert a header at a position.
+    pub const INSHEADER: u8 = b'i';
+    /// Set a macro list. Reserved; lists travel in the answer to OPTNEG.
+    pub const SETSYMLIST: u8 = b'l';
+    /// Change or delete a header.
+    pub const CHGHEADER: u8 = b'm';
+    /// Not finished yet: wait longer.
+    pub const PROGRESS: u8 = b'p';
+    /// Accept the message and hold it.
+    pub const QUARANTINE: u8 = b'q';
+    /// Refuse with a 5xx reply of the MTA's choice.
+    pub const REJECT: u8 = b'r';
+    /// No more of this kind of command, please.
+    pub const SKIP: u8 = b's';
+    /// Refuse with a 4xx reply of the MTA's choice.
+    pub const TEMPFAIL: u8 = b't';
+    /// Refuse with this SMTP reply.
+    pub const REPLYCODE: u8 = b'y';
+}
+
+/// How a payload is laid out: the column that printing and reading a transcript share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// No payload.
+    Bare,
+    /// Bytes as they are; none at all is written as nothing.
+    Raw,
+    /// NUL-terminated texts.
+    Texts,
+    /// A word, then NUL-terminated texts.
+    IndexTexts,
+    /// A stage byte, then NUL-terminated texts.
+    StageTexts,
+    /// Text, family byte, port, text; or text and family byte.
+    Connect,
+    /// Three words, then a word and a text any number of times.
+    Optneg,
+}
+
+/// What is known about a code byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) code: u8,
+    /// `None`: both.
+    pub(crate) direction: Option<Direction>,
+    pub(crate) name: &'static str,
+    pub(crate) layout: Layout,
+}
+
+/// One row for each code byte.
+pub(crate) const CODES: [Row; 35] = {
+    use Direction::{ToFilter, ToMta};
+    use Layout::{Bare, Connect, IndexTexts, Optneg, Raw, StageTexts, Texts};
+    const fn row(code: u8, direction: Option<Direction>, name: &'static str, layout: Layout) -> Row {
+        Row { code, direction, name, layout }
+    }
+    [
+        row(command::ABORT, Some(ToFilter), "ABORT", Bare),
+        row(command::BODY, Some(ToFilter), "BODY", Raw),
+        row(command::CONNECT, Some(ToFilter), "CONNECT", Connect),
+        row(command::MACRO, Some(ToFilter), "MACRO", StageTexts),
+        row(command::BODYEOB, Some(ToFilter), "BODYEOB", Raw),
+        row(command::HELO, Some(ToFilter), "HELO", Texts),
+        row(command::QUIT_NC, Some(ToFilter), "QUIT_NC", Bare),
+        row(command::HEADER, Some(ToFilter), "HEADER", Texts),
+        row(command::MAIL, Some(ToFilter), "MAIL", Texts),
+        row(command::EOH, Some(ToFilter), "EOH", Bare),
+        row(command::OPTNEG, None, "OPTNEG", Optneg),
+        row(command::QUIT, Some(ToFilter), "QUIT", Bare),
+        row(command::RCPT, Some(ToFilter), "RCPT", Texts),
+        row(command::DATA, Some(ToFilter), "DATA", Bare),
+        row(command::UNKNOWN, Some(ToFilter), "UNKNOWN", Texts),
+        row(response::ADDRCPT, Some(ToMta), "ADDRCPT", Texts),
+        row(response::DELRCPT, Some(ToMta), "DELRCPT", Texts),
+        row(response::ADDRCPT_PAR, Some(ToMta), "ADDRCPT_PAR", Texts),
+        row(response::SHUTDOWN, Some(ToMta), "SHUTDOWN", Bare),
+        row(response::ACCEPT, Some(ToMta), "ACCEPT", Bare),
+        row(response::REPLBODY, Some(ToMta), "REPLBODY", Raw),
+        row(response::CONTINUE, Some(ToMta), "CONTINUE", Bare),
+        row(response::DISCARD, Some(ToMta), "DISCARD", Bare),
+        row(response::CHGFROM, Some(ToMta), "CHGFROM", Texts),
+        row(response::CONN_FAIL, Some(ToMta), "CONN_FAIL", Bare),
+        row(response::ADDHEADER, Some(ToMta), "ADDHEADER", Texts),
+        row(response::INSHEADER, Some(ToMta), "INSHEADER", IndexTexts),
+        row(response::SETSYMLIST, Some(ToMta), "SETSYMLIST", Raw),
+        row(response::CHGHEADER, Some(ToMta), "CHGHEADER", IndexTexts),
+        row(response::PROGRESS, Some(ToMta), "PROGRESS", Bare),
+        row(response::QUARANTINE, Some(ToMta), "QUARANTINE", Texts),
+        row(response::REJECT, Some(ToMta), "REJECT", Bare),
+        row(response::SKIP, Some(ToMta), "SKIP", Bare),
+        row(response::TEMPFAIL, Some(ToMta), "TEMPFAIL", Bare),
+        row(response::REPLYCODE, Some(ToMta), "REPLYCODE", Texts),
+    ]
+};
+
+/// The name of a code byte, as in `SMFIC_MAIL` or `SMFIR_CONTINUE`, if it is known.
+///
+/// No byte has two meanings: only `O` occurs in both directions, and is OPTNEG in both.
+#[must_use]
+pub fn name(code: u8) -> Option<&'static str> {
+    CODES.iter().find(|row| row.code == code).map(|row| row.name)
+}
+
+/// The command that macros are sent for: the first byte of a MACRO payload.
+///
+/// Seven stages have a meaning for libmilter. Postfix sends macros for HEADER, BODY and UNKNOWN as
+/// well, and any byte can be held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacroStage(u8);
+
+impl MacroStage {
+    /// Before CONNECT.
+    pub const CONNECT: Self = Self(command::CONNECT);
+    /// Before HELO.
+    pub const HELO: Self = Self(command::HELO);
+    /// Before MAIL.
+    pub const MAIL: Self = Self(command::MAIL);
+    /// Before RCPT.
+    pub const RCPT: Self = Self(command::RCPT);
+    /// Before DATA.
+    pub const DATA: Self = Self(command::DATA);
+    /// Before the end of the headers.
+    pub const END_OF_HEADERS: Self = Self(command::EOH);
+    /// Before the end of the message.
+    pub const END_OF_MESSAGE: Self = Self(command::BODYEOB);
+
+    /// The stage of any command byte.
+    #[must_use]
+    pub const fn new(command: u8) -> Self {
+        Self(command)
+    }
+
+    /// The command byte.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
+
+    /// Whether libmilter keeps macros of this stage. It ignores all others.
+    ///
+    /// # Source
+    /// `st_macros` in libmilter/engine.c. SPEC_NOTES MAC-3.
+    #[must_use]
+    pub const fn is_kept(self) -> bool {
+        matches!(self.0, b'C' | b'H' | b'M' | b'R' | b'T' | b'N' | b'E')
+    }
+}
+
+impl fmt::Debug for MacroStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{:#04x}", self.0),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Commands: what an MTA says to a filter.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nom::Parser;
+use nom::combinator::map;
+
+use super::bits::{Actions, Steps, Version};
+use super::code::{MacroStage, command};
+use super::decode::{DecodeError, Decoded, Decoder, Fault, Field};
+use super::frame::Frame;
+use super::macros::Macros;
+use super::negotiate::Offer;
+use super::outgoing::Outgoing;
+use super::parse::{Step, byte, find_nul, half, text, word};
+use super::text::{Text, TextList};
+use super::tolerance::{Deviation, Tolerance};
+
+/// A command: from the MTA, to the filter.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Command, Frame};
+///
+/// let Command::MailFrom { address, arguments } = Command::parse(Frame::new(b'M', b"<a@b.c>\0SIZE=10\0"))? else {
+///     panic!();
+/// };
+/// assert_eq!(address, "<a@b.c>");
+/// assert!(arguments.iter().eq(["SIZE=10"]));
+/// # Ok::<(), milter_proto::wire::DecodeError>(())
+/// ```
+///
+/// # Source
+/// libmilter/engine.c reads them, sendmail/milter.c and Postfix src/milter/milter8.c write them.
+/// SPEC_NOTES CMD-1 to CMD-15.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Command<'a> {
+    /// What the MTA can do. The first command of a connection, and the only one of its kind.
+    #[doc(alias = "SMFIC_OPTNEG")]
+    Negotiate(Offer),
+    /// Macros for the command that follows. No reply.
+    #[doc(alias = "SMFIC_MACRO")]
+    Macros(Macros<'a>),
+    /// The SMTP client.
+    #[doc(alias = "SMFIC_CONNECT")]
+    Connect {
+        /// Its name; its address in brackets if that has no verified name.
+        host: Text<'a>,
+        /// Its address.
+        peer: Peer<'a>,
+    },
+    /// The argument of HELO or EHLO; which of the two it was is not said.
+    #[doc(alias = "SMFIC_HELO")]
+    Helo {
+        /// The argument up to the first blank.
+        name: Text<'a>,
+    },
+    /// The sender.
+    #[doc(alias = "SMFIC_MAIL")]
+    MailFrom {
+        /// The address as the client wrote it, mostly in angle brackets. `<>` or nothing for bounces.
+        address: Text<'a>,
+        /// The ESMTP arguments, one text each (`SIZE=10`), undecoded.
+        arguments: TextList<'a>,
+    },
+    /// One recipient.
+    #[doc(alias = "SMFIC_RCPT")]
+    RcptTo {
+        /// The address as the client wrote it, mostly in angle brackets.
+        address: Text<'a>,
+        /// The ESMTP arguments, one text each, undecoded.
+        arguments: TextList<'a>,
+    },
+    /// The SMTP command DATA. Since version 4.
+    #[doc(alias = "SMFIC_DATA")]
+    Data,
+    /// One header.
+    #[doc(alias = "SMFIC_HEADER")]
+    Header {
+        /// The name: the bytes before the colon and its blanks.
+        name: Text<'a>,
+        /// The value. Folds are a LF and the blank that follows; there is no final line end. Whether
+        /// the space behind the colon is still there: [`header`](super::header).
+        value: Text<'a>,
+    },
+    /// The end of the headers, even where there are none.
+    #[doc(alias = "SMFIC_EOH")]
+    EndOfHeaders,
+    /// A piece of the body, with CRLF as line ends. A CRLF may be cut in two.
+    #[doc(alias = "SMFIC_BODY")]
+    Body {
+        /// 1 to 65,535 bytes. libmilter closes on an empty chunk.
+        chunk: &'a [u8],
+    },
+    /// The end of the message. Replies to it are any number of edits, then one verdict.
+    #[doc(alias = "SMFIC_BODYEOB")]
+    #[doc(alias = "SMFIC_EOM")]
+    EndOfMessage {
+        /// A last piece of the body. Both MTAs leave it empty: libmilter may answer twice if it is not.
+        chunk: &'a [u8],
+    },
+    /// An SMTP command that the MTA does not know. Since version 3.
+    #[doc(alias = "SMFIC_UNKNOWN")]
+    Unknown {
+        /// The whole line, without its end. Postfix before 2023 sends the first word only.
+        line: Text<'a>,
+    },
+    /// The end of this message before its time, not of the connection. No reply.
+    #[doc(alias = "SMFIC_ABORT")]
+    Abort,
+    /// The end of the connection. No reply.
+    #[doc(alias = "SMFIC_QUIT")]
+    Quit,
+    /// The end of this SMTP session; another one follows, with CONNECT and without OPTNEG. No reply.
+    #[doc(alias = "SMFIC_QUIT_NC")]
+    QuitNewConnection,
+    /// A frame of a code that is no command. libmilter closes.
+    Other(Frame<'a>),
+}
+
+impl<'a> Command<'a> {
+    /// Finds the meaning of a frame in its clean form.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: the code, the field and the offset where the payload is not what the code
+    /// promises. A code that is no command is not an error, but [`Other`](Self::Other).
+    #[inline]
+    pub fn parse(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        Self::decode(&mut Decoder::new(frame, Tolerance::STRICT), frame)
+    }
+
+    /// Finds the meaning of a frame as a real receiver does.
+    ///
+    /// # Errors
+    /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
+    pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
+        let mut decoder = Decoder::new(frame, tolerance);
+        Self::decode(&mut decoder, frame).map(|command| decoder.finish(command))
+    }
+
+    #[inline]
+    fn decode(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Self, DecodeError> {
+        use Deviation::{ArgumentTail, CommandSurplus, OfferSurplus};
+        let payload = frame.payload();
+        match frame.code() {
+            command::OPTNEG => decoder.whole(offer, OfferSurplus),
+            command::MACRO => macros(decoder, payload),
+            command::CONNECT => connect(decoder, payload),
+            command::HELO => {
+                let (rest, name) = decoder.run(text(Field::Name), payload)?;
+                text_end(decoder, rest).map(|()| Self::Helo { name })
+            }
+            command::MAIL => decoder
+                .whole(envelope, ArgumentTail)
+                .map(|(address, arguments)| Self::MailFrom { address, arguments }),
+            command::RCPT => decoder
+                .whole(envelope, ArgumentTail)
+                .map(|(address, arguments)| Self::RcptTo { address, arguments }),
+            command::DATA => decoder.end(payload, CommandSurplus).map(|()| Self::Data),
+            command::HEADER => header(decoder, payload),
+            command::EOH => decoder.end(payload, CommandSurplus).map(|()| Self::EndOfHeaders),
+            command::BODY if payload.is_empty() => decoder
+                .tolerate(Deviation::EmptyBody, 0, Field::Chunk, Fault::Empty)
+                .map(|()| Self::Body { chunk: payload }),
+            command::BODY => Ok(Self::Body { chunk: payload }),
+            command::BODYEOB => Ok(Self::EndOfMessage { chunk: payload }),
+            command::UNKNOWN => unknown(decoder, payload),
+            command::ABORT => decoder.end(payload, CommandSurplus).map(|()| Self::Abort),
+            command::QUIT => decoder.end(payload, CommandSurplus).map(|()| Self::Quit),
+            command::QUIT_NC => decoder.end(payload, CommandSurplus).map(|()| Self::QuitNewConnection),
+            _ => Ok(Self::Other(frame)),
+        }
+    }
+
+    /// The code byte of the command.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Negotiate(_) => command::OPTNEG,
+            Self::Macros(_) => command::MACRO,
+            Self::Connect { .. } => command::CONNECT,
+            Self::Helo { .. } => command::HELO,
+            Self::MailFrom { .. } => command::MAIL,
+            Self::RcptTo { .. } => command::RCPT,
+            Self::Data => command::DATA,
+            Self::Header { .. } => command::HEADER,
+            Self::EndOfHeaders => command::EOH,
+            Self::Body { .. } => command::BODY,
+            Self::EndOfMessage { .. } => command::BODYEOB,
+            Self::Unknown { .. } => command::UNKNOWN,
+            Self::Abort => command::ABORT,
+            Self::Quit => command::QUIT,
+            Self::QuitNewConnection => command::QUIT_NC,
+            Self::Other(frame) => frame.code(),
+        }
+    }
+
+    /// The command as bytes to send. What is long stays borrowed.
+    #[inline]
+    pub fn encode(&self) -> Outgoing<'a> {
+        let out = Outgoing::new(self.code());
+        match *self {
+            Self::Negotiate(Offer { version, actions, steps }) => out
+                .fixed(&version.number().to_be_bytes())
+                .fixed(&actions.bits().to_be_bytes())
+                .fixed(&steps.bits().to_be_bytes())
+                .seal(),
+            Self::Macros(macros) => out.fixed(&[macros.stage().byte()]).raw(macros.list().as_bytes()),
+            Self::Connect { host, peer } => match peer {
+                Peer::Unknown => out.text(host, b"U").seal(),
+                Peer::Unix { port, path } => out.text(host, &port_of(b'L', port)).last_text(path),
+                Peer::Inet { port, address } => out.text(host, &port_of(b'4', port)).last_text(address),
+                Peer::Inet6 { port, address } => out.text(host, &port_of(b'6', port)).last_text(address),
+            },
+            Self::Helo { name } => out.last_text(name),
+            Self::MailFrom { address, arguments } | Self::RcptTo { address, arguments } => {
+                out.text(address, &[]).raw(arguments.as_bytes())
+            }
+            Self::Header { name, value } => out.text(name, &[]).last_text(value),
+            Self::Body { chunk } | Self::EndOfMessage { chunk } => out.raw(chunk),
+            Self::Unknown { line } => out.last_text(line),
+            Self::Data | Self::EndOfHeaders | Self::Abort | Self::Quit | Self::QuitNewConnection => {
+                out.seal()
+            }
+            Self::Other(frame) => frame.encode(),
+        }
+    }
+}
+
+fn port_of(family: u8, port: u16) -> [u8; 3] {
+    let [high, low] = port.to_be_bytes();
+    [family, high, low]
+}
+
+/// The address of an SMTP client, as CONNECT has it.
+///
+/// # Source
+/// `st_connectinfo` in libmilter/engine.c, `milter_connect` in sendmail/milter.c. SPEC_NOTES CMD-3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer<'a> {
+    /// `U`: no socket, or none of a known kind.
+    Unknown,
+    /// `L`: a unix-domain socket.
+    Unix {
+        /// Always 0 from real MTAs, but present.
+        port: u16,
+        /// The path; it may be empty.
+        path: Text<'a>,
+    },
+    /// `4`: IPv4.
+    Inet {
+        /// The client's port.
+        port: u16,
+        /// Four decimal numbers. libmilter closes on a text that is no address.
+        address: Text<'a>,
+    },
+    /// `6`: IPv6.
+    Inet6 {
+        /// The client's port.
+        port: u16,
+        /// With the prefix `IPv6:` from Sendmail, without it from Postfix.
+        address: Text<'a>,
+    },
+}
+
+impl Peer<'_> {
+    /// The IP address, if there is one that can be read. The prefix `IPv6:`, in any case, is passed over.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Unknown | Self::Unix { .. } => None,
+            Self::Inet { address, .. } => address.to_str().ok()?.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+            Self::Inet6 { address, .. } => {
+                let text = address.to_str().ok()?;
+                let bare = match text.split_at_checked(5) {
+                    Some((prefix, bare)) if prefix.eq_ignore_ascii_case("IPv6:") => bare,
+                    _ => text,
+                };
+                bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+            }
+        }
+    }
+}
+
+fn offer(input: &[u8]) -> Step<'_, Command<'_>> {
+    let words = (word(Field::Version), word(Field::Actions), word(Field::Steps));
+    map(words, |(version, actions, steps)| {
+        Command::Negotiate(Offer::new(
+            Version::new(version),
+            Actions::from_bits(actions),
+            Steps::from_bits(steps),
+        ))
+    })
+    .parse(input)
+}
+
+fn connect<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
+    let (rest, host) = decoder.run(text(Field::Host), payload)?;
+    let address = || (half(Field::Port), text(Field::Address));
+    let (rest, peer) = match decoder.run(byte(Field::Family), rest)? {
+        (rest, b'U') => {
+            decoder.end(rest, Deviation::CommandSurplus)?;
+            return Ok(Command::Connect { host, peer: Peer::Unknown });
+        }
+        (rest, b'L') => decoder.run(map(address(), |(port, path)| Peer::Unix { port, path }), rest)?,
+        (rest, b'4') => decoder.run(map(address(), |(port, address)| Peer::Inet { port, address }), rest)?,
+        (rest, b'6') => decoder.run(map(address(), |(port, address)| Peer::Inet6 { port, address }), rest)?,
+        _ => return Err(decoder.error(rest.len(), Field::Family, Fault::UnknownValue)),
+    };
+    text_end(decoder, rest).map(|()| Command::Connect { host, peer })
+}
+
+/// Accepts the end of the payload behind its last text. What libmilter reads over must end with a NUL.
+#[inline]
+fn text_end(decoder: &mut Decoder<'_>, rest: &[u8]) -> Result<(), DecodeError> {
+    match rest.last() {
+        None => Ok(()),
+        Some(0) => decoder.end(rest, Deviation::CommandSurplus),
+        Some(_) => Err(decoder.error(rest.len(), Field::Payload, Fault::Unterminated)),
+    }
+}
+
+/// An address, and texts up to the last NUL.
+#[inline]
+fn envelope(input: &[u8]) -> Step<'_, (Text<'_>, TextList<'_>)> {
+    let (rest, address) = text(Field::Address).parse(input)?;
+    let (arguments, tail) = TextList::split(rest);
+    Ok((tail, (address, arguments)))
+}
+
+fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
+    let (rest, stage) = decoder.run(byte(Field::Stage), payload)?;
+    let (list, tail) = TextList::split(rest);
+    decoder.end(tail, Deviation::ArgumentTail)?;
+    let (macros, odd) = Macros::split(MacroStage::new(stage), list);
+    if odd.is_some() {
+        let left = rest.len().saturating_sub(macros.list().as_bytes().len());
+        decoder.tolerate(Deviation::OddMacros, left, Field::Macros, Fault::Odd)?;
+    }
+    Ok(Command::Macros(macros))
+}
+
+#[inline]
+fn header<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
+    let (rest, name) = decoder.run(text(Field::Name), payload)?;
+    let rest = if name.is_empty() {
+        decoder.tolerate(Deviation::EmptyHeaderName, payload.len(), Field::Name, Fault::Empty)?;
+        // libmilter looks for the end of the name from the second byte on.
+        decoder.run(text(Field::Name), rest)?.0
+    } else {
+        rest
+    };
+    let (rest, value) = decoder.run(text(Field::Value), rest)?;
+    text_end(decoder, rest).map(|()| Command::Header { name, value })
+}
+
+fn unknown<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
+    if !payload.is_empty() && find_nul(payload).is_none() {
+        decoder.tolerate(Deviation::LineUnterminated, payload.len(), Field::Line, Fault::Unterminated)?;
+        return Ok(Command::Unknown { line: Text::known(payload) });
+    }
+    decoder.whole(map(text(Field::Line), |line| Command::Unknown { line }), Deviation::CommandSurplus)
+}

@@ -1,0 +1,110 @@
+//! Header values between a message and the wire: the space behind the colon, and folds.
+
+use super::bits::Steps;
+
+/// Who has the space that follows a header's colon.
+///
+/// The rule holds in both directions: for the values of HEADER, and for those of ADDHEADER, INSHEADER
+/// and CHGHEADER.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{LeadingSpace, Steps};
+///
+/// // In the message: "Subject:  two spaces", behind the colon.
+/// let raw = b"  two spaces";
+/// assert_eq!(LeadingSpace::of(Steps::EMPTY).to_wire(raw), b" two spaces");
+/// assert_eq!(LeadingSpace::of(Steps::LEADING_SPACE).to_wire(raw), raw);
+/// assert_eq!(LeadingSpace::of(Steps::EMPTY).before(), b" ");
+/// ```
+///
+/// # Source
+/// `milter_headers` and `addleadingspace` in sendmail/milter.c; `milter8_header` in Postfix
+/// src/milter/milter8.c. SPEC_NOTES HDR-1 to HDR-4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the bit is set or not")]
+pub enum LeadingSpace {
+    /// The MTA takes one space off and puts one on: values travel without it. The default.
+    Mta,
+    /// Values travel as they stand behind the colon. Negotiated with [`Steps::LEADING_SPACE`].
+    Value,
+}
+
+impl LeadingSpace {
+    /// Reads the rule from what was negotiated.
+    #[must_use]
+    pub const fn of(steps: Steps) -> Self {
+        if steps.contains(Steps::LEADING_SPACE) { Self::Value } else { Self::Mta }
+    }
+
+    /// The value to send for what stands behind the colon: without one space, or as it is.
+    ///
+    /// Exactly one space is taken off, never a tab.
+    #[must_use]
+    pub fn to_wire(self, behind_colon: &[u8]) -> &[u8] {
+        match (self, behind_colon) {
+            (Self::Mta, [b' ', value @ ..]) => value,
+            _ => behind_colon,
+        }
+    }
+
+    /// What belongs between the colon and a value that came from the wire: a space, or nothing.
+    #[must_use]
+    pub const fn before(self) -> &'static [u8] {
+        match self {
+            Self::Mta => b" ",
+            Self::Value => b"",
+        }
+    }
+}
+
+/// The pieces of a header value in the form of the wire: each CRLF becomes a LF.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::folds_to_wire;
+///
+/// assert_eq!(folds_to_wire(b"one\r\n\ttwo").collect::<Vec<_>>().concat(), b"one\n\ttwo");
+/// ```
+///
+/// # Source
+/// Both MTAs: SPEC_NOTES HDR-5.
+pub fn folds_to_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = value;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let cut = rest.windows(2).position(|pair| pair == b"\r\n").unwrap_or(rest.len());
+        let (piece, tail) = rest.split_at_checked(cut)?;
+        rest = tail.get(1..).unwrap_or_default();
+        Some(piece)
+    })
+}
+
+/// The pieces of a header value in the form of a message: each LF becomes a CRLF, unless it is one.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::folds_from_wire;
+///
+/// assert_eq!(folds_from_wire(b"one\n\ttwo").collect::<Vec<_>>().concat(), b"one\r\n\ttwo");
+/// assert_eq!(folds_from_wire(b"one\r\n\ttwo").collect::<Vec<_>>().concat(), b"one\r\n\ttwo");
+/// ```
+pub fn folds_from_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut lines = value.split_inclusive(|&byte| byte == b'\n');
+    let mut end = None;
+    core::iter::from_fn(move || {
+        if end.is_some() {
+            return end.take();
+        }
+        let line = lines.next()?;
+        match line.strip_suffix(b"\n") {
+            Some(text) if !text.ends_with(b"\r") => {
+                end = Some(&b"\r\n"[..]);
+                Some(text)
+            }
+            _ => Some(line),
+        }
+    })
+}

@@ -1,0 +1,215 @@
+//! The macros that a filter asks for, by stage, at the end of its OPTNEG.
+
+use core::fmt;
+
+use nom::Parser;
+
+use super::code::{MacroStage, command};
+use super::decode::{DecodeError, Decoder, Fault, Field};
+use super::frame::Frame;
+use super::outgoing::BufferTooSmall;
+use super::parse::{text, word};
+use super::text::Text;
+use super::tolerance::{Deviation, Tolerance};
+
+/// The stage of a macro list in OPTNEG.
+///
+/// The numbers are not in the order of the stages: the end of the message is 5, the end of the headers
+/// 6. A number over 6 can come from a peer, and means nothing.
+///
+/// # Source
+/// `SMFIM_*` in libmilter/mfapi.h. SPEC_NOTES NEG-10.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListStage(u32);
+
+impl ListStage {
+    /// For CONNECT.
+    pub const CONNECT: Self = Self(0);
+    /// For HELO.
+    pub const HELO: Self = Self(1);
+    /// For MAIL.
+    pub const MAIL: Self = Self(2);
+    /// For RCPT.
+    pub const RCPT: Self = Self(3);
+    /// For DATA.
+    pub const DATA: Self = Self(4);
+    /// For the end of the message.
+    pub const END_OF_MESSAGE: Self = Self(5);
+    /// For the end of the headers.
+    pub const END_OF_HEADERS: Self = Self(6);
+
+    /// Every stage that exists, with the stage of MACRO that it stands for.
+    pub const ALL: [(Self, MacroStage); 7] = [
+        (Self::CONNECT, MacroStage::CONNECT),
+        (Self::HELO, MacroStage::HELO),
+        (Self::MAIL, MacroStage::MAIL),
+        (Self::RCPT, MacroStage::RCPT),
+        (Self::DATA, MacroStage::DATA),
+        (Self::END_OF_MESSAGE, MacroStage::END_OF_MESSAGE),
+        (Self::END_OF_HEADERS, MacroStage::END_OF_HEADERS),
+    ];
+
+    /// The number on the wire. Only a stage that came from a peer can be over 6.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The stage as MACRO has it, if it exists.
+    #[must_use]
+    pub fn macro_stage(self) -> Option<MacroStage> {
+        Self::ALL.iter().find(|row| row.0 == self).map(|row| row.1)
+    }
+}
+
+impl fmt::Debug for ListStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.macro_stage() {
+            Some(stage) => stage.fmt(f),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// Macro lists by stage, as they stand behind the twelve bytes of an answer.
+///
+/// A list is names with blanks between them. An empty list asks for no macros at that stage; no list
+/// leaves the MTA's default. Where a stage occurs twice, the later list counts.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{ListStage, MacroLists};
+///
+/// let lists = MacroLists::new(b"\0\0\0\x03{rcpt_addr} i\0\0\0\0\x05\0")?;
+/// let rcpt = lists.get(ListStage::RCPT).unwrap();
+/// assert!(rcpt.as_bytes().split(|&byte| byte == b' ').eq([&b"{rcpt_addr}"[..], b"i"]));
+/// assert!(lists.get(ListStage::END_OF_MESSAGE).unwrap().is_empty());
+/// assert_eq!(lists.get(ListStage::CONNECT), None);
+/// # Ok::<(), milter_proto::wire::DecodeError>(())
+/// ```
+///
+/// # Source
+/// `mi_setsymlist` in libmilter, `milter_getsymlist` in sendmail/milter.c. SPEC_NOTES NEG-10, NEG-11.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct MacroLists<'a>(&'a [u8]);
+
+impl<'a> MacroLists<'a> {
+    /// No list: the MTA's defaults at every stage.
+    pub const EMPTY: Self = Self(&[]);
+
+    /// Takes lists that are already in the form of the wire.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the offset counted from the first list.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::decode(&mut Decoder::new(Frame::new(command::OPTNEG, bytes), Tolerance::STRICT), bytes)
+    }
+
+    /// Takes the lists at the end of a payload.
+    pub(super) fn decode(decoder: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if rest.len() < 5 && decoder.allows(Deviation::MacroListEnd) {
+                decoder.end(rest, Deviation::MacroListEnd)?;
+                break;
+            }
+            let (tail, (stage, _)) = decoder.run((word(Field::ListStage), text(Field::ListNames)), rest)?;
+            if ListStage(stage).macro_stage().is_none() {
+                let keep = decoder.allows(Deviation::MacroListStage);
+                let what = if keep { Deviation::MacroListStage } else { Deviation::MacroListEnd };
+                decoder.tolerate(what, rest.len(), Field::ListStage, Fault::UnknownValue)?;
+                if !keep {
+                    break;
+                }
+            }
+            rest = tail;
+        }
+        let len = bytes.len().saturating_sub(rest.len());
+        Ok(Self(bytes.get(..len).unwrap_or_default()))
+    }
+
+    /// Writes lists into `storage`. Names are separated by blanks.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`], with the room that the lists need up to the one that did not fit.
+    pub fn write<'t>(
+        lists: impl IntoIterator<Item = (ListStage, Text<'t>)>,
+        storage: &'a mut [u8],
+    ) -> Result<Self, BufferTooSmall> {
+        let mut len = 0_usize;
+        for (stage, names) in lists {
+            let available = storage.len();
+            let needed = len.saturating_add(names.len()).saturating_add(5);
+            let Some(entry) = storage.get_mut(len..needed) else {
+                return Err(BufferTooSmall { needed, available });
+            };
+            let bytes = stage.0.to_be_bytes().into_iter().chain(names.as_bytes().iter().copied()).chain([0]);
+            entry.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = byte);
+            len = needed;
+        }
+        Ok(Self(storage.get(..len).unwrap_or_default()))
+    }
+
+    /// The lists in the order in which they came.
+    pub fn iter(self) -> impl Iterator<Item = (ListStage, Text<'a>)> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let (tail, (stage, names)) = (word(Field::ListStage), text(Field::ListNames)).parse(rest).ok()?;
+            rest = tail;
+            Some((ListStage(stage), names))
+        })
+    }
+
+    /// The list for a stage: the last one, if there are several.
+    #[must_use]
+    pub fn get(self, stage: ListStage) -> Option<Text<'a>> {
+        self.iter().filter(|list| list.0 == stage).last().map(|list| list.1)
+    }
+
+    /// The lists in the form that they have on the wire.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for MacroLists<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use alloc::vec::Vec;
+
+    use super::{ListStage, MacroLists, Text};
+
+    /// Macro lists that grow.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct MacroListsBuf(Vec<u8>);
+
+    impl MacroListsBuf {
+        /// Makes a row of no lists.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self(Vec::new())
+        }
+
+        /// Adds a list: names with blanks between them, or nothing to ask for no macros.
+        pub fn push(&mut self, stage: ListStage, names: Text<'_>) {
+            self.0.extend_from_slice(&stage.0.to_be_bytes());
+            self.0.extend_from_slice(names.as_bytes());
+            self.0.push(0);
+        }
+
+        /// The lists, borrowed.
+        #[must_use]
+        pub fn as_lists(&self) -> MacroLists<'_> {
+            MacroLists(&self.0)
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use owned::MacroListsBuf;

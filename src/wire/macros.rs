@@ -1,0 +1,114 @@
+//! Macros: what the MTA knows about a message beyond the SMTP dialogue.
+
+use core::fmt;
+
+use thiserror::Error;
+
+use super::code::MacroStage;
+use super::text::{Text, TextList};
+
+/// The macros of one stage: names and values, sent before the command that they belong to.
+///
+/// No macros at all is everyday traffic: both MTAs send an empty list before HELO without TLS. A list
+/// may come for a command that was negotiated away and never follows.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Macros, MacroStage, Text, TextList};
+///
+/// let list = TextList::new(b"i\0QUEUE1\0{auth_type}\0\0")?;
+/// let macros = Macros::new(MacroStage::MAIL, list)?;
+/// assert_eq!(macros.get(Text::new(b"{i}")?), Some(Text::new(b"QUEUE1")?));
+/// assert_eq!(macros.get(Text::new(b"{auth_type}")?), Some(Text::EMPTY));
+/// assert_eq!(macros.get(Text::new(b"auth_type")?), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// `st_macros` and `dec_argv` in libmilter/engine.c. SPEC_NOTES MAC-1 to MAC-6.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Macros<'a> {
+    stage: MacroStage,
+    list: TextList<'a>,
+}
+
+impl<'a> Macros<'a> {
+    /// Takes a list of names and values in turn.
+    ///
+    /// # Errors
+    /// [`OddMacros`] if the last name has no value.
+    pub fn new(stage: MacroStage, list: TextList<'a>) -> Result<Self, OddMacros> {
+        match Self::split(stage, list) {
+            (macros, None) => Ok(macros),
+            (macros, Some(_)) => Err(OddMacros { offset: macros.list.as_bytes().len() }),
+        }
+    }
+
+    /// The pairs of a list, and the name that has no value.
+    #[inline]
+    pub(super) fn split(stage: MacroStage, list: TextList<'a>) -> (Self, Option<Text<'a>>) {
+        let mut texts = list.iter();
+        while let Some(name) = texts.next() {
+            if texts.next().is_none() {
+                let paired = list.as_bytes().len().saturating_sub(name.len().saturating_add(1));
+                let pairs = list.as_bytes().get(..paired).unwrap_or_default();
+                return (Self { stage, list: TextList::split(pairs).0 }, Some(name));
+            }
+        }
+        (Self { stage, list }, None)
+    }
+
+    /// The command that these macros belong to.
+    #[must_use]
+    pub const fn stage(self) -> MacroStage {
+        self.stage
+    }
+
+    /// The names and values in turn.
+    #[must_use]
+    pub const fn list(self) -> TextList<'a> {
+        self.list
+    }
+
+    /// The pairs of name and value, in their order. A name is bare (`i`) or in braces (`{auth_type}`),
+    /// as the MTA's configuration or the filter's request spells it.
+    pub fn iter(self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
+        let mut texts = self.list.iter();
+        core::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
+    }
+
+    /// The value of the first macro of that name. `i` and `{i}` are the same name, if it is one
+    /// character long; longer names must be spelled as they were sent.
+    ///
+    /// # Source
+    /// `smfi_getsymval` in libmilter/smfi.c. SPEC_NOTES MAC-5.
+    #[must_use]
+    pub fn get(self, name: Text<'_>) -> Option<Text<'a>> {
+        let wanted = bare(name.as_bytes());
+        self.iter().find(|(name, _)| bare(name.as_bytes()) == wanted).map(|(_, value)| value)
+    }
+}
+
+/// A name of one character without its braces.
+fn bare(name: &[u8]) -> &[u8] {
+    match name {
+        [b'{', character, b'}'] => core::slice::from_ref(character),
+        _ => name,
+    }
+}
+
+impl fmt::Debug for Macros<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ", self.stage)?;
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// The last name of a list of macros has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("the macro name at offset {offset} has no value")]
+pub struct OddMacros {
+    /// Where in the list the name begins, in bytes.
+    pub offset: usize,
+}

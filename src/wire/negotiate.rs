@@ -1,0 +1,57 @@
+//! OPTNEG: what the MTA offers, and what the filter answers.
+
+use super::bits::{Actions, Steps, Version};
+use super::macro_lists::MacroLists;
+
+/// The MTA's OPTNEG: what it can do.
+///
+/// Zero actions mean [`Actions::V1`], zero steps [`Steps::V1`]: SPEC_NOTES NEG-6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Offer {
+    /// The newest version that the MTA speaks.
+    pub version: Version,
+    /// The actions that a filter may ask for.
+    pub actions: Actions,
+    /// The steps that a filter may ask for.
+    pub steps: Steps,
+}
+
+impl Offer {
+    /// What Sendmail 8.17 and Postfix 3.7 offer.
+    pub const FULL: Self = Self::new(Version::CURRENT, Actions::ALL, Steps::ALL);
+
+    /// Makes an offer.
+    #[must_use]
+    pub const fn new(version: Version, actions: Actions, steps: Steps) -> Self {
+        Self { version, actions, steps }
+    }
+}
+
+/// The filter's OPTNEG: what is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Answer<'a> {
+    /// The version to be spoken: not newer than the offered one.
+    pub version: Version,
+    /// The actions that the filter may take.
+    pub actions: Actions,
+    /// The steps that apply.
+    pub steps: Steps,
+    /// The macros that the filter wants, for those stages where it does not take the MTA's default.
+    pub macro_lists: MacroLists<'a>,
+}
+
+impl<'a> Answer<'a> {
+    /// Makes an answer without macro lists.
+    #[must_use]
+    pub const fn new(version: Version, actions: Actions, steps: Steps) -> Self {
+        Self { version, actions, steps, macro_lists: MacroLists::EMPTY }
+    }
+
+    /// The same answer with macro lists.
+    #[must_use]
+    pub const fn with_macro_lists(self, macro_lists: MacroLists<'a>) -> Self {
+        Self { macro_lists, ..self }
+    }
+}

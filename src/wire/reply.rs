@@ -1,0 +1,339 @@
+//! SMTP reply texts, as REPLYCODE carries them: built, checked, read.
+
+use core::fmt;
+
+use super::outgoing::BufferTooSmall;
+use super::parse::find_nul;
+use super::reply_code::{Digits, EnhancedCode, ReplyCode};
+use super::reply_fault::{ReplyBuildError, ReplyError, ReplyFault};
+use super::text::Text;
+
+/// An SMTP reply of one or more lines, well formed by construction.
+///
+/// Every line is the code, `-` or on the last line a blank, perhaps an enhanced status code and a
+/// blank, and text. Lines are separated by CRLF, and the last one has none. In the text `%%` stands
+/// for `%`, because both MTAs once used it as a format; they undo it before the client sees it.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{EnhancedCode, ReplyCode, ReplyText};
+///
+/// let mut storage = [0; 128];
+/// let code = ReplyCode::new(550).unwrap();
+/// let status = EnhancedCode::new(5, 7, 1).unwrap();
+/// let reply = ReplyText::write(code, Some(status), [&b"100% spam"[..], b"go away"], &mut storage)?;
+/// assert_eq!(reply.as_text(), "550-5.7.1 100%% spam\r\n550 5.7.1 go away");
+///
+/// let reply = ReplyText::parse(b"451 4.7.1 try again")?;
+/// assert_eq!(reply.code().number(), 451);
+/// assert_eq!(reply.lines().next().unwrap().text().to_string(), "try again");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// `smfi_setreply` and `smfi_setmlreply` in libmilter/smfi.c write it, `milter_reply_ok` in
+/// sendmail/milter.c and Postfix src/milter/milter8.c read it. SPEC_NOTES RPL-1 to RPL-12.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReplyText<'a>(&'a [u8]);
+
+impl<'a> ReplyText<'a> {
+    /// Lines of a reply at most.
+    pub const MAX_LINES: usize = 32;
+    /// Bytes of the text of a line at most, without the codes, with `%` doubled.
+    pub const MAX_LINE_LEN: usize = 980;
+
+    /// Takes a reply in the form of the wire, without its NUL.
+    ///
+    /// # Errors
+    /// [`ReplyError`]: what is wrong, and where.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ReplyError> {
+        if let Some(offset) = find_nul(bytes) {
+            return Err(ReplyError { fault: ReplyFault::Control, offset });
+        }
+        Self::scan(bytes, &mut |fault, offset| Err(ReplyError { fault, offset }))
+    }
+
+    /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
+    ///
+    /// A text that begins with a digit needs an enhanced code in front of it, unless that digit is the
+    /// class: Postfix would take it for one.
+    ///
+    /// # Errors
+    /// [`ReplyBuildError`]: a line breaks a rule, or `storage` is too small.
+    pub fn write<L: AsRef<[u8]>>(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        lines: impl IntoIterator<Item = L>,
+        storage: &'a mut [u8],
+    ) -> Result<Self, ReplyBuildError> {
+        let available = storage.len();
+        let mut needed = 0_usize;
+        build(code, enhanced, lines, &mut |bytes| {
+            let end = needed.saturating_add(bytes.len());
+            if let Some(free) = storage.get_mut(needed..end) {
+                free.copy_from_slice(bytes);
+            }
+            needed = end;
+        })?;
+        let written = storage.get(..needed).ok_or(BufferTooSmall { needed, available })?;
+        Ok(Self::parse(written)?)
+    }
+
+    /// Goes over a reply without NUL and offers every fault; `judge` says which ones end it.
+    pub(super) fn scan<E>(
+        bytes: &'a [u8],
+        judge: &mut impl FnMut(ReplyFault, usize) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let at = |line: &[u8]| bytes.len().saturating_sub(line.len());
+        let code = match bytes {
+            [class @ (b'4' | b'5'), tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => [*class, *tens, *ones],
+            _ => {
+                judge(ReplyFault::Code, 0)?;
+                return Ok(Self(bytes));
+            }
+        };
+        let mut rest = bytes;
+        let mut count = 0_usize;
+        let mut whole = bytes;
+        loop {
+            let offset = at(rest);
+            let (line, next) = split_line(rest);
+            count = count.saturating_add(1);
+            if count == Self::MAX_LINES.saturating_add(1) {
+                judge(ReplyFault::TooManyLines, offset)?;
+            }
+            let ends_here = next.is_none_or(<[u8]>::is_empty);
+            match line.strip_prefix(&code) {
+                None => judge(ReplyFault::CodeDiffers, offset)?,
+                Some([]) if bytes.len() == 3 => judge(ReplyFault::Bare, 3)?,
+                Some([b'-', text @ ..]) if !ends_here => check_text(code, text, offset, judge)?,
+                Some([b' ', text @ ..]) if ends_here => check_text(code, text, offset, judge)?,
+                Some(_) => judge(ReplyFault::Separator, offset.saturating_add(3))?,
+            }
+            match next {
+                None => return Ok(Self(whole)),
+                Some([]) => {
+                    judge(ReplyFault::LineEnd, offset.saturating_add(line.len()))?;
+                    whole = bytes.get(..offset.saturating_add(line.len())).unwrap_or_default();
+                    return Ok(Self(whole));
+                }
+                Some(more) => rest = more,
+            }
+        }
+    }
+
+    /// The reply code, the same in every line.
+    #[must_use]
+    pub fn code(self) -> ReplyCode {
+        self.0.first_chunk::<3>().map_or(ReplyCode(*b"550"), |&digits| ReplyCode(digits))
+    }
+
+    /// The lines in their order.
+    pub fn lines(self) -> impl Iterator<Item = ReplyLine<'a>> {
+        let mut rest = Some(self.0);
+        core::iter::from_fn(move || {
+            let (line, next) = split_line(rest?);
+            rest = next;
+            Some(ReplyLine(line.get(4..).unwrap_or_default()))
+        })
+    }
+
+    /// The reply as it stands on the wire, without its NUL.
+    #[must_use]
+    pub const fn as_text(self) -> Text<'a> {
+        Text::known(self.0)
+    }
+
+    /// What an SMTP client is to be sent, without the last line end: the reply with `%` undoubled.
+    #[must_use]
+    pub const fn plain(self) -> Plain<'a> {
+        Plain(self.0)
+    }
+}
+
+impl fmt::Debug for ReplyText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_text().fmt(f)
+    }
+}
+
+/// One line, and what follows its CRLF.
+fn split_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n").unwrap_or(bytes.len());
+    let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+    (line, rest.get(2..))
+}
+
+/// Offers the faults of a line behind its separator. `offset` is where the line begins.
+fn check_text<E>(
+    code: [u8; 3],
+    text: &[u8],
+    offset: usize,
+    judge: &mut impl FnMut(ReplyFault, usize) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = offset.saturating_add(4);
+    let [class, ..] = code;
+    if text.first().is_some_and(|&first| first.is_ascii_digit() && first != class) {
+        judge(ReplyFault::Class, start)?;
+    }
+    let (_, plain) = EnhancedCode::split(text);
+    if plain.len() > ReplyText::MAX_LINE_LEN {
+        judge(ReplyFault::LineTooLong, start)?;
+    }
+    let mut doubled = false;
+    for (index, &byte) in text.iter().enumerate() {
+        let at = start.saturating_add(index);
+        let next = text.get(index.saturating_add(1));
+        match byte {
+            b'\r' | b'\n' => judge(ReplyFault::Control, at)?,
+            b'%' if doubled => doubled = false,
+            b'%' if next == Some(&b'%') => doubled = true,
+            b'%' => judge(ReplyFault::Percent, at)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Puts a reply together from plain lines.
+fn build<L: AsRef<[u8]>>(
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    lines: impl IntoIterator<Item = L>,
+    put: &mut impl FnMut(&[u8]),
+) -> Result<(), ReplyError> {
+    let mut offset = 0_usize;
+    let mut put = |bytes: &[u8]| {
+        offset = offset.saturating_add(bytes.len());
+        put(bytes);
+        offset
+    };
+    if let Some(status) = enhanced {
+        if status.class() != code.class() {
+            return Err(ReplyError { fault: ReplyFault::Class, offset: 4 });
+        }
+    }
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_none() {
+        return Err(ReplyError { fault: ReplyFault::NoLines, offset: 0 });
+    }
+    while let Some(line) = lines.next() {
+        let line = line.as_ref();
+        put(&code.0);
+        let mut start = put(if lines.peek().is_some() { b"-" } else { b" " });
+        if let Some(status) = enhanced {
+            let mut digits = Digits::default();
+            // Twelve bytes hold any enhanced code.
+            _ = fmt::write(&mut digits, format_args!("{status}"));
+            start = put(digits.as_bytes());
+            if !line.is_empty() {
+                start = put(b" ");
+            }
+        }
+        if let Some(at) = line.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Err(ReplyError { fault: ReplyFault::Control, offset: start.saturating_add(at) });
+        }
+        for (index, piece) in line.split(|&byte| byte == b'%').enumerate() {
+            if index > 0 {
+                put(b"%%");
+            }
+            put(piece);
+        }
+        if lines.peek().is_some() {
+            put(b"\r\n");
+        }
+    }
+    Ok(())
+}
+
+/// One line of a reply, without its code and separator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyLine<'a>(&'a [u8]);
+
+impl<'a> ReplyLine<'a> {
+    /// The enhanced status code at its beginning.
+    #[must_use]
+    pub fn enhanced(self) -> Option<EnhancedCode> {
+        EnhancedCode::split(self.0).0
+    }
+
+    /// The text behind the codes.
+    #[must_use]
+    pub fn text(self) -> Plain<'a> {
+        Plain(EnhancedCode::split(self.0).1)
+    }
+}
+
+/// Text in which `%%` stands for `%`, to be read in its plain form.
+///
+/// A `%` that stands alone, which only a tolerance lets pass, is dropped: Postfix does so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain<'a>(&'a [u8]);
+
+impl<'a> Plain<'a> {
+    /// The plain text as pieces, in their order. Nothing is copied.
+    pub fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
+            let behind = end.saturating_add(1);
+            let is_doubled = rest.get(behind) == Some(&b'%');
+            let (piece, next) = if is_doubled { (behind, behind.saturating_add(1)) } else { (end, behind) };
+            let text = rest.get(..piece)?;
+            rest = rest.get(next..).unwrap_or_default();
+            Some(text)
+        })
+    }
+
+    /// The bytes of the plain text.
+    pub fn bytes(self) -> impl Iterator<Item = u8> {
+        self.pieces().flatten().copied()
+    }
+}
+
+/// Shows the plain text; bytes that are no printable ASCII are escaped.
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces().try_for_each(|piece| piece.escape_ascii().fmt(f))
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use alloc::vec::Vec;
+
+    use super::{EnhancedCode, ReplyCode, ReplyError, ReplyText, build};
+
+    /// A reply that owns its text.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub struct ReplyBuf(Vec<u8>);
+
+    impl ReplyBuf {
+        /// Builds a reply from plain lines; every `%` is doubled.
+        ///
+        /// # Errors
+        /// [`ReplyError`], as [`ReplyText::write`].
+        pub fn new<L: AsRef<[u8]>>(
+            code: ReplyCode,
+            enhanced: Option<EnhancedCode>,
+            lines: impl IntoIterator<Item = L>,
+        ) -> Result<Self, ReplyError> {
+            let mut text = Vec::new();
+            build(code, enhanced, lines, &mut |bytes| text.extend_from_slice(bytes))?;
+            ReplyText::parse(&text)?;
+            Ok(Self(text))
+        }
+
+        /// The reply, borrowed.
+        #[must_use]
+        pub fn as_reply(&self) -> ReplyText<'_> {
+            ReplyText(&self.0)
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use owned::ReplyBuf;

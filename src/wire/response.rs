@@ -1,0 +1,426 @@
+//! Responses: what a filter says to an MTA.
+
+use nom::combinator::{map, opt};
+
+use super::bits::{Actions, Steps, Version};
+use super::code::response;
+use super::decode::{DecodeError, Decoded, Decoder, Fault, Field};
+use super::frame::Frame;
+use super::macro_lists::MacroLists;
+use super::negotiate::Answer;
+use super::outgoing::Outgoing;
+use super::parse::{find_nul, text, word};
+use super::reply::ReplyText;
+use super::reply_fault::ReplyFault;
+use super::text::Text;
+use super::tolerance::{Deviation, Tolerance};
+
+/// A response: from the filter, to the MTA.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Edit, Frame, Response};
+///
+/// let frame = Frame::new(b'm', b"\0\0\0\x01Subject\0new\0");
+/// let Response::Edit(edit) = Response::parse(frame)? else { panic!() };
+/// assert!(matches!(edit, Edit::ChangeHeader { index: 1, name, .. } if name == "Subject"));
+/// assert_eq!(Response::from(edit).encode(), frame.encode());
+/// # Ok::<(), milter_proto::wire::DecodeError>(())
+/// ```
+///
+/// # Source
+/// libmilter/smfi.c and libmilter/engine.c write them, sendmail/milter.c and Postfix
+/// src/milter/milter8.c read them. SPEC_NOTES RSP-1 to RSP-21.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Response<'a> {
+    /// What is to be done: the only response to OPTNEG.
+    #[doc(alias = "SMFIC_OPTNEG")]
+    Negotiate(Answer<'a>),
+    /// A change to the message; only before the verdict on its end.
+    Edit(Edit<'a>),
+    /// The end of a reply.
+    Verdict(Verdict<'a>),
+    /// A sign of life before the verdict.
+    #[doc(alias = "SMFIR_PROGRESS")]
+    Progress,
+    /// SETSYMLIST as a frame of its own. Reserved: no program sends it, and its payload has no form.
+    #[doc(alias = "SMFIR_SETSYMLIST")]
+    MacroList {
+        /// The bytes, as they are.
+        payload: &'a [u8],
+    },
+    /// A frame of a code that is no response. Both MTAs give the filter up.
+    Other(Frame<'a>),
+}
+
+/// A change to the message, the envelope, or what becomes of it.
+///
+/// Nothing acknowledges an edit, and nothing of it counts until the verdict accepts the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Edit<'a> {
+    /// Adds a header: with Postfix behind the last one, with Sendmail before the first of that name.
+    #[doc(alias = "SMFIR_ADDHEADER")]
+    AddHeader {
+        /// The name; not empty.
+        name: Text<'a>,
+        /// The value, with LF before the blank of a fold. Whether it brings its own leading space:
+        /// [`header`](super::header).
+        value: Text<'a>,
+    },
+    /// Inserts a header at a position.
+    #[doc(alias = "SMFIR_INSHEADER")]
+    InsertHeader {
+        /// 0 is above all headers, the MTA's own included; a number over their count appends.
+        index: u32,
+        /// The name; not empty.
+        name: Text<'a>,
+        /// The value, as in `AddHeader`.
+        value: Text<'a>,
+    },
+    /// Changes the value of a header, or deletes it.
+    #[doc(alias = "SMFIR_CHGHEADER")]
+    ChangeHeader {
+        /// Counts the headers of that name from 1. 0 counts as 1.
+        index: u32,
+        /// The name; not empty; case does not matter.
+        name: Text<'a>,
+        /// The value, as in `AddHeader`; empty to delete.
+        value: Text<'a>,
+    },
+    /// Changes the sender.
+    #[doc(alias = "SMFIR_CHGFROM")]
+    ChangeFrom {
+        /// The address; `<>` for none; not empty.
+        address: Text<'a>,
+        /// ESMTP arguments with blanks between them. No arguments and empty arguments differ on the wire.
+        arguments: Option<Text<'a>>,
+    },
+    /// Adds a recipient. Sendmail reads the text as a list of addresses.
+    #[doc(alias = "SMFIR_ADDRCPT")]
+    AddRcpt {
+        /// The address; not empty.
+        address: Text<'a>,
+    },
+    /// Adds a recipient, with ESMTP arguments if there are any.
+    #[doc(alias = "SMFIR_ADDRCPT_PAR")]
+    AddRcptWithArguments {
+        /// The address; not empty.
+        address: Text<'a>,
+        /// As in `ChangeFrom`.
+        arguments: Option<Text<'a>>,
+    },
+    /// Removes a recipient. Nothing happens if there is none like it.
+    #[doc(alias = "SMFIR_DELRCPT")]
+    DeleteRcpt {
+        /// The address; not empty.
+        address: Text<'a>,
+    },
+    /// Replaces the body: the first such chunk by itself, later ones add to it.
+    #[doc(alias = "SMFIR_REPLBODY")]
+    ReplaceBody {
+        /// Up to 65,535 bytes with CRLF as line ends. A CRLF may be cut in two; an empty first chunk
+        /// empties the body.
+        chunk: &'a [u8],
+    },
+    /// Holds the message if it is accepted.
+    #[doc(alias = "SMFIR_QUARANTINE")]
+    Quarantine {
+        /// What to tell the operator.
+        reason: Text<'a>,
+    },
+}
+
+/// What is to become of the command, the recipient, the message or the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict<'a> {
+    /// Go on.
+    #[doc(alias = "SMFIR_CONTINUE")]
+    Continue,
+    /// Accept the message, or on CONNECT and HELO all of the connection, without further questions.
+    #[doc(alias = "SMFIR_ACCEPT")]
+    Accept,
+    /// Refuse for good, with a reply of the MTA's choice.
+    #[doc(alias = "SMFIR_REJECT")]
+    Reject,
+    /// Refuse for now, with a reply of the MTA's choice.
+    #[doc(alias = "SMFIR_TEMPFAIL")]
+    Tempfail,
+    /// Accept the message towards the client, and throw it away.
+    #[doc(alias = "SMFIR_DISCARD")]
+    Discard,
+    /// No more commands of this kind for this message.
+    #[doc(alias = "SMFIR_SKIP")]
+    Skip,
+    /// Refuse with this SMTP reply.
+    #[doc(alias = "SMFIR_REPLYCODE")]
+    Reply(ReplyText<'a>),
+    /// Answer 421 and close. Postfix obeys; for Sendmail it is no response at all.
+    #[doc(alias = "SMFIR_SHUTDOWN")]
+    Shutdown,
+    /// Close without an answer. Reserved: no MTA obeys it.
+    #[doc(alias = "SMFIR_CONN_FAIL")]
+    ConnectionFail,
+}
+
+impl<'a> Response<'a> {
+    /// Finds the meaning of a frame in its clean form.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: the code, the field and the offset where the payload is not what the code
+    /// promises. A code that is no response is not an error, but [`Other`](Self::Other).
+    #[inline]
+    pub fn parse(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        Self::decode(&mut Decoder::new(frame, Tolerance::STRICT), frame)
+    }
+
+    /// Finds the meaning of a frame as a real receiver does.
+    ///
+    /// # Errors
+    /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
+    pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
+        let mut decoder = Decoder::new(frame, tolerance);
+        Self::decode(&mut decoder, frame).map(|response| decoder.finish(response))
+    }
+
+    #[inline]
+    fn decode(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Self, DecodeError> {
+        let payload = frame.payload();
+        let verdict = match frame.code() {
+            response::CONTINUE => Verdict::Continue,
+            response::ACCEPT => Verdict::Accept,
+            response::REJECT => Verdict::Reject,
+            response::TEMPFAIL => Verdict::Tempfail,
+            response::DISCARD => Verdict::Discard,
+            response::SKIP => Verdict::Skip,
+            response::SHUTDOWN => Verdict::Shutdown,
+            response::CONN_FAIL => Verdict::ConnectionFail,
+            response::PROGRESS => {
+                return decoder.end(payload, Deviation::VerdictSurplus).map(|()| Self::Progress);
+            }
+            response::REPLYCODE => return reply(decoder, payload).map(Self::Verdict),
+            response::OPTNEG => return answer(decoder, payload).map(Self::Negotiate),
+            response::SETSYMLIST => return Ok(Self::MacroList { payload }),
+            _ => return edit(decoder, frame).map(|edit| edit.map_or(Self::Other(frame), Self::Edit)),
+        };
+        decoder.end(payload, Deviation::VerdictSurplus).map(|()| Self::Verdict(verdict))
+    }
+
+    /// The code byte of the response.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Negotiate(_) => response::OPTNEG,
+            Self::Edit(edit) => edit.code(),
+            Self::Verdict(verdict) => verdict.code(),
+            Self::Progress => response::PROGRESS,
+            Self::MacroList { .. } => response::SETSYMLIST,
+            Self::Other(frame) => frame.code(),
+        }
+    }
+
+    /// The response as bytes to send. What is long stays borrowed.
+    #[inline]
+    pub fn encode(&self) -> Outgoing<'a> {
+        let out = Outgoing::new(self.code());
+        match *self {
+            Self::Negotiate(Answer { version, actions, steps, macro_lists }) => out
+                .fixed(&version.number().to_be_bytes())
+                .fixed(&actions.bits().to_be_bytes())
+                .fixed(&steps.bits().to_be_bytes())
+                .raw(macro_lists.as_bytes()),
+            Self::Edit(edit) => match edit {
+                Edit::AddHeader { name, value } => out.text(name, &[]).last_text(value),
+                Edit::InsertHeader { index, name, value } | Edit::ChangeHeader { index, name, value } => {
+                    out.fixed(&index.to_be_bytes()).text(name, &[]).last_text(value)
+                }
+                Edit::ChangeFrom { address, arguments }
+                | Edit::AddRcptWithArguments { address, arguments } => match arguments {
+                    Some(arguments) => out.text(address, &[]).last_text(arguments),
+                    None => out.last_text(address),
+                },
+                Edit::AddRcpt { address } | Edit::DeleteRcpt { address } => out.last_text(address),
+                Edit::ReplaceBody { chunk } => out.raw(chunk),
+                Edit::Quarantine { reason } => out.last_text(reason),
+            },
+            Self::Verdict(Verdict::Reply(reply)) => out.last_text(reply.as_text()),
+            Self::Verdict(_) | Self::Progress => out.seal(),
+            Self::MacroList { payload } => out.raw(payload),
+            Self::Other(frame) => frame.encode(),
+        }
+    }
+}
+
+impl Edit<'_> {
+    /// The code byte of the edit.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::AddHeader { .. } => response::ADDHEADER,
+            Self::InsertHeader { .. } => response::INSHEADER,
+            Self::ChangeHeader { .. } => response::CHGHEADER,
+            Self::ChangeFrom { .. } => response::CHGFROM,
+            Self::AddRcpt { .. } => response::ADDRCPT,
+            Self::AddRcptWithArguments { .. } => response::ADDRCPT_PAR,
+            Self::DeleteRcpt { .. } => response::DELRCPT,
+            Self::ReplaceBody { .. } => response::REPLBODY,
+            Self::Quarantine { .. } => response::QUARANTINE,
+        }
+    }
+
+    /// The action bit that has to be negotiated for the edit.
+    #[must_use]
+    pub const fn action(&self) -> Actions {
+        match self {
+            Self::AddHeader { .. } | Self::InsertHeader { .. } => Actions::ADD_HEADERS,
+            Self::ChangeHeader { .. } => Actions::CHANGE_HEADERS,
+            Self::ChangeFrom { .. } => Actions::CHANGE_FROM,
+            Self::AddRcpt { .. } => Actions::ADD_RCPT,
+            Self::AddRcptWithArguments { .. } => Actions::ADD_RCPT_WITH_ARGUMENTS,
+            Self::DeleteRcpt { .. } => Actions::DELETE_RCPT,
+            Self::ReplaceBody { .. } => Actions::CHANGE_BODY,
+            Self::Quarantine { .. } => Actions::QUARANTINE,
+        }
+    }
+
+    /// The field of the header name or address, and its offset in the payload, if it is empty.
+    fn empty_key(&self) -> Option<(Field, usize)> {
+        let (key, field, offset) = match self {
+            Self::AddHeader { name, .. } => (name, Field::Name, 0),
+            Self::InsertHeader { name, .. } | Self::ChangeHeader { name, .. } => (name, Field::Name, 4),
+            Self::ChangeFrom { address, .. }
+            | Self::AddRcptWithArguments { address, .. }
+            | Self::AddRcpt { address }
+            | Self::DeleteRcpt { address } => (address, Field::Address, 0),
+            Self::ReplaceBody { .. } | Self::Quarantine { .. } => return None,
+        };
+        key.is_empty().then_some((field, offset))
+    }
+}
+
+impl Verdict<'_> {
+    /// The code byte of the verdict.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Continue => response::CONTINUE,
+            Self::Accept => response::ACCEPT,
+            Self::Reject => response::REJECT,
+            Self::Tempfail => response::TEMPFAIL,
+            Self::Discard => response::DISCARD,
+            Self::Skip => response::SKIP,
+            Self::Reply(_) => response::REPLYCODE,
+            Self::Shutdown => response::SHUTDOWN,
+            Self::ConnectionFail => response::CONN_FAIL,
+        }
+    }
+}
+
+impl<'a> From<Answer<'a>> for Response<'a> {
+    fn from(answer: Answer<'a>) -> Self {
+        Self::Negotiate(answer)
+    }
+}
+
+impl<'a> From<Edit<'a>> for Response<'a> {
+    fn from(edit: Edit<'a>) -> Self {
+        Self::Edit(edit)
+    }
+}
+
+impl<'a> From<Verdict<'a>> for Response<'a> {
+    fn from(verdict: Verdict<'a>) -> Self {
+        Self::Verdict(verdict)
+    }
+}
+
+fn answer<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Answer<'a>, DecodeError> {
+    let words = (word(Field::Version), word(Field::Actions), word(Field::Steps));
+    let (lists, (version, actions, steps)) = decoder.run(words, payload)?;
+    let answer = Answer::new(Version::new(version), Actions::from_bits(actions), Steps::from_bits(steps));
+    Ok(answer.with_macro_lists(MacroLists::decode(decoder, lists)?))
+}
+
+/// An edit, or `None` for a code that is none.
+fn edit<'a>(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Option<Edit<'a>>, DecodeError> {
+    let payload = frame.payload();
+    let header = || (text(Field::Name), text(Field::Value));
+    let address = || text(Field::Address);
+    let parameters = || (address(), opt(text(Field::Arguments)));
+    let (rest, edit) = match frame.code() {
+        response::ADDHEADER => {
+            decoder.run(map(header(), |(name, value)| Edit::AddHeader { name, value }), payload)?
+        }
+        response::INSHEADER => {
+            let insert = |(index, (name, value))| Edit::InsertHeader { index, name, value };
+            decoder.run(map((word(Field::Index), header()), insert), payload)?
+        }
+        response::CHGHEADER => {
+            let change = |(index, (name, value))| Edit::ChangeHeader { index, name, value };
+            decoder.run(map((word(Field::Index), header()), change), payload)?
+        }
+        response::CHGFROM => {
+            let change = |(address, arguments)| Edit::ChangeFrom { address, arguments };
+            decoder.run(map(parameters(), change), payload)?
+        }
+        response::ADDRCPT_PAR => {
+            let add = |(address, arguments)| Edit::AddRcptWithArguments { address, arguments };
+            decoder.run(map(parameters(), add), payload)?
+        }
+        response::ADDRCPT => decoder.run(map(address(), |address| Edit::AddRcpt { address }), payload)?,
+        response::DELRCPT => decoder.run(map(address(), |address| Edit::DeleteRcpt { address }), payload)?,
+        response::REPLBODY => return Ok(Some(Edit::ReplaceBody { chunk: payload })),
+        response::QUARANTINE => return quarantine(decoder, payload).map(Some),
+        _ => return Ok(None),
+    };
+    if let Some((field, offset)) = edit.empty_key() {
+        decoder.tolerate(Deviation::EmptyEdit, payload.len().saturating_sub(offset), field, Fault::Empty)?;
+    }
+    // Sendmail drops what follows the last NUL of these two, and ignores all others with a surplus.
+    let is_tail =
+        matches!(frame.code(), response::CHGFROM | response::ADDRCPT_PAR) && find_nul(rest).is_none();
+    decoder.end(rest, if is_tail { Deviation::EditTail } else { Deviation::EditSurplus })?;
+    Ok(Some(edit))
+}
+
+fn quarantine<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Edit<'a>, DecodeError> {
+    let Some(end) = find_nul(payload) else {
+        decoder.tolerate(Deviation::ReasonEnd, payload.len(), Field::Reason, Fault::Unterminated)?;
+        return Ok(Edit::Quarantine { reason: Text::known(payload) });
+    };
+    let (reason, tail) = payload.split_at_checked(end).unwrap_or((payload, &[]));
+    decoder.end(tail.get(1..).unwrap_or_default(), Deviation::ReasonEnd)?;
+    Ok(Edit::Quarantine { reason: Text::known(reason) })
+}
+
+fn reply<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Verdict<'a>, DecodeError> {
+    let bytes = match find_nul(payload) {
+        Some(end) => {
+            let (bytes, tail) = payload.split_at_checked(end).unwrap_or((payload, &[]));
+            match tail {
+                [_] => bytes,
+                // A NUL inside would cut the reply for one receiver and not for the other.
+                _ => return Err(decoder.error(tail.len(), Field::Reply, Fault::Reply(ReplyFault::Control))),
+            }
+        }
+        None => {
+            decoder.tolerate(
+                Deviation::ReplyUnterminated,
+                payload.len(),
+                Field::Reply,
+                Fault::Unterminated,
+            )?;
+            payload
+        }
+    };
+    ReplyText::scan(bytes, &mut |fault, offset| {
+        let left = payload.len().saturating_sub(offset);
+        match fault.deviation() {
+            Some(deviation) => decoder.tolerate(deviation, left, Field::Reply, Fault::Reply(fault)),
+            None => Err(decoder.error(left, Field::Reply, Fault::Reply(fault))),
+        }
+    })
+    .map(Verdict::Reply)
+}

@@ -1,0 +1,196 @@
+//! Departures from the clean form, and who reads them all the same.
+
+/// A departure from the clean form that some receiver reads all the same.
+///
+/// Each is a rule of SPEC_NOTES ([`rule`](Self::rule)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Deviation {
+    /// TOL-1: an MTA's OPTNEG of more than 12 bytes. The rest is ignored.
+    OfferSurplus,
+    /// TOL-2: bytes behind the last field of another command, or any payload where it has none.
+    CommandSurplus,
+    /// TOL-3: bytes behind the last NUL of MAIL, RCPT or MACRO. They are dropped.
+    ArgumentTail,
+    /// TOL-4: UNKNOWN without its NUL. The line is the whole payload.
+    LineUnterminated,
+    /// TOL-5: a header payload that begins with NUL. The name is empty, the value begins behind the
+    /// *second* NUL.
+    EmptyHeaderName,
+    /// TOL-6: an odd number of texts in MACRO. The last name is dropped.
+    OddMacros,
+    /// TOL-7: BODY without payload. libmilter closes; indymilter-test sends it.
+    EmptyBody,
+    /// TOL-8: a payload behind a verdict or progress that has none. It is ignored.
+    VerdictSurplus,
+    /// TOL-9: bytes behind the last NUL of CHGFROM or ADDRCPT_PAR. They are dropped.
+    EditTail,
+    /// TOL-10: a QUARANTINE reason without its NUL, or with bytes behind it.
+    ReasonEnd,
+    /// TOL-11: macro lists end at a stage that does not exist, or at fewer than five bytes.
+    MacroListEnd,
+    /// TOL-12: a macro list for a stage that does not exist. It is kept and means nothing.
+    MacroListStage,
+    /// TOL-13: REPLYCODE without its NUL.
+    ReplyUnterminated,
+    /// TOL-14: an enhanced status code, or a leading digit, of another class than the reply code.
+    ReplyClass,
+    /// TOL-15: REPLYCODE of three digits and nothing else.
+    ReplyBare,
+    /// TOL-16: REPLYCODE of more than 32 lines, or with a line of more than 980 bytes.
+    ReplySize,
+    /// TOL-17: REPLYCODE with a single `%`. It is dropped.
+    ReplyPercent,
+    /// TOL-18: REPLYCODE with a line end behind its last line.
+    ReplyLineEnd,
+    /// TOL-19: an edit with an empty header name or an empty address. Both MTAs ignore it.
+    EmptyEdit,
+    /// TOL-20: bytes behind the last field of another edit. Sendmail ignores the edit, Postfix closes.
+    EditSurplus,
+}
+
+impl Deviation {
+    /// Every deviation, in the order of their rules.
+    pub const ALL: [Self; 20] = [
+        Self::OfferSurplus,
+        Self::CommandSurplus,
+        Self::ArgumentTail,
+        Self::LineUnterminated,
+        Self::EmptyHeaderName,
+        Self::OddMacros,
+        Self::EmptyBody,
+        Self::VerdictSurplus,
+        Self::EditTail,
+        Self::ReasonEnd,
+        Self::MacroListEnd,
+        Self::MacroListStage,
+        Self::ReplyUnterminated,
+        Self::ReplyClass,
+        Self::ReplyBare,
+        Self::ReplySize,
+        Self::ReplyPercent,
+        Self::ReplyLineEnd,
+        Self::EmptyEdit,
+        Self::EditSurplus,
+    ];
+
+    /// The rule's id in SPEC_NOTES.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::OfferSurplus => "TOL-1",
+            Self::CommandSurplus => "TOL-2",
+            Self::ArgumentTail => "TOL-3",
+            Self::LineUnterminated => "TOL-4",
+            Self::EmptyHeaderName => "TOL-5",
+            Self::OddMacros => "TOL-6",
+            Self::EmptyBody => "TOL-7",
+            Self::VerdictSurplus => "TOL-8",
+            Self::EditTail => "TOL-9",
+            Self::ReasonEnd => "TOL-10",
+            Self::MacroListEnd => "TOL-11",
+            Self::MacroListStage => "TOL-12",
+            Self::ReplyUnterminated => "TOL-13",
+            Self::ReplyClass => "TOL-14",
+            Self::ReplyBare => "TOL-15",
+            Self::ReplySize => "TOL-16",
+            Self::ReplyPercent => "TOL-17",
+            Self::ReplyLineEnd => "TOL-18",
+            Self::EmptyEdit => "TOL-19",
+            Self::EditSurplus => "TOL-20",
+        }
+    }
+
+    const fn bit(self) -> u32 {
+        match self {
+            Self::OfferSurplus => 1,
+            Self::CommandSurplus => 1 << 1,
+            Self::ArgumentTail => 1 << 2,
+            Self::LineUnterminated => 1 << 3,
+            Self::EmptyHeaderName => 1 << 4,
+            Self::OddMacros => 1 << 5,
+            Self::EmptyBody => 1 << 6,
+            Self::VerdictSurplus => 1 << 7,
+            Self::EditTail => 1 << 8,
+            Self::ReasonEnd => 1 << 9,
+            Self::MacroListEnd => 1 << 10,
+            Self::MacroListStage => 1 << 11,
+            Self::ReplyUnterminated => 1 << 12,
+            Self::ReplyClass => 1 << 13,
+            Self::ReplyBare => 1 << 14,
+            Self::ReplySize => 1 << 15,
+            Self::ReplyPercent => 1 << 16,
+            Self::ReplyLineEnd => 1 << 17,
+            Self::EmptyEdit => 1 << 18,
+            Self::EditSurplus => 1 << 19,
+        }
+    }
+}
+
+/// Which deviations are accepted: a named policy of the receiver.
+///
+/// Real receivers read more than real senders write, and not the same things. What a tolerance
+/// accepts is reported all the same, in [`Decoded::deviation`](super::Decoded::deviation).
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Command, Frame, Tolerance};
+///
+/// let frame = Frame::new(b'L', b"A\0b\0third\0");
+/// assert!(Command::parse(frame).is_err());
+/// let header = Command::parse_as(frame, Tolerance::LIBMILTER)?;
+/// assert_eq!(header.deviation.map(|what| what.offset()), Some(4));
+/// assert_eq!(header.encode(), frame.encode());
+/// # Ok::<(), milter_proto::wire::DecodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tolerance(u32);
+
+impl Tolerance {
+    /// Nothing but the clean form.
+    pub const STRICT: Self = Self(0);
+    /// What libmilter 8.17 reads from an MTA.
+    pub const LIBMILTER: Self = Self::STRICT
+        .with(Deviation::OfferSurplus)
+        .with(Deviation::CommandSurplus)
+        .with(Deviation::ArgumentTail)
+        .with(Deviation::LineUnterminated)
+        .with(Deviation::EmptyHeaderName)
+        .with(Deviation::OddMacros);
+    /// What Sendmail 8.17 reads from a filter.
+    pub const SENDMAIL: Self = Self::STRICT
+        .with(Deviation::VerdictSurplus)
+        .with(Deviation::EditTail)
+        .with(Deviation::ReasonEnd)
+        .with(Deviation::MacroListEnd)
+        .with(Deviation::ReplyClass)
+        .with(Deviation::ReplyBare)
+        .with(Deviation::ReplySize);
+    /// What Postfix 3.7 reads from a filter.
+    pub const POSTFIX: Self = Self::STRICT
+        .with(Deviation::MacroListStage)
+        .with(Deviation::ReplyUnterminated)
+        .with(Deviation::ReplySize)
+        .with(Deviation::ReplyPercent);
+    /// Every deviation, of either side: for tools that must show what was sent.
+    pub const LENIENT: Self = Self((1 << 20) - 1);
+
+    /// The same tolerance, and `deviation` too.
+    #[must_use]
+    pub const fn with(self, deviation: Deviation) -> Self {
+        Self(self.0 | deviation.bit())
+    }
+
+    /// The same tolerance, but not `deviation`.
+    #[must_use]
+    pub const fn without(self, deviation: Deviation) -> Self {
+        Self(self.0 & !deviation.bit())
+    }
+
+    /// Whether `deviation` is accepted.
+    #[must_use]
+    #[inline]
+    pub const fn allows(self, deviation: Deviation) -> bool {
+        self.0 & deviation.bit() != 0
+    }
+}
