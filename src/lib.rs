@@ -10,6 +10,7 @@
 //!   [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
 //! * [`Limits`]: how much a peer may make us hold.
+//! * `testing`: values to test with, under the features `arbitrary` and `proptest`.
 //!
 //! # The filter's side
 //!
@@ -77,6 +78,8 @@ extern crate alloc;
 extern crate std;
 
 mod limits;
+#[cfg(any(feature = "arbitrary", feature = "proptest"))]
+pub mod testing;
 pub mod transcript;
 pub mod wire;
 

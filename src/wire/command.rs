@@ -81,7 +81,7 @@ pub enum Command<'a> {
         /// The name: the bytes before the colon and its blanks.
         name: Text<'a>,
         /// The value. Folds are a LF and the blank that follows; there is no final line end. Whether
-        /// the space behind the colon is still there: [`header`](super::header).
+        /// the space behind the colon is still there: [`LeadingSpace`](super::LeadingSpace).
         value: Text<'a>,
     },
     /// The end of the headers, even where there are none.
