@@ -109,7 +109,7 @@ impl<'a> MacroLists<'a> {
     pub(super) fn decode(decoder: &mut Decoder<'a>, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            if rest.len() < 5 && decoder.allows(Deviation::MacroListEnd) {
+            if rest.len() < 5 {
                 decoder.end(rest, Deviation::MacroListEnd)?;
                 break;
             }
