@@ -78,6 +78,7 @@ extern crate alloc;
 extern crate std;
 
 mod limits;
+pub mod session;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod testing;
 pub mod transcript;

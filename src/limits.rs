@@ -1,6 +1,6 @@
 //! Bounds on what a peer may make us hold, and on what we may send it.
 
-/// How much one frame may carry, in each direction.
+/// How much one frame may carry in each direction, and how many frames may answer one message.
 ///
 /// All sizes are bytes of *payload*: the frame without its four length bytes and its code byte. A
 /// length field that claims more is refused from those four bytes alone, before anything of the
@@ -23,11 +23,13 @@
 pub struct Limits {
     receive: u32,
     send: u32,
+    edits: u16,
+    progress: u16,
 }
 
 impl Limits {
-    /// 1 MiB to receive, 65,535 bytes to send.
-    pub const DEFAULT: Self = Self { receive: 1_048_576, send: 65_535 };
+    /// 1 MiB to receive, 65,535 bytes to send, 4096 edits and 10,000 times PROGRESS for a message.
+    pub const DEFAULT: Self = Self { receive: 1_048_576, send: 65_535, edits: 4096, progress: 10_000 };
 
     /// The same limits with another bound on received payloads, in bytes.
     #[must_use]
@@ -42,6 +44,30 @@ impl Limits {
     #[must_use]
     pub const fn with_send(self, bytes: u32) -> Self {
         Self { send: bytes, ..self }
+    }
+
+    /// The same limits with another bound on the edits of one message. Body chunks do not count.
+    #[must_use]
+    pub const fn with_edits(self, edits: u16) -> Self {
+        Self { edits, ..self }
+    }
+
+    /// The same limits with another bound on PROGRESS for one command.
+    #[must_use]
+    pub const fn with_progress(self, progress: u16) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Edits that an MTA takes for one message, body chunks not counted.
+    #[must_use]
+    pub const fn edits(self) -> u16 {
+        self.edits
+    }
+
+    /// How often an MTA takes PROGRESS in place of one verdict.
+    #[must_use]
+    pub const fn progress(self) -> u16 {
+        self.progress
     }
 
     /// The largest payload that is accepted from the peer, in bytes.

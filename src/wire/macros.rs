@@ -44,6 +44,11 @@ impl<'a> Macros<'a> {
         }
     }
 
+    /// No macros.
+    pub(crate) const fn none(stage: MacroStage) -> Self {
+        Self { stage, list: TextList::EMPTY }
+    }
+
     /// The pairs of a list, and the name that has no value.
     #[inline]
     pub(super) fn split(stage: MacroStage, list: TextList<'a>) -> (Self, Option<Text<'a>>) {
@@ -86,6 +91,13 @@ impl<'a> Macros<'a> {
     pub fn get(self, name: Text<'_>) -> Option<Text<'a>> {
         let wanted = bare(name.as_bytes());
         self.iter().find(|(name, _)| bare(name.as_bytes()) == wanted).map(|(_, value)| value)
+    }
+}
+
+impl<'a> Text<'a> {
+    /// A macro name of one character without its braces; any other name as it is.
+    pub(crate) fn bare_macro(self) -> Self {
+        Self::known(bare(self.as_bytes()))
     }
 }
 

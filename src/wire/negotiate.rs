@@ -26,6 +26,19 @@ impl Offer {
     pub const fn new(version: Version, actions: Actions, steps: Steps) -> Self {
         Self { version, actions, steps }
     }
+
+    /// The same offer as a filter reads it: no actions and no steps mean those of version 1.
+    ///
+    /// # Source
+    /// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-6.
+    #[must_use]
+    pub const fn reading_zeros(self) -> Self {
+        Self {
+            actions: if self.actions.is_empty() { Actions::V1 } else { self.actions },
+            steps: if self.steps.is_empty() { Steps::V1 } else { self.steps },
+            ..self
+        }
+    }
 }
 
 /// The filter's OPTNEG: what is to be done.

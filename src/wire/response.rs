@@ -66,7 +66,7 @@ pub enum Edit<'a> {
         /// The name; not empty.
         name: Text<'a>,
         /// The value, with LF before the blank of a fold. Whether it brings its own leading space:
-        /// [`header`](super::header).
+        /// [`LeadingSpace`](super::LeadingSpace).
         value: Text<'a>,
     },
     /// Inserts a header at a position.
@@ -283,6 +283,12 @@ impl Edit<'_> {
             Self::ReplaceBody { .. } => Actions::CHANGE_BODY,
             Self::Quarantine { .. } => Actions::QUARANTINE,
         }
+    }
+
+    /// Whether the header name or the address is empty: both MTAs ignore such an edit.
+    #[must_use]
+    pub fn has_empty_key(&self) -> bool {
+        self.empty_key().is_some()
     }
 
     /// The field of the header name or address, and its offset in the payload, if it is empty.

@@ -1,0 +1,376 @@
+//! The law of order: every transition of a conversation, without a role.
+//!
+//! Three tables say everything: [`CommandKind`] what a command needs and what switches it off,
+//! `NEXT` which command may follow at which stage, `VERDICTS` what a verdict on a command does.
+//! [`Conversation`] applies them, once for both sides.
+
+use super::error::Rule;
+use super::negotiation::Agreed;
+use super::stage::{CommandKind, Stage};
+use crate::wire::{Steps, Verdict};
+
+/// Whose reading of the order applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Law {
+    /// What every implementation understands.
+    Strict,
+    /// What libmilter's engine does, to the letter.
+    Libmilter,
+}
+
+/// The commands that may follow at a stage, without the stages that may be passed over.
+pub(super) struct Next {
+    pub(super) stage: Stage,
+    pub(super) strict: &'static [CommandKind],
+    pub(super) libmilter: &'static [CommandKind],
+}
+
+/// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO may come at
+/// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-1, ORD-2.
+pub(super) const NEXT: [Next; 16] = {
+    use CommandKind::{
+        Abort, Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, Negotiate, Quit,
+        QuitNewConnection, RcptTo, Unknown,
+    };
+    const fn row(stage: Stage, strict: &'static [CommandKind], libmilter: &'static [CommandKind]) -> Next {
+        Next { stage, strict, libmilter }
+    }
+    [
+        row(Stage::Start, &[Negotiate], &[Negotiate]),
+        row(Stage::Negotiated, &[Connect, Abort], &[Connect, Unknown]),
+        row(
+            Stage::Connected,
+            &[Helo, MailFrom, Unknown, Abort, QuitNewConnection],
+            &[Helo, MailFrom, Unknown],
+        ),
+        row(Stage::Greeted, &[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown]),
+        row(Stage::Mail, &[RcptTo, Helo, Unknown, Abort], &[RcptTo, Abort, Unknown]),
+        row(
+            Stage::Recipients,
+            &[RcptTo, Data, Helo, Unknown, Abort],
+            &[RcptTo, Data, Header, EndOfHeaders, Body, EndOfMessage, Abort, Unknown],
+        ),
+        row(Stage::Data, &[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
+        row(Stage::Headers, &[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
+        row(Stage::EndOfHeaders, &[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
+        row(Stage::Body, &[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
+        row(Stage::EndOfMessage, &[], &[MailFrom, Quit, QuitNewConnection, Unknown]),
+        row(Stage::Closed, &[], &[]),
+        row(Stage::Aborted, &[], &[]),
+        row(
+            Stage::Unknown,
+            &[],
+            &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection],
+        ),
+        row(Stage::Reconnecting, &[], &[Connect, Unknown]),
+        row(Stage::Decided, &[], &[]),
+    ]
+};
+
+/// What a verdict does, beyond answering the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The conversation goes on.
+    GoesOn,
+    /// The SMTP command is refused; nothing else changes.
+    RefusesCommand,
+    /// This recipient is refused; the message goes on.
+    RefusesRecipient,
+    /// DATA is refused; the envelope stays, and recipients or DATA may follow.
+    RefusesData,
+    /// The message is over: accepted, refused or discarded.
+    EndsMessage,
+    /// The connection is over: accepted or refused as a whole.
+    EndsConnection,
+    /// No more commands of this kind for this message.
+    Skips,
+    /// It means nothing here. An MTA goes on; a filter must not say it.
+    MeansNothing,
+    /// It is no answer to this command.
+    IsNoAnswer,
+}
+
+/// The verdicts, in the order of the columns of [`VERDICTS`].
+pub(super) const COLUMNS: [Verdict<'static>; 8] = [
+    Verdict::Continue,
+    Verdict::Accept,
+    Verdict::Reject,
+    Verdict::Tempfail,
+    Verdict::Discard,
+    Verdict::Skip,
+    Verdict::Shutdown,
+    Verdict::ConnectionFail,
+];
+
+/// What each verdict does to each command that has a reply. `Reply` stands where `Reject` does.
+///
+/// SPEC_NOTES ORD-5 to ORD-9. The three cells that mean nothing are the ones in which MTAs differ: DISCARD to CONNECT
+/// switches all filtering off in Sendmail, and ACCEPT or DISCARD to UNKNOWN crashes Postfix.
+pub(super) const VERDICTS: [(CommandKind, [Effect; 8]); 10] = {
+    use Effect::{
+        EndsConnection, EndsMessage, GoesOn, IsNoAnswer, MeansNothing, RefusesCommand, RefusesData,
+        RefusesRecipient, Skips,
+    };
+    // For each command: CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, SHUTDOWN, CONN_FAIL.
+    const SESSION: [Effect; 8] = [
+        GoesOn,
+        EndsConnection,
+        EndsConnection,
+        EndsConnection,
+        MeansNothing,
+        IsNoAnswer,
+        EndsConnection,
+        IsNoAnswer,
+    ];
+    const MESSAGE: [Effect; 8] =
+        [GoesOn, EndsMessage, EndsMessage, EndsMessage, EndsMessage, IsNoAnswer, EndsConnection, IsNoAnswer];
+    [
+        (CommandKind::Connect, SESSION),
+        (CommandKind::Helo, SESSION),
+        (CommandKind::MailFrom, MESSAGE),
+        (
+            CommandKind::RcptTo,
+            [
+                GoesOn,
+                EndsMessage,
+                RefusesRecipient,
+                RefusesRecipient,
+                EndsMessage,
+                IsNoAnswer,
+                EndsConnection,
+                IsNoAnswer,
+            ],
+        ),
+        (
+            CommandKind::Data,
+            [
+                GoesOn,
+                EndsMessage,
+                RefusesData,
+                RefusesData,
+                EndsMessage,
+                IsNoAnswer,
+                EndsConnection,
+                IsNoAnswer,
+            ],
+        ),
+        (CommandKind::Header, MESSAGE),
+        (CommandKind::EndOfHeaders, MESSAGE),
+        (
+            CommandKind::Body,
+            [GoesOn, EndsMessage, EndsMessage, EndsMessage, EndsMessage, Skips, EndsConnection, IsNoAnswer],
+        ),
+        (
+            CommandKind::EndOfMessage,
+            [
+                EndsMessage,
+                EndsMessage,
+                EndsMessage,
+                EndsMessage,
+                EndsMessage,
+                IsNoAnswer,
+                EndsConnection,
+                IsNoAnswer,
+            ],
+        ),
+        (
+            CommandKind::Unknown,
+            [
+                GoesOn,
+                MeansNothing,
+                RefusesCommand,
+                RefusesCommand,
+                MeansNothing,
+                IsNoAnswer,
+                EndsConnection,
+                IsNoAnswer,
+            ],
+        ),
+    ]
+};
+
+/// What a verdict on a command does, by the table.
+pub(super) fn effect(command: CommandKind, verdict: &Verdict<'_>) -> Effect {
+    let code = match verdict {
+        Verdict::Reply(_) => Verdict::Reject.code(),
+        other => other.code(),
+    };
+    let row = VERDICTS.iter().find(|row| row.0 == command);
+    let cells = row.into_iter().flat_map(|row| COLUMNS.iter().zip(row.1));
+    cells
+        .filter(|(column, _)| column.code() == code)
+        .map(|(_, effect)| effect)
+        .next()
+        .unwrap_or(Effect::IsNoAnswer)
+}
+
+/// How a command passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Passage {
+    /// In its order.
+    InOrder,
+    /// In its order, but the message that was in progress is over: do what ABORT asks for, first.
+    AfterAbort,
+    /// Out of order, and ignored as libmilter does: there is no reply to it.
+    Ignored,
+    /// As `Ignored`, and the message that was in progress is over.
+    IgnoredAfterAbort,
+}
+
+/// The state of one connection, the same on both sides of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Conversation {
+    pub(super) agreed: Agreed,
+    pub(super) stage: Stage,
+    /// The command that has no verdict yet.
+    pub(super) owed: Option<CommandKind>,
+    /// SKIP was the answer to a chunk of this body.
+    body_skipped: bool,
+    law: Law,
+}
+
+impl Conversation {
+    pub(super) const fn new(law: Law) -> Self {
+        Self { agreed: Agreed::NOTHING, stage: Stage::Start, owed: None, body_skipped: false, law }
+    }
+
+    /// Takes a command that is on the wire, or that was switched off and is only passed by.
+    pub(super) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        let passage = self.passage(kind)?;
+        self.stage = match (passage, kind, self.law) {
+            (Passage::Ignored | Passage::IgnoredAfterAbort, ..) => Stage::Greeted,
+            (_, CommandKind::Macros, _) => return Ok(passage),
+            (_, CommandKind::Unknown, Law::Strict) => self.stage,
+            (_, CommandKind::Abort, Law::Strict) => self.stage.without_message(),
+            (_, CommandKind::QuitNewConnection, Law::Strict) => Stage::Negotiated,
+            _ => kind.target(),
+        };
+        let is_ignored = matches!(passage, Passage::Ignored | Passage::IgnoredAfterAbort);
+        if !is_ignored && self.is_replied(kind) {
+            self.owed = Some(kind);
+        }
+        if kind != CommandKind::Body {
+            self.body_skipped = false;
+        }
+        Ok(passage)
+    }
+
+    /// How a command would pass.
+    pub(super) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
+        if self.stage == Stage::Closed {
+            return Err(Rule::Closed);
+        }
+        let in_message = self.stage.is_in_message();
+        match self.law {
+            Law::Strict => {
+                if kind == CommandKind::Body && self.body_skipped {
+                    return Err(Rule::Skipped);
+                }
+                let is_open = self.stage != Stage::Start;
+                let is_free = kind == CommandKind::Quit || (kind == CommandKind::Macros && is_open);
+                if !is_free && !self.reaches(self.stage, kind) {
+                    return Err(Rule::Order);
+                }
+                let is_implied = kind == CommandKind::Helo && in_message;
+                Ok(if is_implied { Passage::AfterAbort } else { Passage::InOrder })
+            }
+            // QUIT ends the connection wherever it comes.
+            Law::Libmilter if kind == CommandKind::Quit => {
+                Ok(if in_message { Passage::AfterAbort } else { Passage::InOrder })
+            }
+            Law::Libmilter => {
+                Ok(match (kind == CommandKind::Macros || self.reaches(self.stage, kind), in_message) {
+                    (true, _) => Passage::InOrder,
+                    (false, false) if self.reaches(Stage::Greeted, kind) => Passage::InOrder,
+                    (false, true) if self.reaches(Stage::Greeted, kind) => Passage::AfterAbort,
+                    (false, false) => Passage::Ignored,
+                    (false, true) => Passage::IgnoredAfterAbort,
+                })
+            }
+        }
+    }
+
+    /// Whether a command may follow at `stage`, itself or past stages that may be left out.
+    ///
+    /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-3.
+    fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
+        let mut stage = stage;
+        loop {
+            let row = NEXT.iter().find(|row| row.stage == stage);
+            let next = row.map_or(&[][..], |row| match self.law {
+                Law::Strict => row.strict,
+                Law::Libmilter => row.libmilter,
+            });
+            if next.contains(&kind) {
+                return true;
+            }
+            match stage.passed_over() {
+                Some((following, off)) if self.is_optional(following, off) => stage = following,
+                _ => return false,
+            }
+        }
+    }
+
+    fn is_optional(&self, stage: Stage, off: Steps) -> bool {
+        // A client need not say HELO, and a message need not have headers.
+        let always = self.law == Law::Strict && matches!(stage, Stage::Greeted | Stage::Headers);
+        always || self.agreed.effective_steps().contains(off)
+    }
+
+    /// Whether a command gets a reply on this connection.
+    pub(super) fn is_replied(&self, kind: CommandKind) -> bool {
+        kind.has_reply() && kind.no_reply().is_none_or(|bit| !self.agreed.steps.contains(bit))
+    }
+
+    /// Takes step again with a command that came out of order.
+    pub(super) fn resume(&mut self, kind: CommandKind) {
+        self.stage = match kind {
+            CommandKind::Macros | CommandKind::Unknown => self.stage,
+            CommandKind::Abort => self.stage.without_message(),
+            CommandKind::QuitNewConnection => Stage::Negotiated,
+            _ => kind.target(),
+        };
+        self.owed = self.is_replied(kind).then_some(kind);
+        self.body_skipped = false;
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    pub(super) fn agreed(&self) -> Option<&Agreed> {
+        let is_open = self.stage == Stage::Start || self.owed == Some(CommandKind::Negotiate);
+        (!is_open).then_some(&self.agreed)
+    }
+
+    /// Takes a verdict on the command that is owed one.
+    pub(super) fn verdict(&mut self, effect: Effect, verdict: &Verdict<'_>) {
+        let Some(command) = self.owed.take() else { return };
+        match self.law {
+            Law::Strict => match effect {
+                Effect::EndsMessage => self.stage = Stage::Greeted,
+                Effect::EndsConnection => self.stage = Stage::Decided,
+                Effect::RefusesData => self.stage = Stage::Recipients,
+                Effect::Skips => self.body_skipped = true,
+                _ => {}
+            },
+            Law::Libmilter => {
+                let is_lenient = matches!(command, CommandKind::RcptTo | CommandKind::Unknown);
+                match verdict {
+                    Verdict::Accept => self.stage = Stage::Greeted,
+                    Verdict::Reject | Verdict::Tempfail | Verdict::Discard | Verdict::Reply(_)
+                        if !is_lenient =>
+                    {
+                        self.stage = Stage::Greeted;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Takes the answer to OPTNEG.
+    pub(super) const fn negotiated(&mut self, agreed: Agreed) {
+        self.agreed = agreed;
+        self.owed = None;
+    }
+}

@@ -1,0 +1,398 @@
+//! The filter's side.
+
+use super::conversation::{Conversation, Effect, Passage, effect};
+use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
+use super::negotiation::{Agreed, Decision, Refusal, Wishes, answer};
+use super::policy::Policy;
+use super::stage::{CommandKind, Stage};
+use super::timing::Wait;
+use crate::Limits;
+use crate::wire::{
+    Actions, Answer, Assembler, Command, DecodeError, Edit, Frame, Offer, Outgoing, Response, Steps, Storage,
+    Verdict, Version,
+};
+
+/// The filter's side of one connection: commands in, replies out, both in their order.
+///
+/// # Examples
+/// ```
+/// use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Wishes};
+/// use milter_proto::wire::{Actions, Assembler, Command, Edit, Text, Verdict};
+///
+/// let wishes = Wishes::new([CommandKind::MailFrom]).may(Actions::ADD_HEADERS);
+/// let mut session = FilterSession::new(Policy::LIBMILTER);
+/// let mut assembler = Assembler::new(Vec::new());
+/// let mut out = Vec::new();
+///
+/// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0";
+/// while let Some(event) = session.next_event(&mut assembler, &mut input)? {
+///     match event.command {
+///         Command::Negotiate(_) => session.negotiate(&wishes)??.1.append_to(&mut out),
+///         Command::EndOfMessage { .. } => {
+///             let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
+///             session.send(Edit::AddHeader { name, value })?.append_to(&mut out);
+///             session.send(Verdict::Continue)?.append_to(&mut out);
+///         }
+///         _ if matches!(session.turn(), FilterTurn::Reply(_)) => {
+///             session.send(Verdict::Continue)?.append_to(&mut out);
+///         }
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(out, b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7b\0\0\0\x01c");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FilterSession {
+    /// While the answer to OPTNEG is owed, `agreed` holds the offer.
+    conversation: Conversation,
+    policy: Policy,
+    send_limit: u32,
+    /// A BODYEOB came with bytes, and was given out as a chunk: its end is still to be given out.
+    end_follows: bool,
+    broken: Option<Violation>,
+}
+
+/// Whose turn it is, seen from the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FilterTurn {
+    /// The MTA's: read.
+    Receive,
+    /// Ours: a verdict on this command is owed, or the answer to OPTNEG.
+    Reply(CommandKind),
+    /// Nobody's: close the connection.
+    Closed,
+}
+
+/// A command from the MTA, and how it passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Event<'f> {
+    /// The command.
+    pub command: Command<'f>,
+    /// Whether it came in order. Under [`Policy::STRICT`] it did; only HELO can end a message.
+    pub passage: Passage,
+    /// How the payload departs from the clean form.
+    pub deviation: Option<DecodeError>,
+}
+
+/// How a connection ended for the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Ending {
+    /// A message was in progress: do what ABORT asks for.
+    pub in_message: bool,
+    /// The stream ended inside a frame.
+    pub in_frame: bool,
+    /// The MTA left without waiting for this reply.
+    pub owed: Option<CommandKind>,
+    /// The MTA said QUIT.
+    pub said_quit: bool,
+}
+
+impl FilterSession {
+    /// Starts a connection.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self::with_limits(policy, Limits::DEFAULT)
+    }
+
+    /// Starts a connection with another bound on what is sent. A larger data size raises it by itself.
+    #[must_use]
+    pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
+        Self {
+            conversation: Conversation::new(policy.law()),
+            policy,
+            send_limit: limits.send(),
+            end_follows: false,
+            broken: None,
+        }
+    }
+
+    /// Takes the next command from the front of `input`: bytes in, events out.
+    ///
+    /// `Ok(None)` means that `input` is empty: read more. The event borrows from `assembler` or from
+    /// `input`, never from the session, so that it can be answered while it lives.
+    ///
+    /// # Errors
+    /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
+    /// broken, and every later call says the same.
+    pub fn next_event<'s, 'i: 's, S: Storage>(
+        &mut self,
+        assembler: &'s mut Assembler<S>,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Event<'s>>, ReceiveError> {
+        if let Some(event) = self.rest_of_frame() {
+            return Ok(Some(event));
+        }
+        self.ready()?;
+        match assembler.next_frame(input)? {
+            Some(frame) => self.receive(frame).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a frame.
+    ///
+    /// After the event of a chunk, [`rest_of_frame`](Self::rest_of_frame) may have another one.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
+        self.ready()?;
+        let decoded = match Command::parse_as(frame, self.policy.tolerance()) {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
+        };
+        let command = decoded.value;
+        let Some(kind) = CommandKind::of(&command) else {
+            return Err(self.fail(frame.code(), Rule::Code, None));
+        };
+        if let Some(rule) = self.objection(kind) {
+            return Err(self.fail(frame.code(), rule, None));
+        }
+        let passage = match self.conversation.command(kind) {
+            Ok(passage) => passage,
+            Err(rule) => return Err(self.fail(frame.code(), rule, None)),
+        };
+        let is_taken = matches!(passage, Passage::InOrder | Passage::AfterAbort);
+        let command = match command {
+            Command::Negotiate(offer) if is_taken => {
+                self.note_offer(offer);
+                command
+            }
+            Command::EndOfMessage { chunk } if is_taken && !chunk.is_empty() => {
+                self.end_follows = true;
+                Command::Body { chunk }
+            }
+            _ => command,
+        };
+        Ok(Event { command, passage, deviation: decoded.deviation })
+    }
+
+    /// The end of the message, if it came in one frame with the chunk that was given out before.
+    pub fn rest_of_frame(&mut self) -> Option<Event<'static>> {
+        let end = Command::EndOfMessage { chunk: &[] };
+        core::mem::take(&mut self.end_follows).then_some(Event {
+            command: end,
+            passage: Passage::InOrder,
+            deviation: None,
+        })
+    }
+
+    /// Says something to the MTA.
+    ///
+    /// # Errors
+    /// [`Misuse`]: nothing changed, and nothing is to be written.
+    pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<Outgoing<'m>, Misuse> {
+        let response = response.into();
+        let outgoing = self.judge(&response).map_err(|rule| self.misuse(response.code(), rule))?;
+        match &response {
+            Response::Negotiate(Answer { version, actions, steps, .. }) => {
+                self.agree(Agreed {
+                    version: *version,
+                    actions: *actions,
+                    steps: *steps,
+                    emulated: Steps::EMPTY,
+                });
+            }
+            Response::Verdict(verdict) => {
+                if let Some(owed) = self.conversation.owed {
+                    self.conversation.verdict(effect(owed, verdict), verdict);
+                }
+            }
+            _ => {}
+        }
+        Ok(outgoing)
+    }
+
+    /// Answers OPTNEG with what comes of these wishes, and says what became of every bit.
+    ///
+    /// # Errors
+    /// [`Misuse`] if no answer is owed. Inside, [`Refusal`]: close the connection, as libmilter does.
+    pub fn negotiate<'w>(
+        &mut self,
+        wishes: &Wishes<'w>,
+    ) -> Result<Result<(Decision<'w>, Outgoing<'w>), Refusal>, Misuse> {
+        let code = CommandKind::Negotiate.code();
+        if self.turn() != FilterTurn::Reply(CommandKind::Negotiate) {
+            return Err(self.misuse(code, Rule::Negotiation));
+        }
+        let decision = match answer(self.offer(), wishes) {
+            Ok(decision) => decision,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let outgoing = self.send(decision.answer)?;
+        self.agree(decision.agreed);
+        Ok(Ok((decision, outgoing)))
+    }
+
+    /// Whether [`send`](Self::send) would send it: the same test, without the effect.
+    ///
+    /// # Errors
+    /// [`Misuse`], as `send`.
+    pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
+        self.judge(response).map(drop).map_err(|rule| self.misuse(response.code(), rule))
+    }
+
+    fn judge<'m>(&self, response: &Response<'m>) -> Result<Outgoing<'m>, Rule> {
+        if self.turn() == FilterTurn::Closed {
+            return Err(Rule::Closed);
+        }
+        let owed = self.conversation.owed;
+        if self.end_follows {
+            return Err(Rule::NotOwed);
+        }
+        match response {
+            Response::Negotiate(answer) => self.judge_answer(answer)?,
+            _ if owed == Some(CommandKind::Negotiate) => return Err(Rule::Negotiation),
+            Response::Verdict(verdict) => self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict)?,
+            Response::Edit(edit) => self.judge_edit(edit)?,
+            Response::Progress => match owed {
+                None => return Err(Rule::NotOwed),
+                Some(CommandKind::EndOfMessage) => {}
+                Some(_) if self.policy.takes_progress_anywhere() => {}
+                Some(_) => return Err(Rule::Progress),
+            },
+            Response::MacroList { .. } | Response::Other(_) => return Err(Rule::Code),
+        }
+        let limit = self.send_limit.max(self.conversation.agreed.data_size().bytes());
+        response.encode().within(Limits::DEFAULT.with_send(limit)).map_err(|_| Rule::TooLong)
+    }
+
+    fn judge_answer(&self, answer: &Answer<'_>) -> Result<(), Rule> {
+        if self.conversation.owed != Some(CommandKind::Negotiate) {
+            return Err(Rule::Negotiation);
+        }
+        let offer = self.offer();
+        let version = Version::V2..=offer.version.min(Version::CURRENT);
+        let is_offered = offer.actions.contains(answer.actions) && offer.steps.contains(answer.steps);
+        if version.contains(&answer.version) && is_offered { Ok(()) } else { Err(Rule::Refused) }
+    }
+
+    fn judge_verdict(&self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<(), Rule> {
+        let emulated = self.conversation.agreed.emulated;
+        if owed.no_reply().is_some_and(|bit| emulated.contains(bit)) && *verdict != Verdict::Continue {
+            return Err(Rule::Emulated);
+        }
+        if matches!(verdict, Verdict::Shutdown | Verdict::ConnectionFail) {
+            return Err(Rule::NoAnswer);
+        }
+        if self.policy.sends_anything() {
+            return Ok(());
+        }
+        match effect(owed, verdict) {
+            Effect::Skips if !self.conversation.agreed.steps.contains(Steps::SKIP) => Err(Rule::Skip),
+            Effect::IsNoAnswer if *verdict == Verdict::Skip => Err(Rule::Skip),
+            Effect::IsNoAnswer => Err(Rule::NoAnswer),
+            Effect::MeansNothing => Err(Rule::MeansNothing),
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_edit(&self, edit: &Edit<'_>) -> Result<(), Rule> {
+        if self.conversation.owed != Some(CommandKind::EndOfMessage) {
+            return Err(Rule::EditTooEarly);
+        }
+        if !self.conversation.agreed.actions.contains(edit.action()) {
+            return Err(Rule::EditNotAgreed);
+        }
+        if edit.has_empty_key() { Err(Rule::EmptyKey) } else { Ok(()) }
+    }
+
+    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    ///
+    /// `pending` is [`Assembler::pending`].
+    pub fn disconnect(&mut self, pending: usize) -> Ending {
+        let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        Ending {
+            in_message: stage.is_in_message() || self.conversation.owed == Some(CommandKind::EndOfMessage),
+            in_frame: pending > 0,
+            owed: self.conversation.owed.take(),
+            said_quit: stage == Stage::Closed,
+        }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn turn(&self) -> FilterTurn {
+        match self.conversation.owed {
+            _ if self.broken.is_some() || self.conversation.stage == Stage::Closed => FilterTurn::Closed,
+            _ if self.end_follows => FilterTurn::Receive,
+            Some(owed) => FilterTurn::Reply(owed),
+            None => FilterTurn::Receive,
+        }
+    }
+
+    /// How far the connection has come.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.conversation.stage
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    #[must_use]
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.conversation.agreed()
+    }
+
+    /// Whether edits that need these actions could be sent now.
+    #[must_use]
+    pub fn may_edit(&self, actions: Actions) -> bool {
+        self.turn() == FilterTurn::Reply(CommandKind::EndOfMessage)
+            && self.conversation.agreed.actions.contains(actions)
+    }
+
+    /// The class of the wait that is running, if one is: for the next command.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        (self.turn() == FilterTurn::Receive).then_some(Wait::Command)
+    }
+
+    fn ready(&self) -> Result<(), ReceiveError> {
+        if let Some(violation) = self.broken {
+            return Err(violation.into());
+        }
+        match self.turn() {
+            FilterTurn::Receive => Ok(()),
+            FilterTurn::Reply(owed) => Err(ReceiveError::ReplyOwed(owed)),
+            FilterTurn::Closed => Err(ReceiveError::Closed),
+        }
+    }
+
+    /// What there is against a command that libmilter would take.
+    fn objection(&self, kind: CommandKind) -> Option<Rule> {
+        let is_off = kind.off().is_some_and(|off| self.conversation.agreed.effective_steps().contains(off));
+        (is_off && !self.policy.sends_anything() && self.agreed().is_some()).then_some(Rule::SwitchedOff)
+    }
+
+    fn note_offer(&mut self, offer: Offer) {
+        let Offer { version, actions, steps } = offer;
+        self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
+    }
+
+    /// The offer that is to be answered.
+    fn offer(&self) -> Offer {
+        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
+        Offer::new(version, actions, steps).reading_zeros()
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        self.conversation.negotiated(agreed);
+    }
+
+    fn misuse(&self, code: u8, rule: Rule) -> Misuse {
+        Misuse { rule, place: self.place(code) }
+    }
+
+    fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
+        let violation = Violation { rule, place: self.place(code), payload };
+        self.broken = Some(violation);
+        violation.into()
+    }
+
+    fn place(&self, code: u8) -> Place {
+        Place { code, stage: self.conversation.stage, owed: self.conversation.owed }
+    }
+}

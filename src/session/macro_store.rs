@@ -1,0 +1,260 @@
+//! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
+
+use super::stage::CommandKind;
+use crate::wire::{Command, MacroStage, Macros, Text, TextList};
+
+use thiserror::Error;
+
+/// The stages that are kept, in the order of their age. The end of the headers comes before the end of
+/// the message here, unlike in OPTNEG.
+const SLOTS: [MacroStage; 7] = [
+    MacroStage::CONNECT,
+    MacroStage::HELO,
+    MacroStage::MAIL,
+    MacroStage::RCPT,
+    MacroStage::DATA,
+    MacroStage::END_OF_HEADERS,
+    MacroStage::END_OF_MESSAGE,
+];
+
+/// The first slot that belongs to a message and not to the connection.
+const FIRST_OF_MESSAGE: usize = 2;
+
+/// Macros by stage: give it every command, then ask for names.
+///
+/// A new list replaces the one of its stage, and a command forgets the lists of all later stages, as in
+/// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
+/// so that nothing of one message shows in the next; and an empty list does empty its stage.
+///
+/// The store holds one row of bytes, in a `Vec<u8>` or in memory of the caller.
+///
+/// # Examples
+/// ```
+/// use milter_proto::session::MacroStore;
+/// use milter_proto::wire::{Command, Frame, Text};
+///
+/// let mut store = MacroStore::new([0; 1024]);
+/// store.observe(&Command::parse(Frame::new(b'D', b"Mi\0Q1\0{auth_type}\0PLAIN\0"))?)?;
+/// store.observe(&Command::parse(Frame::new(b'M', b"<a@b.c>\0"))?)?;
+/// assert_eq!(store.get(Text::new(b"{i}")?), Some(Text::new(b"Q1")?));
+/// store.observe(&Command::Abort)?;
+/// assert_eq!(store.get(Text::new(b"i")?), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// `st_macros`, `mi_clr_macros` in libmilter/engine.c; `smfi_getsymval` in libmilter/smfi.c.
+/// SPEC_NOTES MAC-7 to MAC-12.
+#[derive(Clone, Debug, Default)]
+pub struct MacroStore<M> {
+    memory: M,
+    /// Bytes in use.
+    used: usize,
+    /// Where each slot's list ends; it begins where the one before it ends.
+    ends: [usize; SLOTS.len()],
+    /// Slots that were filled since their command came last.
+    fresh: [bool; SLOTS.len()],
+    /// The message ended: what belongs to it goes with the next command.
+    is_over: bool,
+}
+
+impl<M: Memory> MacroStore<M> {
+    /// Starts without macros.
+    pub const fn new(memory: M) -> Self {
+        Self { memory, used: 0, ends: [0; SLOTS.len()], fresh: [false; SLOTS.len()], is_over: false }
+    }
+
+    /// Takes note of a command: keeps macros, forgets what the command makes old.
+    ///
+    /// # Errors
+    /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
+    pub fn observe(&mut self, command: &Command<'_>) -> Result<(), MacroStoreFull> {
+        if self.is_over {
+            self.is_over = false;
+            self.forget_message();
+        }
+        match command {
+            Command::Macros(macros) => return self.keep(macros),
+            Command::Negotiate(_) | Command::Quit | Command::QuitNewConnection => self.clear(),
+            Command::Abort => self.end_message(),
+            Command::EndOfMessage { .. } => self.is_over = true,
+            _ => {}
+        }
+        let Some(kind) = CommandKind::of(command) else { return Ok(()) };
+        let Some(slot) = SLOTS.iter().position(|stage| stage.byte() == kind.code()) else { return Ok(()) };
+        let forgets_later = matches!(
+            kind,
+            CommandKind::Connect | CommandKind::Helo | CommandKind::MailFrom | CommandKind::RcptTo
+        );
+        if forgets_later {
+            for later in slot.saturating_add(1)..SLOTS.len() {
+                self.replace(later, &[]);
+            }
+        }
+        match self.fresh.get_mut(slot) {
+            Some(fresh) if *fresh => *fresh = false,
+            _ => self.replace(slot, &[]),
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, macros: &Macros<'_>) -> Result<(), MacroStoreFull> {
+        let Some(slot) = SLOTS.iter().position(|&stage| stage == macros.stage()) else { return Ok(()) };
+        let list = macros.list().as_bytes();
+        self.replace(slot, &[]);
+        let needed = self.used.saturating_add(list.len());
+        if self.memory.make_room(needed) < needed {
+            return Err(MacroStoreFull { needed });
+        }
+        self.replace(slot, list);
+        if let Some(fresh) = self.fresh.get_mut(slot) {
+            *fresh = true;
+        }
+        Ok(())
+    }
+
+    /// The value of a macro: from the latest stage that has it. `i` and `{i}` are the same name.
+    #[must_use]
+    pub fn get(&self, name: Text<'_>) -> Option<Text<'_>> {
+        SLOTS.iter().rev().find_map(|&stage| self.stage(stage).get(name))
+    }
+
+    /// The macros of one stage.
+    #[must_use]
+    pub fn stage(&self, stage: MacroStage) -> Macros<'_> {
+        let slot = SLOTS.iter().position(|&other| other == stage);
+        let range = slot.map_or(0..0, |slot| self.range(slot));
+        let list = TextList::new(self.memory.bytes().get(range).unwrap_or_default()).unwrap_or_default();
+        Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage))
+    }
+
+    /// Forgets the message, before its end: on a refusal, say. ABORT does it too.
+    pub fn end_message(&mut self) {
+        self.is_over = false;
+        for slot in FIRST_OF_MESSAGE..SLOTS.len() {
+            self.replace(slot, &[]);
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.used = 0;
+        self.ends = [0; SLOTS.len()];
+        self.fresh = [false; SLOTS.len()];
+        self.is_over = false;
+    }
+
+    /// Forgets what belongs to a message that is over, but not what has come for the next one.
+    fn forget_message(&mut self) {
+        for slot in FIRST_OF_MESSAGE..SLOTS.len() {
+            if self.fresh.get(slot) != Some(&true) {
+                self.replace(slot, &[]);
+            }
+        }
+    }
+
+    fn range(&self, slot: usize) -> core::ops::Range<usize> {
+        let start = slot.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        start..self.ends.get(slot).copied().unwrap_or(start)
+    }
+
+    /// Puts a list in the place of a slot's old one, for which there is room.
+    fn replace(&mut self, slot: usize, list: &[u8]) {
+        let old = self.range(slot);
+        let (tail, end) = (old.end, old.start.saturating_add(list.len()));
+        let used = self.used.saturating_sub(old.len()).saturating_add(list.len());
+        let bytes = self.memory.bytes_mut();
+        if used > bytes.len() || self.used > bytes.len() {
+            return;
+        }
+        bytes.copy_within(tail..self.used, end);
+        if let Some(place) = bytes.get_mut(old.start..end) {
+            place.copy_from_slice(list);
+        }
+        self.used = used;
+        for later in self.ends.iter_mut().skip(slot) {
+            *later = later.saturating_sub(old.len()).saturating_add(list.len());
+        }
+        if let (Some(fresh), true) = (self.fresh.get_mut(slot), list.is_empty()) {
+            *fresh = false;
+        }
+    }
+}
+
+/// Memory for macros: a `Vec<u8>`, or bytes of the caller.
+///
+/// Sealed: its contract is between it and [`MacroStore`].
+pub trait Memory: sealed::Memory {}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "it seals the public trait")]
+    pub trait Memory {
+        /// Tries to have room for that many bytes, and says how many there are.
+        fn make_room(&mut self, bytes: usize) -> usize;
+        fn bytes(&self) -> &[u8];
+        fn bytes_mut(&mut self) -> &mut [u8];
+    }
+}
+
+impl Memory for &mut [u8] {}
+
+impl sealed::Memory for &mut [u8] {
+    fn make_room(&mut self, _bytes: usize) -> usize {
+        self.len()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl<const N: usize> Memory for [u8; N] {}
+
+impl<const N: usize> sealed::Memory for [u8; N] {
+    fn make_room(&mut self, _bytes: usize) -> usize {
+        N
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Memory for alloc::vec::Vec<u8> {}
+
+/// A vector grows to 64 KiB at most: no peer can make it larger, and no real list comes near.
+#[cfg(feature = "alloc")]
+impl sealed::Memory for alloc::vec::Vec<u8> {
+    fn make_room(&mut self, bytes: usize) -> usize {
+        if bytes > self.len() && bytes <= 65_536 {
+            self.resize(bytes, 0);
+        }
+        self.len()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+/// There is no room for the macros of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("the macros need {needed} bytes, and there is no room for that")]
+pub struct MacroStoreFull {
+    /// Bytes for all macros together.
+    pub needed: usize,
+}

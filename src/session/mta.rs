@@ -1,0 +1,618 @@
+//! The MTA's side.
+
+use super::content::content_rule;
+use super::conversation::{Conversation, Effect, effect};
+use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
+use super::negotiation::{Agreed, accept};
+use super::policy::Policy;
+use super::stage::{CommandKind, Stage};
+use super::timing::Wait;
+use crate::Limits;
+use crate::wire::{
+    Answer, Assembler, Command, DecodeError, Edit, Frame, Offer, Outgoing, Response, Steps, Storage, Verdict,
+};
+
+/// The MTA's side of one connection: commands out, replies in, both in their order.
+///
+/// Every command is handed to [`send`](Self::send), whatever was negotiated and whatever was said
+/// before: the session knows which ones are not to be sent, and says why. That keeps the caller's loop
+/// uniform.
+///
+/// # Examples
+/// ```
+/// use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Scope, Sent};
+/// use milter_proto::wire::{Assembler, Command, Offer, Text, TextList, Verdict};
+///
+/// let mut session = MtaSession::new(Policy::STRICT);
+/// let mut assembler = Assembler::new(Vec::new());
+/// let mut out = Vec::new();
+/// let Sent::Frame(offer) = session.send(Command::Negotiate(Offer::FULL))? else { panic!() };
+/// offer.append_to(&mut out);
+///
+/// // The filter wants neither CONNECT nor HELO.
+/// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\x03\0\0\0\x01r";
+/// session.next_event(&mut assembler, &mut input)?;
+/// assert!(matches!(session.send(Command::Helo { name: Text::new(b"mx.example")? })?, Sent::Suppressed(_)));
+///
+/// let mail = Command::MailFrom { address: Text::new(b"<a@b.c>")?, arguments: TextList::EMPTY };
+/// assert!(matches!(session.send(mail)?, Sent::Frame(_)));
+/// let reaction = session.next_event(&mut assembler, &mut input)?;
+/// assert!(matches!(reaction, Some(Reaction::Verdict { verdict: Verdict::Reject, scope: Scope::Message, .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MtaSession {
+    /// While the answer to OPTNEG is owed, `agreed` holds the offer.
+    conversation: Conversation,
+    policy: Policy,
+    limits: Bounds,
+    edits: u16,
+    progress: u16,
+    /// The verdict on this message is known: the rest of it is not sent.
+    is_decided: bool,
+    /// The kind of command that SKIP was answered to.
+    skipped: Option<CommandKind>,
+    /// Sendmail: SKIP too early silences the filter for good.
+    is_parked: bool,
+    body: Replacement,
+    /// The recipient that was sent last was refused by the MTA itself.
+    is_rejected_rcpt: bool,
+    /// Edits are read over, after a local error.
+    drains: bool,
+    /// Sendmail: a body came that was not agreed.
+    is_spoiled: bool,
+    /// The last message ended with CONTINUE, and nothing was sent since.
+    may_reuse: bool,
+    broken: Option<Violation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Bounds {
+    send: u32,
+    edits: u16,
+    progress: u16,
+}
+
+/// How far the replacement of a body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Replacement {
+    None,
+    Open,
+    Interrupted,
+}
+
+/// Whose turn it is, seen from the MTA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MtaTurn {
+    /// Ours: the next command may be sent.
+    Send,
+    /// The filter's: write out what is buffered, then read. This command has no verdict yet.
+    Receive(CommandKind),
+    /// Nobody's: write out what is buffered, then close.
+    Closed,
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a command is sent or not")]
+#[must_use = "a frame that is not written leaves the filter waiting"]
+pub enum Sent<'m> {
+    /// It is to be written.
+    Frame(Outgoing<'m>),
+    /// It is not to be written; take it as answered with CONTINUE.
+    Suppressed(Why),
+}
+
+/// Why a command is not to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Why {
+    /// The filter switched it off.
+    SwitchedOff,
+    /// The version does not have it.
+    Version,
+    /// SKIP was the answer to the last one.
+    Skipped,
+    /// The verdict on the message is known.
+    MessageDecided,
+    /// The verdict on the connection is known.
+    ConnectionDecided,
+    /// The filter did not ask for recipients that the MTA refused.
+    NotWanted,
+}
+
+/// What a response comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reaction<'f> {
+    /// The negotiation is over; [`MtaSession::agreed`] has the result.
+    Negotiated {
+        /// The answer, with the macro lists.
+        answer: Answer<'f>,
+    },
+    /// A change to the message: provisional until the verdict accepts it.
+    Edit {
+        /// The change.
+        edit: Edit<'f>,
+        /// Whether it counts.
+        standing: Standing,
+        /// How the payload departs from the clean form.
+        deviation: Option<DecodeError>,
+    },
+    /// A sign of life: the wait starts anew.
+    Progress,
+    /// The verdict on a command.
+    Verdict {
+        /// The verdict.
+        verdict: Verdict<'f>,
+        /// What it is about.
+        scope: Scope,
+        /// The command that it answers.
+        command: CommandKind,
+        /// How the payload departs from the clean form.
+        deviation: Option<DecodeError>,
+    },
+}
+
+/// Whether an edit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Standing {
+    /// If the message is accepted.
+    Agreed,
+    /// If the message is accepted, though it was not agreed: both MTAs obey.
+    NotAgreed,
+    /// No: this MTA turns acceptance into a temporary refusal for it.
+    Spoils,
+    /// No: it is read over, after [`MtaSession::drain`].
+    Drained,
+}
+
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Nothing: it has no meaning here, or the MTA had already refused. Go on.
+    Nothing,
+    /// This command alone.
+    Command,
+    /// This recipient alone.
+    Recipient,
+    /// The message.
+    Message,
+    /// The connection, until it ends.
+    Connection,
+}
+
+/// How a connection ended for the MTA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct MtaEnding {
+    /// The filter left without this reply; for OPTNEG that is how libmilter refuses an offer.
+    pub owed: Option<CommandKind>,
+    /// Edits of a message were seen, and no verdict: none of them counts.
+    pub edits_incomplete: bool,
+    /// A replacement of the body had begun: even an MTA that goes on without the filter must not use it.
+    pub body_incomplete: bool,
+    /// The stream ended inside a frame.
+    pub in_frame: bool,
+    /// QUIT was sent, or the connection had been decided.
+    pub is_expected: bool,
+}
+
+impl MtaSession {
+    /// Starts a connection.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self::with_limits(policy, Limits::DEFAULT)
+    }
+
+    /// Starts a connection with other bounds on what is sent, and on edits and progress.
+    #[must_use]
+    pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
+        Self {
+            conversation: Conversation::new(super::conversation::Law::Strict),
+            policy,
+            limits: Bounds { send: limits.send(), edits: limits.edits(), progress: limits.progress() },
+            edits: 0,
+            progress: 0,
+            is_decided: false,
+            skipped: None,
+            is_parked: false,
+            body: Replacement::None,
+            is_rejected_rcpt: false,
+            drains: false,
+            is_spoiled: false,
+            may_reuse: false,
+            broken: None,
+        }
+    }
+
+    /// Sends a command, or says why it is not to be sent.
+    ///
+    /// # Errors
+    /// [`Misuse`]: the command would make a filter fall silent, close or lose step. Nothing changed, and
+    /// nothing is to be written.
+    pub fn send<'m>(&mut self, command: Command<'m>) -> Result<Sent<'m>, Misuse> {
+        self.send_as(command, false)
+    }
+
+    /// Sends a recipient that the MTA itself has refused, if the filter asked for such recipients.
+    ///
+    /// The reply to it changes nothing for the client; ACCEPT and DISCARD still end the message. Its
+    /// macros are `{rcpt_mailer}` = `error`, `{rcpt_host}` = the enhanced code, `{rcpt_addr}` = the text.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_rejected<'m>(&mut self, recipient: Command<'m>) -> Result<Sent<'m>, Misuse> {
+        self.send_as(recipient, true)
+    }
+
+    fn send_as<'m>(&mut self, command: Command<'m>, is_rejected: bool) -> Result<Sent<'m>, Misuse> {
+        let mut next = self.clone();
+        let sent = next.advance(&command, is_rejected).map_err(|rule| self.misuse(command.code(), rule))?;
+        *self = next;
+        Ok(match sent {
+            None => Sent::Frame(command.encode()),
+            Some(why) => Sent::Suppressed(why),
+        })
+    }
+
+    /// Whether [`send`](Self::send) would take it: the same test, without the effect.
+    ///
+    /// # Errors
+    /// [`Misuse`], as `send`.
+    pub fn check(&self, command: &Command<'_>) -> Result<(), Misuse> {
+        self.clone().advance(command, false).map(drop).map_err(|rule| self.misuse(command.code(), rule))
+    }
+
+    /// Takes a command; `Some` if it is not to be written.
+    fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Option<Why>, Rule> {
+        if self.turn() == MtaTurn::Closed {
+            return Err(Rule::Closed);
+        }
+        if self.conversation.owed.is_some() {
+            return Err(Rule::ReplyOwed);
+        }
+        let kind = CommandKind::of(command).ok_or(Rule::Code)?;
+        self.judge(command)?;
+        if kind == CommandKind::QuitNewConnection && !self.may_reuse {
+            return Err(Rule::Reuse);
+        }
+        let scope = match command {
+            Command::Macros(macros) => CommandKind::of_stage(macros.stage()).unwrap_or(kind),
+            _ => kind,
+        };
+        if self.conversation.stage == Stage::Decided && kind != CommandKind::Quit {
+            return Ok(Some(Why::ConnectionDecided));
+        }
+        if self.is_decided && scope.is_of_message() {
+            return Ok(Some(Why::MessageDecided));
+        }
+        let before = self.conversation;
+        self.conversation.command(kind)?;
+        if let Some(why) = self.reason_not_to_send(kind, scope, is_rejected) {
+            // What is passed by counts as said and answered, except a recipient that does not exist.
+            self.conversation.owed = None;
+            if is_rejected {
+                self.conversation = before;
+            }
+            return Ok(Some(why));
+        }
+        self.begin(kind, is_rejected);
+        if let Command::Negotiate(Offer { version, actions, steps }) = *command {
+            self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
+        }
+        Ok(None)
+    }
+
+    /// What there is against the content of a command, whatever the stage.
+    fn judge(&self, command: &Command<'_>) -> Result<(), Rule> {
+        if let Some(rule) = content_rule(command) {
+            return Err(rule);
+        }
+        let limit = self.limits.send.max(self.conversation.agreed.data_size().bytes());
+        command.encode().within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
+    }
+
+    fn reason_not_to_send(&self, kind: CommandKind, scope: CommandKind, is_rejected: bool) -> Option<Why> {
+        let agreed = &self.conversation.agreed;
+        let is_macros = kind == CommandKind::Macros;
+        match () {
+            () if matches!(kind, CommandKind::Negotiate | CommandKind::Quit) => None,
+            () if self.is_parked || self.skipped == Some(scope) => Some(Why::Skipped),
+            () if scope.since() > agreed.version => Some(Why::Version),
+            // Macros are wanted for commands that are switched off, too.
+            () if is_macros => None,
+            () if kind.off().is_some_and(|off| agreed.steps.contains(off)) => Some(Why::SwitchedOff),
+            () if is_rejected && !agreed.steps.contains(Steps::REJECTED_RCPT) => Some(Why::NotWanted),
+            () => None,
+        }
+    }
+
+    /// Clears what does not survive a command, now that it is sent.
+    fn begin(&mut self, kind: CommandKind, is_rejected: bool) {
+        if kind == CommandKind::Macros {
+            return;
+        }
+        self.may_reuse = false;
+        self.progress = 0;
+        self.is_rejected_rcpt = is_rejected;
+        if self.skipped.is_some_and(|skipped| skipped != CommandKind::Body && skipped != kind) {
+            self.skipped = None;
+        }
+        let is_boundary = matches!(
+            kind,
+            CommandKind::MailFrom | CommandKind::Helo | CommandKind::Abort | CommandKind::QuitNewConnection
+        );
+        if is_boundary {
+            self.end_message();
+        }
+    }
+
+    /// Clears what does not survive a message.
+    fn end_message(&mut self) {
+        self.is_decided = false;
+        self.skipped = None;
+        self.edits = 0;
+        self.body = Replacement::None;
+        self.drains = false;
+        self.is_spoiled = false;
+    }
+
+    /// Takes the next response from the front of `input`: bytes in, reactions out.
+    ///
+    /// `Ok(None)` means that `input` is empty: read more.
+    ///
+    /// # Errors
+    /// [`ReceiveError`]: the connection is broken, and every later call says the same.
+    pub fn next_event<'s, 'i: 's, S: Storage>(
+        &mut self,
+        assembler: &'s mut Assembler<S>,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Reaction<'s>>, ReceiveError> {
+        self.ready()?;
+        match assembler.next_frame(input)? {
+            Some(frame) => self.receive(frame).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a frame. One that nobody owes breaks the session, before it shifts all later verdicts: read
+    /// what there is before a command is sent that gets a reply.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event).
+    pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Reaction<'f>, ReceiveError> {
+        self.ready()?;
+        let Some(owed) = self.conversation.owed else {
+            return Err(self.fail(frame.code(), Rule::NotOwed, None));
+        };
+        let decoded = match Response::parse_as(frame, self.policy.tolerance()) {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
+        };
+        let deviation = decoded.deviation;
+        let reaction = match decoded.value {
+            Response::Negotiate(answer) if owed == CommandKind::Negotiate => self.take_answer(answer),
+            Response::Negotiate(_) => Err(Rule::Negotiation),
+            _ if owed == CommandKind::Negotiate => Err(Rule::Negotiation),
+            Response::Progress => self.take_progress(owed),
+            Response::Edit(edit) => {
+                self.take_edit(owed, &edit).map(|standing| Reaction::Edit { edit, standing, deviation })
+            }
+            Response::Verdict(verdict) => self.take_verdict(owed, verdict, deviation),
+            Response::MacroList { .. } | Response::Other(_) => Err(Rule::Code),
+        };
+        reaction.map_err(|rule| self.fail(frame.code(), rule, None))
+    }
+
+    fn take_answer<'f>(&mut self, answer: Answer<'f>) -> Result<Reaction<'f>, Rule> {
+        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
+        let decision =
+            accept(Offer::new(version, actions, steps), answer, &self.policy).map_err(|_| Rule::Refused)?;
+        self.conversation.negotiated(decision.agreed);
+        Ok(Reaction::Negotiated { answer })
+    }
+
+    fn take_progress<'f>(&mut self, owed: CommandKind) -> Result<Reaction<'f>, Rule> {
+        if owed != CommandKind::EndOfMessage && !self.policy.takes_progress_anywhere() {
+            return Err(Rule::Progress);
+        }
+        if self.progress >= self.limits.progress {
+            return Err(Rule::TooMuchProgress);
+        }
+        self.progress = self.progress.saturating_add(1);
+        self.interrupt_body();
+        Ok(Reaction::Progress)
+    }
+
+    fn take_edit(&mut self, owed: CommandKind, edit: &Edit<'_>) -> Result<Standing, Rule> {
+        let is_quarantine = matches!(edit, Edit::Quarantine { .. });
+        if owed != CommandKind::EndOfMessage && !(is_quarantine && self.policy.takes_quarantine_anywhere()) {
+            return Err(Rule::EditTooEarly);
+        }
+        let is_agreed = self.conversation.agreed.actions.contains(edit.action());
+        if !is_agreed && !self.policy.takes_surplus_edits() {
+            return Err(Rule::EditNotAgreed);
+        }
+        let is_body = matches!(edit, Edit::ReplaceBody { .. });
+        if is_body {
+            if self.body == Replacement::Interrupted && self.policy.wants_body_in_a_row() {
+                return Err(Rule::BodyInterrupted);
+            }
+            self.body = Replacement::Open;
+        } else {
+            if self.edits >= self.limits.edits {
+                return Err(Rule::TooManyEdits);
+            }
+            self.edits = self.edits.saturating_add(1);
+            self.interrupt_body();
+        }
+        let spoils = is_body && !is_agreed && self.policy.spoils_surplus_body();
+        self.is_spoiled |= spoils;
+        Ok(match () {
+            () if self.drains => Standing::Drained,
+            () if spoils => Standing::Spoils,
+            () if is_agreed => Standing::Agreed,
+            () => Standing::NotAgreed,
+        })
+    }
+
+    fn take_verdict<'f>(
+        &mut self,
+        owed: CommandKind,
+        verdict: Verdict<'f>,
+        deviation: Option<DecodeError>,
+    ) -> Result<Reaction<'f>, Rule> {
+        let effect = self.effect(owed, &verdict)?;
+        let is_accepted = matches!(verdict, Verdict::Continue | Verdict::Accept);
+        let verdict = if self.is_spoiled && is_accepted { Verdict::Tempfail } else { verdict };
+        let scope = match effect {
+            Effect::MeansNothing => Scope::Nothing,
+            Effect::RefusesRecipient if self.is_rejected_rcpt => Scope::Nothing,
+            Effect::RefusesRecipient => Scope::Recipient,
+            Effect::EndsMessage | Effect::RefusesData => Scope::Message,
+            Effect::EndsConnection => Scope::Connection,
+            _ => Scope::Command,
+        };
+        self.conversation.verdict(effect, &verdict);
+        if owed == CommandKind::EndOfMessage {
+            self.end_message();
+            self.may_reuse = verdict == Verdict::Continue;
+        } else if scope == Scope::Message {
+            self.is_decided = true;
+        }
+        Ok(Reaction::Verdict { verdict, scope, command: owed, deviation })
+    }
+
+    /// What a verdict does, as the policy has it.
+    fn effect(&mut self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<Effect, Rule> {
+        let ends_message = owed == CommandKind::EndOfMessage;
+        let effect = effect(owed, verdict);
+        match (effect, verdict) {
+            (Effect::Skips, _) if self.conversation.agreed.steps.contains(Steps::SKIP) => {
+                self.skipped = Some(CommandKind::Body);
+                Ok(effect)
+            }
+            (_, Verdict::Skip) if !self.policy.takes_skip(ends_message) => Err(Rule::Skip),
+            (_, Verdict::Skip) if ends_message => Ok(Effect::EndsMessage),
+            (_, Verdict::Skip) => {
+                let in_content =
+                    matches!(owed, CommandKind::Header | CommandKind::EndOfHeaders | CommandKind::Body);
+                match (self.policy.parks_on_skip(), in_content) {
+                    (true, true) => self.skipped = Some(CommandKind::Body),
+                    (true, false) => self.is_parked = true,
+                    (false, _) => self.skipped = Some(owed),
+                }
+                Ok(Effect::GoesOn)
+            }
+            (_, Verdict::Shutdown) if !self.policy.takes_shutdown() => Err(Rule::Code),
+            (_, Verdict::ConnectionFail) => Err(Rule::Code),
+            (Effect::IsNoAnswer, _) => Err(Rule::NoAnswer),
+            _ => Ok(effect),
+        }
+    }
+
+    /// Any other frame ends a run of body chunks.
+    fn interrupt_body(&mut self) {
+        if self.body == Replacement::Open {
+            self.body = Replacement::Interrupted;
+        }
+    }
+
+    /// Reads over the edits of this message, after a local error: the connection stays in step, and can
+    /// be used again after the verdict.
+    pub const fn drain(&mut self) {
+        self.drains = true;
+    }
+
+    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    ///
+    /// `pending` is [`Assembler::pending`].
+    pub fn disconnect(&mut self, pending: usize) -> MtaEnding {
+        let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        let owed = self.conversation.owed.take();
+        let at_end = owed == Some(CommandKind::EndOfMessage);
+        MtaEnding {
+            owed,
+            edits_incomplete: at_end && (self.edits > 0 || self.body != Replacement::None),
+            body_incomplete: at_end && self.body != Replacement::None,
+            in_frame: pending > 0,
+            is_expected: self.broken.is_none() && matches!(stage, Stage::Closed | Stage::Decided),
+        }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn turn(&self) -> MtaTurn {
+        match self.conversation.owed {
+            _ if self.broken.is_some() || self.conversation.stage == Stage::Closed => MtaTurn::Closed,
+            Some(owed) => MtaTurn::Receive(owed),
+            None => MtaTurn::Send,
+        }
+    }
+
+    /// Whether what is buffered has to be written now: a reply is awaited, or the connection is over.
+    ///
+    /// Commands without a reply may wait, and go out in one write with the next command that has one.
+    #[must_use]
+    pub fn must_flush(&self) -> bool {
+        self.turn() != MtaTurn::Send
+    }
+
+    /// How far the connection has come.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.conversation.stage
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    #[must_use]
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.conversation.agreed()
+    }
+
+    /// Whether a command of this kind would be written now, rather than suppressed, if it is in order.
+    #[must_use]
+    pub fn wants(&self, kind: CommandKind) -> bool {
+        let is_late = self.is_decided && kind.is_of_message();
+        let is_over = self.conversation.stage == Stage::Decided && kind != CommandKind::Quit;
+        self.turn() == MtaTurn::Send
+            && !is_late
+            && !is_over
+            && self.reason_not_to_send(kind, kind, false).is_none()
+    }
+
+    /// The class of the wait that is running, if one is.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        match self.turn() {
+            MtaTurn::Receive(owed) => owed.wait(),
+            MtaTurn::Send | MtaTurn::Closed => None,
+        }
+    }
+
+    fn ready(&self) -> Result<(), ReceiveError> {
+        match self.broken {
+            Some(violation) => Err(violation.into()),
+            None if self.conversation.stage == Stage::Closed => Err(ReceiveError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn misuse(&self, code: u8, rule: Rule) -> Misuse {
+        Misuse { rule, place: self.place(code) }
+    }
+
+    fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
+        let violation = Violation { rule, place: self.place(code), payload };
+        self.broken = Some(violation);
+        violation.into()
+    }
+
+    const fn place(&self, code: u8) -> Place {
+        Place { code, stage: self.conversation.stage, owed: self.conversation.owed }
+    }
+}

@@ -1,0 +1,95 @@
+//! Time without a clock: which wait is running, and how long real programs let it run.
+
+use core::time::Duration;
+
+/// The class of a wait. What is waited for restarts it: any frame, so any PROGRESS too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wait {
+    /// For the socket to connect. MTA only.
+    Connect,
+    /// For bytes to be taken by the peer. Both sides.
+    Write,
+    /// For the answer to OPTNEG. MTA only.
+    Negotiation,
+    /// For the reply to CONNECT, HELO, MAIL, RCPT, DATA or UNKNOWN. MTA only.
+    Reply,
+    /// For the reply to HEADER, EOH or BODY. MTA only.
+    Content,
+    /// For the next response to the end of a message. MTA only. A second wait may run beside it, which
+    /// no frame restarts: [`Timeouts::end_of_message_total`].
+    EndOfMessage,
+    /// For the next command. Filter only.
+    Command,
+}
+
+/// How long each wait may take. The crate has no clock: this is for the caller's.
+///
+/// # Source
+/// SPEC_NOTES TIM-1 to TIM-4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// [`Wait::Connect`].
+    pub connect: Duration,
+    /// [`Wait::Write`].
+    pub write: Duration,
+    /// [`Wait::Negotiation`].
+    pub negotiation: Duration,
+    /// [`Wait::Reply`].
+    pub reply: Duration,
+    /// [`Wait::Content`].
+    pub content: Duration,
+    /// [`Wait::EndOfMessage`].
+    pub end_of_message: Duration,
+    /// From the end of the message to the verdict on it, whatever comes between.
+    pub end_of_message_total: Option<Duration>,
+    /// [`Wait::Command`].
+    pub command: Duration,
+}
+
+impl Timeouts {
+    /// libmilter as a filter: 7210 s for each read and write (`MI_TIMEOUT` in libmilter/libmilter.h).
+    /// The waits of an MTA are Sendmail's.
+    pub const LIBMILTER: Self = Self { write: Duration::from_secs(7210), ..Self::SENDMAIL };
+
+    /// Sendmail 8.17: connect 300 s, write 10 s, read 10 s, end of message 300 s in all
+    /// (`Timeout` defaults of `INPUT_MAIL_FILTER`, sendmail/milter.c).
+    pub const SENDMAIL: Self = Self {
+        connect: Duration::from_secs(300),
+        write: Duration::from_secs(10),
+        negotiation: Duration::from_secs(10),
+        reply: Duration::from_secs(10),
+        content: Duration::from_secs(10),
+        end_of_message: Duration::from_secs(10),
+        end_of_message_total: Some(Duration::from_secs(300)),
+        command: Duration::from_secs(7210),
+    };
+
+    /// Postfix 3.7: `milter_connect_timeout` 30 s, `milter_command_timeout` 30 s,
+    /// `milter_content_timeout` 300 s; no total.
+    pub const POSTFIX: Self = Self {
+        connect: Duration::from_secs(30),
+        write: Duration::from_secs(30),
+        negotiation: Duration::from_secs(30),
+        reply: Duration::from_secs(30),
+        content: Duration::from_secs(300),
+        end_of_message: Duration::from_secs(300),
+        end_of_message_total: None,
+        command: Duration::from_secs(7210),
+    };
+
+    /// How long a wait may take.
+    #[must_use]
+    pub const fn of(&self, wait: Wait) -> Duration {
+        match wait {
+            Wait::Connect => self.connect,
+            Wait::Write => self.write,
+            Wait::Negotiation => self.negotiation,
+            Wait::Reply => self.reply,
+            Wait::Content => self.content,
+            Wait::EndOfMessage => self.end_of_message,
+            Wait::Command => self.command,
+        }
+    }
+}

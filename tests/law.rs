@@ -1,0 +1,135 @@
+//! The law of order: what its tables say, and the page of the documentation that is made from them.
+
+use std::fmt::Write;
+
+use milter_proto::session::{
+    CommandKind, Effect, Passage, Stage, Switch, Transition, switches, transitions, verdicts,
+};
+
+/// The committed page. `UPDATE_LAW=1 cargo test --test law` writes it anew.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session/law.md");
+
+#[test]
+fn the_committed_page_of_the_law_is_not_stale() {
+    let page = page();
+    if std::env::var_os("UPDATE_LAW").is_some() {
+        std::fs::write(PAGE, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(PAGE).unwrap(), page, "run UPDATE_LAW=1 cargo test --test law");
+}
+
+/// libmilter/engine.c as a table: stage, then for O C H M R T L N B E A U Q K what becomes of it.
+/// `ok` taken, `re` taken as from HELO, `ig` ignored, `a+` after an implied abort. SPEC_NOTES ORD-2.
+#[rustfmt::skip]
+const ENGINE: [(Stage, &str); 14] = [
+    (Stage::Start,        "ok ig re re ig ig ig ig ig ig ig re end ig"),
+    (Stage::Negotiated,   "ig ok re re ig ig ig ig ig ig ig ok end ig"),
+    (Stage::Connected,    "ig ig ok ok ig ig ig ig ig ig ig ok end ig"),
+    (Stage::Greeted,      "ig ig ok ok ig ig ig ig ig ig ig ok end ig"),
+    (Stage::Mail,         "a+ig a+ig a+re a+re ok a+ig a+ig a+ig a+ig a+ig ok ok a+end a+ig"),
+    (Stage::Recipients,   "a+ig a+ig a+re a+re ok ok ok ok ok ok ok ok a+end a+ig"),
+    (Stage::Data,         "a+ig a+ig a+re a+re a+ig a+ig ok ok a+ig a+ig ok a+re a+end a+ig"),
+    (Stage::Headers,      "a+ig a+ig a+re a+re a+ig a+ig ok ok a+ig a+ig ok a+re a+end a+ig"),
+    (Stage::EndOfHeaders, "a+ig a+ig a+re a+re a+ig a+ig a+ig a+ig ok ok ok a+re a+end a+ig"),
+    (Stage::Body,         "a+ig a+ig a+re a+re a+ig a+ig a+ig a+ig ok ok ok a+re a+end a+ig"),
+    (Stage::EndOfMessage, "ig ig re ok ig ig ig ig ig ig ig ok ok ok"),
+    (Stage::Aborted,      "ig ig re re ig ig ig ig ig ig ig re end ig"),
+    (Stage::Unknown,      "ig ig ok ok ok ok ig ig ok ig ok ok ok ok"),
+    (Stage::Reconnecting, "ig ok re re ig ig ig ig ig ig ig ok end ig"),
+];
+
+#[test]
+fn the_engine_takes_every_command_at_every_stage_as_libmilter_does() {
+    let columns = "OCHMRTLNBEAUQK".bytes();
+    for (stage, row) in ENGINE {
+        for (code, cell) in columns.clone().zip(row.split(' ')) {
+            let transition = transitions().find(|t| t.stage == stage && t.command.code() == code).unwrap();
+            let expected = match cell {
+                "ok" | "re" | "end" => Passage::InOrder,
+                "a+re" | "a+end" => Passage::AfterAbort,
+                "ig" => Passage::Ignored,
+                "a+ig" => Passage::IgnoredAfterAbort,
+                other => panic!("{other}"),
+            };
+            let (passage, next) = transition.libmilter.unwrap();
+            assert_eq!(passage, expected, "{stage:?} {}", transition.command);
+            if cell.ends_with("ig") {
+                assert_eq!(next, Stage::Greeted, "{stage:?} {}", transition.command);
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_the_strict_law_allows_is_in_order_for_libmilter_or_has_no_reply() {
+    for Transition { stage, command, strict, libmilter, .. } in transitions() {
+        let (Some(_), Some((passage, _))) = (strict, libmilter) else { continue };
+        let is_taken = matches!(passage, Passage::InOrder | Passage::AfterAbort);
+        // libmilter ignores ABORT outside a message, and QUIT_NC unless a message has just ended.
+        let is_silent = matches!(command, CommandKind::Abort | CommandKind::QuitNewConnection);
+        assert!(is_taken || is_silent, "{stage:?} {command}: {passage:?}");
+    }
+}
+
+fn page() -> String {
+    let mut page = String::from("# The strict law\n\n");
+    page += "The stage that follows a command. MACRO changes none, QUIT always closes. Empty: refused.\n\n";
+    let stages = |t: &Transition| t.strict.map(|stage| format!("{stage:?}")).unwrap_or_default();
+    transition_table(&mut page, &stages);
+    page += "\n# libmilter's engine\n\n";
+    page += "`*`: the message in progress is aborted first. `–`: ignored without a reply.\n\n";
+    transition_table(&mut page, &|t| match t.libmilter {
+        None => String::new(),
+        Some((Passage::InOrder, stage)) => format!("{stage:?}"),
+        Some((Passage::AfterAbort, stage)) => format!("*{stage:?}"),
+        Some((Passage::IgnoredAfterAbort, _)) => "*–".into(),
+        Some(_) => "–".into(),
+    });
+    page += "\n# Verdicts\n\nWhat a verdict does. REPLYCODE does what REJECT does.\n\n";
+    verdict_table(&mut page);
+    page += "\n# Steps\n\n| step | switches off |\n| --- | --- |\n";
+    for (step, switch) in switches() {
+        match switch {
+            Switch::Command(kind) => writeln!(page, "| `{step:?}` | {kind} |"),
+            Switch::Reply(kind) => writeln!(page, "| `{step:?}` | the reply to {kind} |"),
+            _ => continue,
+        }
+        .unwrap();
+    }
+    page
+}
+
+fn transition_table(page: &mut String, cell: &dyn Fn(&Transition) -> String) {
+    let commands = || CommandKind::ALL.into_iter().filter(|kind| *kind != CommandKind::Macros);
+    let names: Vec<_> = commands().map(|kind| kind.to_string()).collect();
+    writeln!(page, "| stage | {} |\n|{}", names.join(" | "), " --- |".repeat(names.len() + 1)).unwrap();
+    let rows: Vec<_> = transitions().collect();
+    let mut stages: Vec<_> = rows.iter().map(|row| row.stage).collect();
+    stages.dedup();
+    for stage in stages {
+        let cells =
+            commands().map(|kind| rows.iter().find(|t| t.stage == stage && t.command == kind).map(cell));
+        let cells: Vec<_> = cells.map(Option::unwrap_or_default).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            writeln!(page, "| {stage:?} | {} |", cells.join(" | ")).unwrap();
+        }
+    }
+}
+
+fn verdict_table(page: &mut String) {
+    let rows: Vec<_> = verdicts().collect();
+    let first = rows[0].0;
+    let names =
+        rows.iter().filter(|row| row.0 == first).map(|row| milter_proto::wire::code_name(row.1.code()));
+    let names: Vec<_> = names.map(Option::unwrap_or_default).collect();
+    writeln!(page, "| command | {} |\n|{}", names.join(" | "), " --- |".repeat(names.len() + 1)).unwrap();
+    let mut commands: Vec<_> = rows.iter().map(|row| row.0).collect();
+    commands.dedup();
+    for command in commands {
+        let cells = rows.iter().filter(|row| row.0 == command).map(|row| match row.2 {
+            Effect::IsNoAnswer => String::new(),
+            effect => format!("{effect:?}"),
+        });
+        writeln!(page, "| {command} | {} |", cells.collect::<Vec<_>>().join(" | ")).unwrap();
+    }
+}
