@@ -17,7 +17,8 @@
 //! ASCII is `\x` and two digits. A frame whose payload is not in the clean form of its code is a
 //! `FRAME`: its code and its payload.
 //!
-//! [`Line`] writes such a line, with a switch that hides what is private; [`Entry`] reads it back.
+//! [`Line`] writes such a line, with a switch that hides what is private; `Entry` (feature `alloc`) reads
+//! it back.
 
 mod print;
 #[cfg(feature = "alloc")]

@@ -5,16 +5,16 @@ use core::ops::BitOr;
 
 /// A version of the protocol.
 ///
-/// Any number can be held. Versions 2 to 6 exist in the field; 1 is obsolete and refused by both
-/// sides; libmilter answers a higher one with 6.
+/// Any number can be held. Versions 2, 3, 4 and 6 exist in the field. 1 is obsolete: libmilter and
+/// Sendmail refuse it. libmilter answers a version over 6 with 6.
 ///
 /// # Source
-/// `SMFI_PROT_VERSION` in libmilter/mfdef.h. SPEC_NOTES NEG-1.
+/// `SMFI_PROT_VERSION` in libmilter/mfdef.h. SPEC_NOTES NEG-1, NEG-7.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u32);
 
 impl Version {
-    /// Since Sendmail 8.11: change headers, quarantine.
+    /// Adds CHGHEADER, QUARANTINE, and the step NO_END_OF_HEADERS.
     pub const V2: Self = Self(2);
     /// Adds UNKNOWN.
     pub const V3: Self = Self(3);
@@ -171,7 +171,7 @@ bit_set! {
         /// ADDRCPT_PAR.
         #[doc(alias = "SMFIF_ADDRCPT_PAR")]
         ADD_RCPT_WITH_ARGUMENTS = 0x0000_0080;
-        /// Macro lists in the answer. Neither side looks at this bit.
+        /// Macro lists in the answer. They are sent and read without this bit, too.
         #[doc(alias = "SMFIF_SETSYMLIST")]
         MACRO_LISTS = 0x0000_0100;
     }

@@ -68,7 +68,7 @@ pub mod response {
     pub const DISCARD: u8 = b'd';
     /// Change the sender.
     pub const CHGFROM: u8 = b'e';
-    /// Cause a connection failure. Reserved; no program uses it.
+    /// Cause a connection failure. Reserved; neither Sendmail nor Postfix obeys it.
     pub const CONN_FAIL: u8 = b'f';
     /// Add a header.
     pub const ADDHEADER: u8 = b'h';

@@ -103,7 +103,7 @@ pub enum Command<'a> {
     /// An SMTP command that the MTA does not know. Since version 3.
     #[doc(alias = "SMFIC_UNKNOWN")]
     Unknown {
-        /// The whole line, without its end. Postfix before 2023 sends the first word only.
+        /// The whole line, without its end. Postfix before March 2024 sends the first word only.
         line: Text<'a>,
     },
     /// The end of this message before its time, not of the connection. No reply.

@@ -73,8 +73,9 @@ impl fmt::Debug for ListStage {
 
 /// Macro lists by stage, as they stand behind the twelve bytes of an answer.
 ///
-/// A list is names with blanks between them. An empty list asks for no macros at that stage; no list
-/// leaves the MTA's default. Where a stage occurs twice, the later list counts.
+/// A list is names with blanks between them. No list leaves the MTA's default. An empty list asks for
+/// no macros at that stage; Postfix takes it for no list. Where a stage occurs twice, the later list
+/// counts.
 ///
 /// # Examples
 /// ```
@@ -89,7 +90,8 @@ impl fmt::Debug for ListStage {
 /// ```
 ///
 /// # Source
-/// `mi_setsymlist` in libmilter, `milter_getsymlist` in sendmail/milter.c. SPEC_NOTES NEG-10, NEG-11.
+/// `milter_addsymlist` in libmilter/engine.c, `milter_getsymlist` in sendmail/milter.c, `milter8_connect`
+/// in Postfix src/milter/milter8.c. SPEC_NOTES NEG-10, NEG-11.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct MacroLists<'a>(&'a [u8]);
 

@@ -12,7 +12,7 @@ use super::text::Text;
 ///
 /// Every line is the code, `-` or on the last line a blank, perhaps an enhanced status code and a
 /// blank, and text. Lines are separated by CRLF, and the last one has none. In the text `%%` stands
-/// for `%`, because both MTAs once used it as a format; they undo it before the client sees it.
+/// for `%`, because Sendmail uses it as a format; both MTAs undo it before the client sees it.
 ///
 /// # Examples
 /// ```
@@ -31,8 +31,9 @@ use super::text::Text;
 /// ```
 ///
 /// # Source
-/// `smfi_setreply` and `smfi_setmlreply` in libmilter/smfi.c write it, `milter_reply_ok` in
-/// sendmail/milter.c and Postfix src/milter/milter8.c read it. SPEC_NOTES RPL-1 to RPL-12.
+/// `smfi_setreply` and `smfi_setmlreply` in libmilter/smfi.c write it. `MILTER_CHECK_REPLYCODE` in
+/// sendmail/milter.c and `milter8_valid_smtp_reply` in Postfix src/milter/milter8.c check it. SPEC_NOTES
+/// RPL-1 to RPL-12.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplyText<'a>(&'a [u8]);
 

@@ -44,7 +44,7 @@ pub enum Response<'a> {
     /// A sign of life before the verdict.
     #[doc(alias = "SMFIR_PROGRESS")]
     Progress,
-    /// SETSYMLIST as a frame of its own. Reserved: no program sends it, and its payload has no form.
+    /// SETSYMLIST as a frame of its own. Reserved: its payload has no form, and no MTA obeys it.
     #[doc(alias = "SMFIR_SETSYMLIST")]
     MacroList {
         /// The bytes, as they are.
@@ -60,7 +60,8 @@ pub enum Response<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Edit<'a> {
-    /// Adds a header: with Postfix behind the last one, with Sendmail before the first of that name.
+    /// Adds a header: with Postfix behind the last one, with Sendmail before the first of that name, or
+    /// behind the last one if there is none.
     #[doc(alias = "SMFIR_ADDHEADER")]
     AddHeader {
         /// The name; not empty.
@@ -160,7 +161,7 @@ pub enum Verdict<'a> {
     /// Answer 421 and close. Postfix obeys; for Sendmail it is no response at all.
     #[doc(alias = "SMFIR_SHUTDOWN")]
     Shutdown,
-    /// Close without an answer. Reserved: no MTA obeys it.
+    /// Close without an answer. Reserved: neither Sendmail nor Postfix obeys it.
     #[doc(alias = "SMFIR_CONN_FAIL")]
     ConnectionFail,
 }

@@ -43,7 +43,8 @@ pub enum Deviation {
     ReplyPercent,
     /// TOL-18: REPLYCODE with a line end behind its last line.
     ReplyLineEnd,
-    /// TOL-19: an edit with an empty header name or an empty address. Both MTAs ignore it.
+    /// TOL-19: an edit with an empty header name or an empty address. Sendmail ignores it; Postfix
+    /// ignores, obeys or closes, as the edit may be.
     EmptyEdit,
     /// TOL-20: bytes behind the last field of another edit. Sendmail ignores the edit, Postfix closes.
     EditSurplus,
