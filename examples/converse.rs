@@ -1,0 +1,125 @@
+//! An MTA and a filter talk about a message, each on its own session, over a real socket.
+//!
+//! ```text
+//! cargo run --example converse                                  # both sides, on loopback
+//! cargo run --example converse -- --message FILE                # about your own message
+//! cargo run --example converse -- --filter inet:8891@localhost  # ask a filter that is running
+//! cargo run --example converse -- --listen inet:8892@127.0.0.1  # be a filter, for a real MTA
+//! ```
+
+#[path = "converse/delivered.rs"]
+mod delivered;
+#[path = "converse/filter.rs"]
+mod filter;
+#[path = "dump/layout.rs"]
+#[expect(dead_code, reason = "it is shared, and not all of it is used here")]
+mod layout;
+#[path = "converse/link.rs"]
+mod link;
+#[path = "converse/message.rs"]
+mod message;
+#[path = "converse/mta.rs"]
+mod mta;
+#[path = "converse/spec.rs"]
+mod spec;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use anstream::println;
+use clap::Parser;
+
+use delivered::Delivery;
+use link::{Failure, Link, Printer};
+use message::Message;
+use spec::Spec;
+
+/// Lets an MTA and a filter talk about a message, and shows what they say.
+#[derive(Debug, Parser)]
+#[command(name = "converse", version)]
+struct Arguments {
+    /// The message: headers, a blank line, the body; without it, one that is built in
+    #[arg(long, value_name = "FILE")]
+    message: Option<PathBuf>,
+    /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    #[arg(long, value_name = "SPEC", conflicts_with = "listen")]
+    filter: Option<Spec>,
+    /// Wait there for MTAs, as a filter that lets everything pass
+    #[arg(long, value_name = "SPEC", conflicts_with = "message")]
+    listen: Option<Spec>,
+    /// With --listen: end after the first connection
+    #[arg(long, requires = "listen")]
+    once: bool,
+    /// The sender of the message
+    #[arg(long, value_name = "ADDRESS", default_value = "<alice@sender.example>")]
+    from: String,
+    /// A recipient of the message; may be given again
+    #[arg(long = "to", value_name = "ADDRESS", default_value = "<bob@rcpt.example>")]
+    recipients: Vec<String>,
+    /// Show sizes in the place of addresses, header values and bodies
+    #[arg(long)]
+    hide: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match (&arguments.listen, &arguments.filter) {
+        (Some(spec), _) => listen(spec, &arguments),
+        (None, Some(spec)) => ask(spec, &arguments),
+        (None, None) => both(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "converse: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Plays the MTA against a filter that is running.
+fn ask(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
+    let message = Message::load(arguments.message.as_deref())?;
+    let socket = spec.connect().map_err(|error| Failure::Connect(spec.to_string(), error))?;
+    let link = Link::new(socket, Printer::new(arguments.hide, None));
+    let envelope = Delivery::new(&message, &arguments.from, &arguments.recipients);
+    let outcome = mta::converse(link, &message, envelope)?;
+    println!("\n{outcome}");
+    Ok(())
+}
+
+/// Plays both sides, each in a thread of its own, over a socket on loopback.
+fn both(arguments: &Arguments) -> Result<(), Failure> {
+    let listening =
+        Spec::LOOPBACK.listen().map_err(|error| Failure::Listen(Spec::LOOPBACK.to_string(), error))?;
+    let spec = listening.spec();
+    let filter = thread::spawn(move || {
+        let socket =
+            listening.accept().map_err(|error| Failure::Listen(listening.spec().to_string(), error))?;
+        // The MTA's side shows the conversation.
+        filter::converse(Link::new(socket, Printer::silent()), filter::Manner::Marks)
+    });
+    ask(&spec, arguments)?;
+    filter.join().unwrap_or(Err(Failure::Thread))
+}
+
+/// Plays the filter for every MTA that connects.
+fn listen(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
+    let listening = spec.listen().map_err(|error| Failure::Listen(spec.to_string(), error))?;
+    println!("# waiting for an MTA at {}", listening.spec());
+    for number in 1_u64.. {
+        let socket = listening.accept().map_err(|error| Failure::Listen(spec.to_string(), error))?;
+        let link = Link::new(socket, Printer::new(arguments.hide, Some(number)));
+        if arguments.once {
+            return filter::converse(link, filter::Manner::Harmless);
+        }
+        thread::spawn(move || {
+            if let Err(failure) = filter::converse(link, filter::Manner::Harmless) {
+                let _ = writeln!(std::io::stderr(), "converse: connection {number}: {failure}");
+            }
+        });
+    }
+    Ok(())
+}

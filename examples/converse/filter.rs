@@ -1,0 +1,82 @@
+//! The filter's side, blocking.
+
+use milter_proto::session::{FilterSession, FilterTurn, Policy, Timeouts, Wait, Want, Wishes};
+use milter_proto::wire::{Actions, Command, Direction, Edit, LeadingSpace, Text, Verdict};
+
+use crate::link::{Failure, Link};
+
+/// What the filter does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Lets it pass.
+    Harmless,
+    /// Adds a header, changes the subject, and lets it pass.
+    Marks,
+}
+
+/// Answers an MTA until it leaves.
+pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
+    let actions = Actions::ADD_HEADERS | Actions::CHANGE_HEADERS;
+    let wishes = match manner {
+        Manner::Harmless => Wishes::everything(),
+        Manner::Marks => Wishes::everything().may(actions).leading_space(Want::IfOffered),
+    };
+    let timeouts = Timeouts::LIBMILTER;
+    let mut session = FilterSession::new(Policy::LIBMILTER);
+    loop {
+        match link.take(Direction::ToFilter)? {
+            Some(frame) => {
+                let event = session.receive(frame)?;
+                let is_offer = matches!(event.command, Command::Negotiate(_));
+                answer(&mut session, &mut link, is_offer.then_some(&wishes), manner)?;
+                while let Some(_end) = session.rest_of_frame() {
+                    answer(&mut session, &mut link, None, manner)?;
+                }
+            }
+            None => {
+                link.flush(timeouts.of(Wait::Write))?;
+                let is_over = session.turn() == FilterTurn::Closed;
+                if is_over || !link.fill(timeouts.of(Wait::Command))? {
+                    let ending = session.disconnect(link.pending());
+                    link.note(if ending.said_quit { "the MTA said goodbye" } else { "the MTA has closed" });
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Says what is owed, if anything is.
+fn answer(
+    session: &mut FilterSession,
+    link: &mut Link,
+    wishes: Option<&Wishes<'_>>,
+    manner: Manner,
+) -> Result<(), Failure> {
+    if let Some(wishes) = wishes {
+        let (_, outgoing) = session.negotiate(wishes)??;
+        link.push(Direction::ToMta, &outgoing);
+        return Ok(());
+    }
+    if manner == Manner::Marks && session.may_edit(Actions::ADD_HEADERS | Actions::CHANGE_HEADERS) {
+        let space = session.agreed().map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
+        for edit in marks(space) {
+            link.push(Direction::ToMta, &session.send(edit)?);
+        }
+    }
+    if let FilterTurn::Reply(_) = session.turn() {
+        link.push(Direction::ToMta, &session.send(Verdict::Continue)?);
+    }
+    Ok(())
+}
+
+/// A new header, and another subject.
+fn marks(space: LeadingSpace) -> impl Iterator<Item = Edit<'static>> {
+    let text = |bytes: &'static [u8]| Text::new(space.to_wire(bytes)).unwrap_or_default();
+    let name = |bytes: &'static [u8]| Text::new(bytes).unwrap_or_default();
+    [
+        Edit::AddHeader { name: name(b"X-Milter-Proto"), value: text(b" seen at the end of the message") },
+        Edit::ChangeHeader { index: 1, name: name(b"Subject"), value: text(b" another subject") },
+    ]
+    .into_iter()
+}

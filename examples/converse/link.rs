@@ -1,0 +1,211 @@
+//! A connection that shows what passes: bytes below, frames above, a monitor in between.
+
+use core::time::Duration;
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use milter_proto::session::{CommandKind, Misuse, Monitor, ReceiveError, Refusal, Sighting};
+use milter_proto::transcript::Line;
+use milter_proto::wire::codes::command;
+use milter_proto::wire::{Assembler, DecodeError, Direction, Frame, FrameError, Outgoing};
+use thiserror::Error;
+
+use crate::layout::{shortened, words};
+use crate::spec::Socket;
+
+/// Bytes to read at a time.
+const READ: usize = 64 * 1024;
+/// Columns of a frame, in front of the notes.
+const FRAME: usize = 84;
+
+/// A socket, what was read from it and what is to be written.
+pub(crate) struct Link {
+    socket: Socket,
+    assembler: Assembler<Vec<u8>>,
+    read: Vec<u8>,
+    /// Bytes of `read` that are not consumed yet begin here.
+    start: usize,
+    out: Vec<u8>,
+    printer: Printer,
+}
+
+impl Link {
+    pub(crate) fn new(socket: Socket, printer: Printer) -> Self {
+        let assembler = Assembler::new(Vec::new());
+        Self { socket, assembler, read: Vec::new(), start: 0, out: Vec::new(), printer }
+    }
+
+    /// Keeps a frame for the next write.
+    pub(crate) fn push(&mut self, direction: Direction, outgoing: &Outgoing<'_>) {
+        let start = self.out.len();
+        outgoing.append_to(&mut self.out);
+        if let Some((&code, payload)) = self.out.get(start..).and_then(|frame| frame.get(4..)?.split_first())
+        {
+            self.printer.frame(direction, Frame::new(code, payload));
+        }
+    }
+
+    /// Writes everything that was kept, at once.
+    pub(crate) fn flush(&mut self, timeout: Duration) -> Result<(), Failure> {
+        self.socket.set_timeouts(None, timeout).map_err(Failure::Write)?;
+        self.socket.write_all(&self.out).map_err(Failure::Write)?;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Takes the next frame of what was read; `None`: read more.
+    pub(crate) fn take(&mut self, direction: Direction) -> Result<Option<Frame<'_>>, Failure> {
+        let mut input = self.read.get(self.start..).unwrap_or_default();
+        let available = input.len();
+        let frame = self.assembler.next_frame(&mut input)?;
+        self.start = self.start.saturating_add(available.saturating_sub(input.len()));
+        if let Some(frame) = frame {
+            self.printer.frame(direction, frame);
+        }
+        Ok(frame)
+    }
+
+    /// Reads once. `false`: the peer has closed.
+    pub(crate) fn fill(&mut self, timeout: Duration) -> Result<bool, Failure> {
+        self.socket.set_timeouts(Some(timeout), timeout).map_err(Failure::Read)?;
+        // Everything that was read is taken: what is left of a frame is in the assembler.
+        self.read.resize(READ, 0);
+        let result = loop {
+            match self.socket.read(&mut self.read) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        self.start = 0;
+        self.read.truncate(result.as_ref().copied().unwrap_or(0));
+        match result {
+            Ok(count) => Ok(count > 0),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(Failure::Timeout(timeout))
+            }
+            Err(error) => Err(Failure::Read(error)),
+        }
+    }
+
+    /// Bytes of a frame whose rest has not come.
+    pub(crate) const fn pending(&self) -> usize {
+        self.assembler.pending()
+    }
+
+    /// Says something about the conversation.
+    pub(crate) fn note(&self, text: &str) {
+        self.printer.note(text);
+    }
+}
+
+/// Shows frames as they pass, with what a monitor says about them.
+pub(crate) struct Printer {
+    monitor: Monitor,
+    hides: bool,
+    is_silent: bool,
+    prefix: String,
+    since: Instant,
+}
+
+impl Printer {
+    /// Shows everything; several connections are told apart by their numbers.
+    pub(crate) fn new(hides: bool, number: Option<u64>) -> Self {
+        let prefix = number.map(|number| format!("[{number}] ")).unwrap_or_default();
+        Self { monitor: Monitor::new(), hides, is_silent: false, prefix, since: Instant::now() }
+    }
+
+    /// Shows nothing: the other side does.
+    pub(crate) fn silent() -> Self {
+        Self { is_silent: true, ..Self::new(false, None) }
+    }
+
+    fn frame(&mut self, direction: Direction, frame: Frame<'_>) {
+        let sighting = self.monitor.observe(direction, frame);
+        if self.is_silent {
+            return;
+        }
+        let line = Line::new(direction, frame);
+        let line = if self.hides { line.hiding_content() } else { line }.to_string();
+        let line = words(&line).map(shortened).collect::<Vec<_>>().join(" ");
+        let (time, prefix) = (self.since.elapsed().as_secs_f64(), &self.prefix);
+        let (style, faint, warning) = (style_of(&sighting), FAINT, WARNING);
+        println!(
+            "{prefix}{faint}{time:>7.3}{faint:#}  {style}{line:FRAME$}{style:#}  {faint}{}{faint:#}",
+            remark(&sighting)
+        );
+        for rule in sighting.violations() {
+            println!("{prefix}{:9}{warning}! {rule} ({}){warning:#}", "", rule.id());
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if !self.is_silent {
+            println!("{}{:9}{FAINT}- {text}{FAINT:#}", self.prefix, "");
+        }
+    }
+}
+
+const FAINT: Style = Style::new().dimmed();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+fn style_of(sighting: &Sighting<'_>) -> Style {
+    match sighting.direction {
+        Direction::ToFilter if sighting.frame.code() == command::MACRO => FAINT,
+        Direction::ToFilter => AnsiColor::Cyan.on_default(),
+        Direction::ToMta => AnsiColor::Green.on_default(),
+    }
+}
+
+/// Where the conversation stands, and whose turn it is.
+fn remark(sighting: &Sighting<'_>) -> String {
+    match (sighting.answers, sighting.owed) {
+        (None, None)
+            if sighting.direction == Direction::ToFilter && sighting.place.stage != sighting.stage =>
+        {
+            format!("{:?}", sighting.stage)
+        }
+        (None, None) => String::new(),
+        (None, Some(_)) => format!("{:?}, awaits a reply", sighting.stage),
+        (Some(command), None) => format!("answers {command}"),
+        (Some(command), Some(_)) => format!("part of the answer to {command}"),
+    }
+}
+
+/// Why a conversation ended before its time.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("{0}: {1}")]
+    Message(String, #[source] io::Error),
+    #[error("the argument {0:?} holds a NUL, which no address may")]
+    Argument(String),
+    #[error("cannot reach {0}: {1}")]
+    Connect(String, #[source] io::Error),
+    #[error("cannot listen at {0}: {1}")]
+    Listen(String, #[source] io::Error),
+    #[error("cannot read from the peer: {0}")]
+    Read(#[source] io::Error),
+    #[error("cannot write to the peer: {0}")]
+    Write(#[source] io::Error),
+    #[error("the peer said nothing for {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error("the filter closed the connection and left {0} unanswered")]
+    Closed(CommandKind),
+    #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
+    Refused,
+    #[error(transparent)]
+    Negotiation(#[from] Refusal),
+    #[error("the peer does not speak Milter: {0}")]
+    Stream(#[from] FrameError),
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    #[error("this side is wrong: {0}")]
+    Misuse(#[from] Misuse),
+    #[error("{0}")]
+    Payload(#[from] DecodeError),
+    #[error("{0}")]
+    Sending(String),
+    #[error("the other side's thread broke down")]
+    Thread,
+}

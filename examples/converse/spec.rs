@@ -1,0 +1,207 @@
+//! Where a socket is, in sendmail's notation, and the sockets themselves.
+
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::str::FromStr;
+use core::time::Duration;
+use std::fs;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+
+use milter_proto::session::Timeouts;
+use thiserror::Error;
+
+/// `inet:PORT@HOST`, `inet6:PORT@HOST` or `unix:PATH` (`local:PATH` is the same).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spec {
+    Inet { port: u16, host: String },
+    Inet6 { port: u16, host: String },
+    Unix(PathBuf),
+}
+
+impl Spec {
+    /// Any free port on loopback.
+    pub(crate) const LOOPBACK: Self = Self::Inet { port: 0, host: String::new() };
+
+    pub(crate) fn connect(&self) -> io::Result<Socket> {
+        match self {
+            Self::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
+            Self::Inet { .. } | Self::Inet6 { .. } => {
+                let mut last =
+                    io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
+                for address in self.addresses()? {
+                    match TcpStream::connect_timeout(&address, Timeouts::POSTFIX.connect) {
+                        Ok(stream) => return Ok(Socket::Tcp(stream)),
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        }
+    }
+
+    pub(crate) fn listen(&self) -> io::Result<Listening> {
+        Ok(match self {
+            Self::Unix(path) => {
+                // A socket that a process has left behind is in the way; anything else is not ours.
+                if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+                    && UnixStream::connect(path).is_err()
+                {
+                    fs::remove_file(path)?;
+                }
+                Listening::Unix(UnixListener::bind(path)?, path.clone())
+            }
+            Self::Inet { .. } | Self::Inet6 { .. } => Listening::Tcp(TcpListener::bind(&*self.addresses()?)?),
+        })
+    }
+
+    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let addresses = match self {
+            Self::Inet { port, host } if host.is_empty() => {
+                return Ok(vec![(Ipv4Addr::LOCALHOST, *port).into()]);
+            }
+            Self::Inet6 { port, host } if host.is_empty() => {
+                return Ok(vec![(Ipv6Addr::LOCALHOST, *port).into()]);
+            }
+            Self::Inet { port, host } | Self::Inet6 { port, host } => {
+                (host.as_str(), *port).to_socket_addrs()?
+            }
+            Self::Unix(_) => return Ok(Vec::new()),
+        };
+        let is_six = matches!(self, Self::Inet6 { .. });
+        Ok(addresses.filter(|address| address.is_ipv6() == is_six).collect())
+    }
+}
+
+impl FromStr for Spec {
+    type Err = BadSpec;
+
+    fn from_str(text: &str) -> Result<Self, BadSpec> {
+        let (family, rest) = text.split_once(':').ok_or(BadSpec::Family)?;
+        if matches!(family, "unix" | "local") {
+            return if rest.is_empty() { Err(BadSpec::Path) } else { Ok(Self::Unix(rest.into())) };
+        }
+        let (port, host) = rest.split_once('@').unwrap_or((rest, ""));
+        let port = port.parse().map_err(|_| BadSpec::Port)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        match family {
+            "inet" => Ok(Self::Inet { port, host }),
+            "inet6" => Ok(Self::Inet6 { port, host }),
+            _ => Err(BadSpec::Family),
+        }
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = |host: &str| if host.is_empty() { String::new() } else { format!("@{host}") };
+        match self {
+            Self::Inet { port, host: name } => write!(f, "inet:{port}{}", host(name)),
+            Self::Inet6 { port, host: name } => write!(f, "inet6:{port}{}", host(name)),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// What is wrong with a SPEC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum BadSpec {
+    #[error("it begins with inet:, inet6: or unix:")]
+    Family,
+    #[error("the port is a number from 0 to 65535, as in inet:8891@localhost")]
+    Port,
+    #[error("unix: is followed by a path")]
+    Path,
+}
+
+/// A socket that waits for connections.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listening {
+    pub(crate) fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),
+            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
+        }
+    }
+
+    /// Where it is: with the port that the system chose.
+    pub(crate) fn spec(&self) -> Spec {
+        match self {
+            Self::Unix(_, path) => Spec::Unix(path.clone()),
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) if address.is_ipv6() => {
+                    Spec::Inet6 { port: address.port(), host: address.ip().to_string() }
+                }
+                Ok(address) => Spec::Inet { port: address.port(), host: address.ip().to_string() },
+                Err(_) => Spec::LOOPBACK,
+            },
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(crate) fn set_timeouts(&self, read: Option<Duration>, write: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(read)?;
+                stream.set_write_timeout(Some(write))
+            }
+            Self::Unix(stream) => {
+                stream.set_read_timeout(read)?;
+                stream.set_write_timeout(Some(write))
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(pieces),
+            Self::Unix(stream) => stream.write_vectored(pieces),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
