@@ -187,7 +187,8 @@ impl<'a> Tokens<'a> {
             },
             _ => ReadFault::Text,
         };
-        self.at = self.at.saturating_sub(1);
+        // An escape that the line cuts short is looked for behind the line's end.
+        self.at = self.at.saturating_sub(1).min(self.line.len());
         Err(self.fault(fault))
     }
 
@@ -276,4 +277,25 @@ pub enum ReadFault {
     /// A byte is no printable ASCII.
     #[error("this byte must be escaped")]
     NotAscii,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, ReadFault};
+
+    #[test]
+    fn a_column_is_at_most_one_behind_the_line() {
+        for (line, fault, column) in [
+            (r#"> BODY "text"#, ReadFault::Unclosed, 13),
+            (r#"> BODY "\"#, ReadFault::Escape, 10),
+            (r#"> BODY "\x"#, ReadFault::Escape, 11),
+            (r#"> BODY "\x4"#, ReadFault::Escape, 12),
+            (r#"> BODY "\x4g"#, ReadFault::Escape, 12),
+            (r#"> BODY "\q"#, ReadFault::Escape, 10),
+            ("> MACRO", ReadFault::Missing, 8),
+        ] {
+            let error = line.parse::<Entry>().map(|_| ()).unwrap_err();
+            assert_eq!((error.fault, error.column), (fault, column), "{line}");
+        }
+    }
 }
