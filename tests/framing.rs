@@ -31,7 +31,7 @@ fn result_of(bytes: &[u8]) -> Result<Option<(u8, Vec<u8>)>, FrameError> {
     whole
 }
 
-// FRM-1: four bytes of length, big-endian, that count the code byte.
+// FRM-1, FRM-2: four bytes of length, big-endian, that count the code byte.
 #[test]
 fn the_length_counts_the_code_byte_and_is_big_endian() {
     let rows: [(&[u8], u8, &[u8]); 3] =
@@ -166,7 +166,7 @@ fn frames_in_front_of_an_error_come_out_first() {
     }
 }
 
-// FRM-5: a length that is text tells who is at the other end.
+// FRM-10: a length that is text tells who is at the other end.
 #[test]
 fn another_protocol_is_named_in_the_error() {
     use Foreign::{Http, Smtp, Text, Tls};

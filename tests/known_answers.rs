@@ -229,7 +229,7 @@ fn whole_frames_of_a_real_session_are_written_byte_for_byte() {
     }
 }
 
-// BDY-1, FRM-5: the largest chunk that both MTAs send, between CR and LF.
+// BDY-2, FRM-7: the largest chunk that both MTAs send.
 #[test]
 fn a_body_chunk_of_65_535_bytes_is_the_largest_that_is_sent() {
     let chunk = vec![b'\r'; 65_535];

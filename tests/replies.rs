@@ -43,7 +43,7 @@ fn plain_lines(reply: ReplyText<'_>) -> Vec<String> {
     reply.lines().map(|line| line.text().to_string()).collect()
 }
 
-// RPL-1 to RPL-6: what `smfi_setreply` and `smfi_setmlreply` write for the same arguments.
+// RPL-11: what `smfi_setreply` and `smfi_setmlreply` write for the same arguments.
 #[test]
 fn replies_are_built_as_libmilter_builds_them() {
     let two: &[&[u8]] = &[b"l1", b"l2"];
@@ -63,7 +63,7 @@ fn replies_are_built_as_libmilter_builds_them() {
     check(550, None, &[b" - "], "550  - ");
 }
 
-// RPL-1: the code is 4xx or 5xx, the same in every line; a status has its class.
+// RPL-2, RPL-5: codes and statuses are of class 4 or 5.
 #[test]
 fn codes_are_from_400_to_599() {
     for number in 0..=u16::MAX {
@@ -78,6 +78,7 @@ fn codes_are_from_400_to_599() {
     assert_eq!((largest.class(), largest.subject(), largest.detail()), (5, 999, 999));
 }
 
+// RPL-5, RPL-10: Postfix wants the first digit of a text to be the class.
 #[test]
 fn a_status_of_another_class_is_refused() {
     assert_eq!(build(550, status(4, 7, 1), &[b"x"]), Err((ReplyFault::Class, 4)));
@@ -87,7 +88,7 @@ fn a_status_of_another_class_is_refused() {
     assert_eq!(build(550, status(5, 7, 1), &[b"250 ok"]).as_deref(), Ok("550 5.7.1 250 ok"));
 }
 
-// RPL: libmilter gives "550-5.0.0" for no lines, which no last line follows.
+// RPL-11: libmilter gives "550-5.0.0" for no lines, which no last line follows.
 #[test]
 fn a_reply_without_lines_is_refused() {
     assert_eq!(build(550, None, &[]), Err((ReplyFault::NoLines, 0)));
@@ -96,6 +97,7 @@ fn a_reply_without_lines_is_refused() {
     assert_eq!(ReplyText::parse(b"").unwrap_err().fault, ReplyFault::Code);
 }
 
+// RPL-6.
 #[test]
 fn thirty_two_lines_are_a_reply_and_thirty_three_are_not() {
     let line = &b"x"[..];
@@ -107,7 +109,7 @@ fn thirty_two_lines_are_a_reply_and_thirty_three_are_not() {
     assert_eq!((error.fault, error.offset), (ReplyFault::TooManyLines, 224));
 }
 
-// 980 bytes of text, without the codes, with every `%` counted twice.
+// RPL-7: 980 bytes of text, without the codes, with every `%` counted twice.
 #[test]
 fn a_line_has_980_bytes_of_text_and_not_981() {
     let text = vec![b'x'; 981];
@@ -121,7 +123,7 @@ fn a_line_has_980_bytes_of_text_and_not_981() {
     assert_eq!(build(550, None, &[b"ok", &text]), Err((ReplyFault::LineTooLong, 12)));
 }
 
-// RPL: the MTA takes the text for a format and undoubles `%%`.
+// RPL-8: the MTA takes the text for a format and undoubles `%%`.
 #[test]
 fn percent_is_doubled_on_the_wire_and_plain_for_the_reader() {
     let rows: [(&[u8], &str); 7] = [
@@ -143,6 +145,7 @@ fn percent_is_doubled_on_the_wire_and_plain_for_the_reader() {
     }
 }
 
+// RPL-8, TOL-17: Postfix drops it.
 #[test]
 fn a_single_percent_is_refused_and_where_tolerated_dropped() {
     for (bytes, offset, plain) in
@@ -158,6 +161,7 @@ fn a_single_percent_is_refused_and_where_tolerated_dropped() {
     }
 }
 
+// RPL-9.
 #[test]
 fn a_line_end_or_nul_inside_a_line_is_refused() {
     for byte in [b'\r', b'\n', 0] {
@@ -169,7 +173,7 @@ fn a_line_end_or_nul_inside_a_line_is_refused() {
     assert_eq!(build(550, None, &[b"ok", b"a\r\n250 injected"]), Err((ReplyFault::Control, 13)));
 }
 
-// RPL: a line with another code is a reply of its own to the client.
+// RPL-4: a line with another code is a reply of its own to the client.
 #[test]
 fn lines_of_mixed_codes_are_refused() {
     let rows: [(&[u8], ReplyFault, usize); 6] = [
@@ -194,7 +198,7 @@ fn an_error_says_what_and_where() {
     assert_eq!(error.to_string(), "5 bytes do not fit into a buffer of 0");
 }
 
-// RPL: Stalwart rewrites the fourth byte and sends two replies to the client.
+// RPL-1, RPL-3: an MTA that rewrites the fourth byte sends two replies to its client.
 #[test]
 fn no_hyphen_and_no_line_is_lost() {
     let bytes = b"550-5.7.1 a\r\n550-5.7.1 \r\n550 5.7.1 b";
@@ -208,6 +212,7 @@ fn no_hyphen_and_no_line_is_lost() {
     assert_eq!(bytes_of(&out), wire(b'y', b"550-5.7.1 a\r\n550-5.7.1 \r\n550 5.7.1 b\0"));
 }
 
+// RPL-5.
 #[test]
 fn a_status_is_found_at_the_beginning_of_a_line_only() {
     let rows: [(&[u8], Option<EnhancedCode>, &str); 10] = [

@@ -174,7 +174,7 @@ fn verdict_in_words(verdict: &Verdict<'_>, asked: u8) -> String {
     };
     match verdict {
         Verdict::Continue | Verdict::Accept if asked == command::BODYEOB => "the message may pass".to_owned(),
-        Verdict::Accept => format!("{whole} may pass, no more questions"),
+        Verdict::Accept => format!("enough: {whole} may pass"),
         Verdict::Reject => format!("refuses {refused} (5xx)"),
         Verdict::Tempfail => format!("refuses {refused} for now (4xx)"),
         Verdict::Discard => format!("takes {whole} and drops it"),

@@ -19,6 +19,8 @@ const MARGIN: usize = 10;
 const FRAME: usize = 70;
 /// Columns of continued lines.
 const INDENT: &str = "                 ";
+/// Columns of a frame and its note, at most.
+const LINE: usize = 108;
 /// Columns of continued lines, at most.
 const CONTINUED: usize = 96;
 
@@ -152,6 +154,10 @@ impl Show<'_> {
         }
         if brief.is_empty() {
             return writeln!(self.out, "{last}");
+        }
+        if column.saturating_add(brief.len()) > LINE {
+            writeln!(self.out, "{last}")?;
+            (last, column) = (" ".repeat(MARGIN), 0);
         }
         let gap = FRAME.saturating_sub(column).max(2);
         writeln!(self.out, "{last}{:gap$}{FAINT}{brief}{FAINT:#}", "")

@@ -54,17 +54,17 @@ impl FromStr for Entry {
     type Err = ReadError;
 
     fn from_str(line: &str) -> Result<Self, ReadError> {
-        let mut tokens = Tokens { line, at: 0 };
+        let mut tokens = Tokens { line, at: 0, word: 0 };
         let direction = match tokens.word()? {
             ">" => Direction::ToFilter,
             "<" => Direction::ToMta,
-            _ => return Err(tokens.fault(ReadFault::Direction)),
+            _ => return Err(tokens.word_fault(ReadFault::Direction)),
         };
         let name = tokens.word()?;
         let mut payload = Vec::new();
         if name == "FRAME" {
             let code = tokens.number(u8::MAX.into())?;
-            let code = u8::try_from(code).map_err(|_| tokens.fault(ReadFault::Number))?;
+            let code = u8::try_from(code).map_err(|_| tokens.word_fault(ReadFault::Number))?;
             payload.extend(tokens.text()?);
             tokens.end()?;
             return Ok(Self::new(direction, FrameBuf::new(code, payload)));
@@ -72,7 +72,7 @@ impl FromStr for Entry {
         let row = CODES
             .iter()
             .find(|row| row.name == name && row.direction.is_none_or(|way| way == direction))
-            .ok_or_else(|| tokens.fault(ReadFault::Name))?;
+            .ok_or_else(|| tokens.word_fault(ReadFault::Name))?;
         tokens.payload(row, &mut payload)?;
         Ok(Self::new(direction, FrameBuf::new(row.code, payload)))
     }
@@ -83,6 +83,8 @@ struct Tokens<'a> {
     line: &'a str,
     /// Bytes that were taken.
     at: usize,
+    /// Bytes before the last word.
+    word: usize,
 }
 
 impl<'a> Tokens<'a> {
@@ -103,7 +105,9 @@ impl<'a> Tokens<'a> {
             }
             Layout::Connect => {
                 payload.extend(self.text()?);
-                let &[family] = self.word()?.as_bytes() else { return Err(self.fault(ReadFault::Family)) };
+                let &[family] = self.word()?.as_bytes() else {
+                    return Err(self.word_fault(ReadFault::Family));
+                };
                 payload.extend([0, family]);
                 if !self.is_at_end() {
                     let [_, _, high, low] = self.number(u16::MAX.into())?.to_be_bytes();
@@ -118,7 +122,7 @@ impl<'a> Tokens<'a> {
                 while !self.is_at_end() {
                     let stage = self.stage()?;
                     let list = ListStage::ALL.iter().find(|row| row.1 == stage);
-                    let (list, _) = list.ok_or_else(|| self.fault(ReadFault::Stage))?;
+                    let (list, _) = list.ok_or_else(|| self.word_fault(ReadFault::Stage))?;
                     payload.extend(list.number().to_be_bytes());
                     payload.extend(self.text()?);
                     payload.push(0);
@@ -145,7 +149,7 @@ impl<'a> Tokens<'a> {
         }
         self.at = start;
         let byte = self.number(u8::MAX.into())?;
-        u8::try_from(byte).map(MacroStage::new).map_err(|_| self.fault(ReadFault::Number))
+        u8::try_from(byte).map(MacroStage::new).map_err(|_| self.word_fault(ReadFault::Number))
     }
 
     fn number(&mut self, max: u32) -> Result<u32, ReadError> {
@@ -154,7 +158,7 @@ impl<'a> Tokens<'a> {
             Some(digits) => u32::from_str_radix(digits, 16),
             None => word.parse(),
         };
-        number.ok().filter(|&number| number <= max).ok_or_else(|| self.fault(ReadFault::Number))
+        number.ok().filter(|&number| number <= max).ok_or_else(|| self.word_fault(ReadFault::Number))
     }
 
     fn text(&mut self) -> Result<Vec<u8>, ReadError> {
@@ -187,7 +191,8 @@ impl<'a> Tokens<'a> {
             },
             _ => ReadFault::Text,
         };
-        self.at = self.at.saturating_sub(1);
+        // An escape that the line cuts short is looked for behind the line's end.
+        self.at = self.at.saturating_sub(1).min(self.line.len());
         Err(self.fault(fault))
     }
 
@@ -196,6 +201,7 @@ impl<'a> Tokens<'a> {
         let rest = self.rest();
         let word = rest.split(' ').next().filter(|word| !word.is_empty());
         let word = word.ok_or_else(|| self.fault(ReadFault::Missing))?;
+        self.word = self.at;
         self.at = self.at.saturating_add(word.len());
         Ok(word)
     }
@@ -221,6 +227,11 @@ impl<'a> Tokens<'a> {
 
     fn fault(&self, fault: ReadFault) -> ReadError {
         ReadError { fault, column: self.at.saturating_add(1) }
+    }
+
+    /// A fault of the last word, which is already taken.
+    fn word_fault(&self, fault: ReadFault) -> ReadError {
+        ReadError { fault, column: self.word.saturating_add(1) }
     }
 }
 
@@ -276,4 +287,25 @@ pub enum ReadFault {
     /// A byte is no printable ASCII.
     #[error("this byte must be escaped")]
     NotAscii,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, ReadFault};
+
+    #[test]
+    fn a_column_is_at_most_one_behind_the_line() {
+        for (line, fault, column) in [
+            (r#"> BODY "text"#, ReadFault::Unclosed, 13),
+            (r#"> BODY "\"#, ReadFault::Escape, 10),
+            (r#"> BODY "\x"#, ReadFault::Escape, 11),
+            (r#"> BODY "\x4"#, ReadFault::Escape, 12),
+            (r#"> BODY "\x4g"#, ReadFault::Escape, 12),
+            (r#"> BODY "\q"#, ReadFault::Escape, 10),
+            ("> MACRO", ReadFault::Missing, 8),
+        ] {
+            let error = line.parse::<Entry>().map(|_| ()).unwrap_err();
+            assert_eq!((error.fault, error.column), (fault, column), "{line}");
+        }
+    }
 }

@@ -217,8 +217,7 @@ impl sealed::Storage for &mut [u8] {
 
     #[inline]
     fn put(&mut self, kept: usize, new: &[u8]) {
-        let end = kept.saturating_add(new.len());
-        if let Some(free) = self.get_mut(kept..end) {
+        if let Some(free) = self.get_mut(kept..).and_then(|free| free.get_mut(..new.len())) {
             free.copy_from_slice(new);
         }
     }

@@ -70,11 +70,10 @@ impl<'a> ReplyText<'a> {
         let available = storage.len();
         let mut needed = 0_usize;
         build(code, enhanced, lines, &mut |bytes| {
-            let end = needed.saturating_add(bytes.len());
-            if let Some(free) = storage.get_mut(needed..end) {
+            if let Some(free) = storage.get_mut(needed..).and_then(|free| free.get_mut(..bytes.len())) {
                 free.copy_from_slice(bytes);
             }
-            needed = end;
+            needed = needed.saturating_add(bytes.len());
         })?;
         let written = storage.get(..needed).ok_or(BufferTooSmall { needed, available })?;
         Ok(Self::parse(written)?)

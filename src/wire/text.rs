@@ -177,10 +177,10 @@ impl<'a> TextList<'a> {
     ) -> Result<Self, BufferTooSmall> {
         let mut len = 0_usize;
         for text in texts {
-            let end = len.saturating_add(text.len());
             let available = storage.len();
-            let needed = end.saturating_add(1);
-            let Some((last, target)) = storage.get_mut(len..needed).and_then(<[u8]>::split_last_mut) else {
+            let needed = len.saturating_add(text.len()).saturating_add(1);
+            let free = storage.get_mut(len..).and_then(|free| free.split_at_mut_checked(text.len()));
+            let Some((target, last)) = free.and_then(|(target, rest)| Some((target, rest.first_mut()?))) else {
                 return Err(BufferTooSmall { needed, available });
             };
             target.copy_from_slice(text.as_bytes());

@@ -1,6 +1,8 @@
 //! What the wire tests share: short ways to write texts and frames, and to run frames through.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod strategies;
+
 use milter_proto::wire::{Assembler, Frame, FrameError, Outgoing, ReplyText, Storage, Text, TextList};
 
 /// A frame as bytes, put together without the crate.

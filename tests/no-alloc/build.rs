@@ -1,0 +1,10 @@
+//! Links the programs without the C library's start files and without the library itself.
+//!
+//! They stand at a fixed address, because nobody is there to relocate them.
+
+fn main() {
+    for argument in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {
+        println!("cargo:rustc-link-arg-bins={argument}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+}

@@ -1,0 +1,11 @@
+//! What a filter and an MTA on bare metal would do, with nothing but memory of their own.
+//!
+//! The library crate forbids unsafe code. These programs cannot: without the C library somebody has to
+//! be the first function of a process and to make its last system call. Both are in [`program`], in
+//! assembly, and nothing else here is unsafe.
+#![no_std]
+
+mod checks;
+pub mod start;
+
+pub use checks::{Failed, address, meaning, transcript};
