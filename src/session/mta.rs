@@ -277,7 +277,9 @@ impl MtaSession {
         }
         let kind = CommandKind::of(command).ok_or(Rule::Code)?;
         self.judge(command)?;
-        if kind == CommandKind::QuitNewConnection && !self.may_reuse {
+        // An older version cannot pass it by: CONNECT would come without it.
+        let is_known = self.conversation.agreed.version >= kind.since();
+        if kind == CommandKind::QuitNewConnection && !(self.may_reuse && is_known) {
             return Err(Rule::Reuse);
         }
         let scope = match command {

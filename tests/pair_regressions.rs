@@ -1,0 +1,58 @@
+//! What the walk over all states has found, each in its shortest form.
+
+use milter_proto::session::{FilterSession, MtaSession, MtaTurn, Policy, Rule, Sent, Why};
+use milter_proto::wire::{
+    Actions, Answer, Command, Frame, Offer, Response, Steps, Text, TextList, Verdict, Version,
+};
+
+const HELO: Command<'static> = Command::Helo { name: Text::EMPTY };
+const MAIL: Command<'static> = Command::MailFrom { address: Text::EMPTY, arguments: TextList::EMPTY };
+const RCPT: Command<'static> = Command::RcptTo { address: Text::EMPTY, arguments: TextList::EMPTY };
+
+/// Both sides, of which the filter has every reply at hand.
+struct Pair {
+    mta: MtaSession,
+    filter: FilterSession,
+}
+
+impl Pair {
+    fn agreed(version: Version, steps: Steps) -> Self {
+        let (mta, filter) = (MtaSession::new(Policy::STRICT), FilterSession::new(Policy::STRICT));
+        let mut pair = Self { mta, filter };
+        let offer = Command::Negotiate(Offer::new(version, Actions::ALL, Steps::ALL));
+        pair.says(offer, Response::Negotiate(Answer::new(version, Actions::ALL, steps)));
+        pair.says(Command::Connect { host: Text::EMPTY, peer: milter_proto::wire::Peer::Unknown }, GO_ON);
+        pair
+    }
+
+    /// Gives the code that was written, and the filter's answer to it, if it owes one.
+    fn says(&mut self, command: Command<'_>, answer: Response<'_>) -> Option<u8> {
+        let sent = self.mta.send(command).expect("it is in order");
+        let Sent::Frame(frame) = sent else { return None };
+        let bytes: Vec<u8> = frame.segments().flatten().copied().collect();
+        let frame = Frame::new(bytes[4], &bytes[Frame::HEAD_LEN..]);
+        self.filter.receive(frame).expect("the filter takes it");
+        if matches!(self.mta.turn(), MtaTurn::Receive(_)) {
+            let reply = self.filter.send(answer).expect("the filter may say so");
+            let bytes: Vec<u8> = reply.segments().flatten().copied().collect();
+            let frame = Frame::new(bytes[4], &bytes[Frame::HEAD_LEN..]);
+            self.mta.receive(frame).expect("the MTA takes it");
+        }
+        Some(frame.code())
+    }
+}
+
+const GO_ON: Response<'static> = Response::Verdict(Verdict::Continue);
+
+#[test]
+fn quit_nc_is_refused_where_the_version_does_not_have_it() {
+    for (version, rule) in [(Version::V5, Some(Rule::Reuse)), (Version::V6, None)] {
+        let mut pair = Pair::agreed(version, Steps::EMPTY);
+        for command in [MAIL, RCPT, Command::Data, Command::EndOfHeaders] {
+            pair.says(command, GO_ON);
+        }
+        pair.says(Command::EndOfMessage { chunk: b"" }, GO_ON);
+        let refused = pair.mta.check(&Command::QuitNewConnection).err();
+        assert_eq!(refused.map(|misuse| misuse.rule), rule, "{version}");
+    }
+}
