@@ -56,3 +56,35 @@ fn quit_nc_is_refused_where_the_version_does_not_have_it() {
         assert_eq!(refused.map(|misuse| misuse.rule), rule, "{version}");
     }
 }
+
+#[test]
+fn a_mail_that_is_switched_off_ends_what_was_decided_about_the_message_before() {
+    let mut pair = Pair::agreed(Version::V6, Steps::NO_MAIL.union(Steps::SKIP));
+    pair.says(MAIL, GO_ON);
+    assert_eq!(pair.says(RCPT, Verdict::Accept.into()), Some(b'R'));
+    assert_eq!(pair.mta.clone().send(RCPT), Ok(Sent::Suppressed(Why::MessageDecided)));
+    assert_eq!(pair.mta.send(MAIL), Ok(Sent::Suppressed(Why::SwitchedOff)));
+    assert_eq!(pair.says(RCPT, GO_ON), Some(b'R'), "the next message is shown to the filter");
+}
+
+#[test]
+fn helo_in_a_message_goes_out_as_abort_where_it_is_switched_off() {
+    for (steps, code) in [(Steps::EMPTY, b'H'), (Steps::NO_HELO, b'A')] {
+        let mut pair = Pair::agreed(Version::V6, steps);
+        pair.says(MAIL, GO_ON);
+        assert_eq!(pair.says(HELO, GO_ON), Some(code), "the message is over, and the filter hears of it");
+        assert_eq!(pair.says(MAIL, GO_ON), Some(b'M'));
+    }
+}
+
+#[test]
+fn helo_after_refused_data_goes_out_as_abort_and_ends_the_refusal() {
+    let mut pair = Pair::agreed(Version::V6, Steps::NO_HELO.union(Steps::NO_MAIL));
+    for command in [MAIL, RCPT] {
+        pair.says(command, GO_ON);
+    }
+    pair.says(Command::Data, Verdict::Reject.into());
+    assert_eq!(pair.says(HELO, GO_ON), Some(b'A'));
+    assert_eq!(pair.says(MAIL, GO_ON), None);
+    assert_eq!(pair.says(RCPT, GO_ON), Some(b'R'));
+}

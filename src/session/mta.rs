@@ -1,7 +1,7 @@
 //! The MTA's side.
 
 use super::content::content_rule;
-use super::conversation::{Conversation, Effect, effect};
+use super::conversation::{Conversation, Effect, Passage, effect};
 use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
 use super::negotiation::{Agreed, accept};
 use super::policy::Policy;
@@ -71,6 +71,15 @@ struct Bounds {
     send: u32,
     edits: u16,
     progress: u16,
+}
+
+/// What becomes of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Written,
+    /// ABORT is written in its place.
+    AsAbort,
+    Suppressed(Why),
 }
 
 /// How far the replacement of a body has come.
@@ -231,6 +240,8 @@ impl MtaSession {
 
     /// Sends a command, or says why it is not to be sent.
     ///
+    /// HELO in a message ends it. Where HELO is switched off, ABORT goes out in its place.
+    ///
     /// # Errors
     /// [`Misuse`]: the command would make a filter fall silent, close or lose step. Nothing changed, and
     /// nothing is to be written.
@@ -251,11 +262,12 @@ impl MtaSession {
 
     fn send_as<'m>(&mut self, command: Command<'m>, is_rejected: bool) -> Result<Sent<'m>, Misuse> {
         let mut next = self.clone();
-        let sent = next.advance(&command, is_rejected).map_err(|rule| self.misuse(command.code(), rule))?;
+        let fate = next.advance(&command, is_rejected).map_err(|rule| self.misuse(command.code(), rule))?;
         *self = next;
-        Ok(match sent {
-            None => Sent::Frame(command.encode()),
-            Some(why) => Sent::Suppressed(why),
+        Ok(match fate {
+            Fate::Written => Sent::Frame(command.encode()),
+            Fate::AsAbort => Sent::Frame(Command::Abort.encode()),
+            Fate::Suppressed(why) => Sent::Suppressed(why),
         })
     }
 
@@ -267,8 +279,8 @@ impl MtaSession {
         self.clone().advance(command, false).map(drop).map_err(|rule| self.misuse(command.code(), rule))
     }
 
-    /// Takes a command; `Some` if it is not to be written.
-    fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Option<Why>, Rule> {
+    /// Takes a command, and says what becomes of it.
+    fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Fate, Rule> {
         if self.turn() == MtaTurn::Closed {
             return Err(Rule::Closed);
         }
@@ -287,26 +299,31 @@ impl MtaSession {
             _ => kind,
         };
         if self.conversation.stage == Stage::Decided && kind != CommandKind::Quit {
-            return Ok(Some(Why::ConnectionDecided));
+            return Ok(Fate::Suppressed(Why::ConnectionDecided));
         }
         if self.is_decided && scope.is_of_message() {
-            return Ok(Some(Why::MessageDecided));
+            return Ok(Fate::Suppressed(Why::MessageDecided));
         }
         let before = self.conversation;
-        self.conversation.command(kind)?;
-        if let Some(why) = self.reason_not_to_send(kind, scope, is_rejected) {
+        let passage = self.conversation.command(kind)?;
+        let fate = match self.reason_not_to_send(kind, scope, is_rejected) {
+            None => Fate::Written,
+            // The message is over, and the filter has to hear of it.
+            Some(Why::SwitchedOff) if passage == Passage::AfterAbort => Fate::AsAbort,
+            Some(why) => Fate::Suppressed(why),
+        };
+        if fate != Fate::Written {
             // What is passed by counts as said and answered, except a recipient that does not exist.
             self.conversation.owed = None;
             if is_rejected {
                 self.conversation = before;
             }
-            return Ok(Some(why));
         }
-        self.begin(kind, is_rejected);
+        self.begin(kind, fate, is_rejected);
         if let Command::Negotiate(Offer { version, actions, steps }) = *command {
             self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
         }
-        Ok(None)
+        Ok(fate)
     }
 
     /// What there is against the content of a command, whatever the stage.
@@ -333,9 +350,17 @@ impl MtaSession {
         }
     }
 
-    /// Clears what does not survive a command, now that it is sent.
-    fn begin(&mut self, kind: CommandKind, is_rejected: bool) {
-        if kind == CommandKind::Macros {
+    /// Clears what does not survive a command.
+    fn begin(&mut self, kind: CommandKind, fate: Fate, is_rejected: bool) {
+        let is_boundary = matches!(
+            kind,
+            CommandKind::MailFrom | CommandKind::Helo | CommandKind::Abort | CommandKind::QuitNewConnection
+        );
+        // One that is switched off begins a message all the same.
+        if is_boundary {
+            self.end_message();
+        }
+        if kind == CommandKind::Macros || matches!(fate, Fate::Suppressed(_)) {
             return;
         }
         self.may_reuse = false;
@@ -343,13 +368,6 @@ impl MtaSession {
         self.is_rejected_rcpt = is_rejected;
         if self.skipped.is_some_and(|skipped| skipped != CommandKind::Body && skipped != kind) {
             self.skipped = None;
-        }
-        let is_boundary = matches!(
-            kind,
-            CommandKind::MailFrom | CommandKind::Helo | CommandKind::Abort | CommandKind::QuitNewConnection
-        );
-        if is_boundary {
-            self.end_message();
         }
     }
 
