@@ -86,7 +86,7 @@ impl Delivery {
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 2000;
-        writeln!(f, "# {} edits; to be delivered:", self.edits)?;
+        writeln!(f, "# edits: {}; to be delivered:", self.edits)?;
         writeln!(f, "# from {}", self.from.escape_ascii())?;
         for recipient in &self.recipients {
             writeln!(f, "# to {}", recipient.escape_ascii())?;

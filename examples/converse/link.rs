@@ -196,7 +196,7 @@ pub(crate) enum Failure {
     Refused,
     #[error(transparent)]
     Negotiation(#[from] Refusal),
-    #[error("the peer does not speak Milter: {0}")]
+    #[error("the peer sent what is no frame: {0}")]
     Stream(#[from] FrameError),
     #[error(transparent)]
     Receive(#[from] ReceiveError),

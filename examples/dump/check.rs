@@ -4,6 +4,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
+use milter_proto::session::{Monitor, Rule, Sighting};
 use milter_proto::wire::{
     Command, DecodeError, Deviation, Direction, Frame, Outgoing, Response, Tolerance, code_name,
 };
@@ -24,6 +25,7 @@ pub(crate) struct Totals {
     frames: u64,
     undecodable: u64,
     different: u64,
+    violations: u64,
     broken: u64,
 }
 
@@ -34,10 +36,11 @@ impl Totals {
         self.frames = self.frames.saturating_add(report.frames);
         self.undecodable = self.undecodable.saturating_add(report.undecodable);
         self.different = self.different.saturating_add(report.different);
+        self.violations = self.violations.saturating_add(report.violations);
         self.broken = self.broken.saturating_add(if is_whole { 0 } else { 1 });
     }
 
-    /// Whether nothing was wrong. Deviations and codes that nobody knows are not wrong.
+    /// Whether nothing was wrong with us. Deviations, violations and codes that nobody knows are the peers'.
     pub(crate) const fn is_clean(&self) -> bool {
         self.undecodable == 0 && self.different == 0 && self.broken == 0
     }
@@ -45,10 +48,10 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { files, frames, undecodable, different, .. } = self;
+        let Self { files, frames, undecodable, different, violations, .. } = self;
         write!(
             f,
-            "{files} files, {frames} frames, {undecodable} undecodable, {different} re-encoded differently"
+            "{files} files, {frames} frames, {undecodable} undecodable, {different} re-encoded differently, {violations} violations"
         )
     }
 }
@@ -61,6 +64,7 @@ pub(crate) struct Report {
     different: u64,
     unknown: u64,
     deviations: u64,
+    violations: u64,
     /// A line for each of the first findings.
     details: Vec<String>,
     unfinished: Vec<(Side, usize)>,
@@ -71,7 +75,8 @@ impl Report {
     pub(crate) fn of(source: &mut Source) -> (Self, Result<(), Fault>) {
         let mut report = Self::default();
         let mut lanes = Side::BOTH.map(Lane::new);
-        let result = report.read(source, &mut lanes);
+        let mut monitor = matches!(source, Source::Capture(..)).then(Monitor::new);
+        let result = report.read(source, &mut lanes, &mut monitor);
         for lane in lanes {
             report.finish(lane);
         }
@@ -83,13 +88,23 @@ impl Report {
         &self.details
     }
 
-    fn read(&mut self, source: &mut Source, lanes: &mut [Lane; 2]) -> Result<(), Fault> {
+    fn read(
+        &mut self,
+        source: &mut Source,
+        lanes: &mut [Lane; 2],
+        monitor: &mut Option<Monitor>,
+    ) -> Result<(), Fault> {
         for piece in source {
             let piece = piece?;
             let What::Bytes(bytes) = piece.what else { continue };
             let [mta, filter] = &mut *lanes;
             let lane = if piece.side == Side::Mta { mta } else { filter };
-            let captured = lane.captured.feed(&bytes, |at, frame| self.frame(piece.side, at, frame));
+            let captured = lane.captured.feed(&bytes, |at, frame| {
+                self.frame(piece.side, at, frame);
+                if let Some(monitor) = monitor {
+                    self.judge(piece.side, at, &monitor.observe(piece.side.direction(), frame));
+                }
+            });
             lane.feed_again(&bytes);
             captured.map_err(|error| Fault::Stream { place: piece.place, error })?;
         }
@@ -121,6 +136,14 @@ impl Report {
         self.tell(format!("{side}, byte {at}: {what}"));
     }
 
+    /// Counts the rules of order that a frame breaks. Payloads are judged by [`Finding`].
+    fn judge(&mut self, side: Side, at: u64, sighting: &Sighting<'_>) {
+        for rule in sighting.violations().filter(|&rule| rule != Rule::Payload) {
+            self.violations = self.violations.saturating_add(1);
+            self.tell(format!("{side}, byte {at}: violation {}: {}: {rule}", rule.id(), sighting.place));
+        }
+    }
+
     fn tell(&mut self, detail: String) {
         if self.details.len() < TOLD {
             self.details.push(detail);
@@ -146,6 +169,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} frames, {} deviations tolerated", self.frames, self.deviations)?;
         for (count, what) in [
+            (self.violations, "violations"),
             (self.unknown, "unknown"),
             (self.undecodable, "undecodable"),
             (self.different, "re-encoded differently"),

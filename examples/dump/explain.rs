@@ -4,21 +4,23 @@
 
 use core::fmt;
 
+use milter_proto::session::{CommandKind, Monitor, Rule, Sighting};
 use milter_proto::wire::codes::{command, response};
 use milter_proto::wire::{
-    Actions, Command, Edit, Frame, MacroStage, Peer, ReplyText, Response, Steps, Tolerance, Verdict, Version,
+    Actions, Command, Direction, Edit, Frame, MacroStage, Peer, ReplyText, Response, Steps, Tolerance,
+    Verdict, Version,
 };
 
 /// A reply that took longer is remarked upon, in seconds.
 const SLOW: f64 = 1.0;
 
-/// Follows a session as far as notes need it.
-#[derive(Debug, Default)]
+/// Follows a session: what each frame answers, where it leads, and which rules it breaks.
+#[derive(Debug)]
 pub(crate) struct Dialogue {
-    /// The steps of the filter's answer.
-    steps: Steps,
-    /// The command that waits for a verdict, and when it was sent.
-    asked: Option<(u8, Option<f64>)>,
+    /// None for the stream of one side alone: half a conversation cannot be judged.
+    monitor: Option<Monitor>,
+    /// When the command was sent that has no verdict yet.
+    asked: Option<f64>,
 }
 
 /// What is to be said about a frame.
@@ -28,11 +30,13 @@ pub(crate) struct Note {
     pub(crate) brief: String,
     /// Lines with a name in front.
     pub(crate) more: Vec<(&'static str, String)>,
+    /// The rules that the frame breaks.
+    pub(crate) violations: Vec<Rule>,
 }
 
 impl Note {
     fn of(brief: impl Into<String>) -> Self {
-        Self { brief: brief.into(), more: Vec::new() }
+        Self { brief: brief.into(), more: Vec::new(), violations: Vec::new() }
     }
 
     fn add(&mut self, words: &str) {
@@ -42,66 +46,90 @@ impl Note {
 }
 
 impl Dialogue {
-    /// Explains what the MTA sent.
-    pub(crate) fn command(&mut self, frame: Frame<'_>, time: Option<f64>) -> Note {
-        let Ok(decoded) = Command::parse_as(frame, Tolerance::LENIENT) else { return Note::default() };
-        let mut note = command_in_words(&decoded.value);
-        match switch(frame.code()) {
-            // Macros get no reply, and a command that waits for one goes on waiting.
-            _ if frame.code() == command::MACRO => {}
-            Some(switch) if switch.is_empty() || !self.steps.contains(switch) => {
-                self.asked = Some((frame.code(), time));
-            }
-            Some(_) => note.add("no reply wanted"),
-            None => self.asked = None,
-        }
+    /// Listens to both sides, or shows one side alone.
+    pub(crate) fn new(has_both_sides: bool) -> Self {
+        Self { monitor: has_both_sides.then(Monitor::new), asked: None }
+    }
+
+    /// Explains a frame.
+    pub(crate) fn observe(&mut self, direction: Direction, frame: Frame<'_>, time: Option<f64>) -> Note {
+        let sighting = self.monitor.as_mut().map(|monitor| monitor.observe(direction, frame));
+        let answers = sighting.as_ref().and_then(|sighting| sighting.answers);
+        let mut note = match direction {
+            Direction::ToFilter => Command::parse_as(frame, Tolerance::LENIENT)
+                .map(|decoded| command_in_words(&decoded.value))
+                .unwrap_or_default(),
+            Direction::ToMta => Response::parse_as(frame, Tolerance::LENIENT)
+                .map(|decoded| response_in_words(&decoded.value, answers))
+                .unwrap_or_default(),
+        };
+        let Some(sighting) = sighting else { return note };
+        self.place(&sighting, &mut note);
+        self.wait(&sighting, time, &mut note);
+        note.violations = sighting.violations().collect();
         note
     }
 
-    /// Explains what the filter sent.
-    pub(crate) fn response(&mut self, frame: Frame<'_>, time: Option<f64>) -> Note {
-        let Ok(decoded) = Response::parse_as(frame, Tolerance::LENIENT) else { return Note::default() };
-        match decoded.value {
-            Response::Negotiate(answer) => {
-                self.steps = answer.steps;
-                self.asked = None;
-                negotiation("asks for", answer.version, answer.actions, answer.steps)
+    /// Adds where a command leads and whether it has a reply, or what a response answers.
+    fn place(&self, sighting: &Sighting<'_>, note: &mut Note) {
+        let kind = CommandKind::ALL.into_iter().find(|kind| kind.code() == sighting.frame.code());
+        match (sighting.direction, kind) {
+            (Direction::ToFilter, Some(kind)) => {
+                if sighting.stage != sighting.place.stage {
+                    note.add(&format!("{:?}", sighting.stage));
+                }
+                match sighting.owed {
+                    Some(_) => note.add("reply owed"),
+                    None if kind.has_reply() => note.add("no reply wanted"),
+                    None => {}
+                }
             }
-            Response::Edit(edit) => Note::of(edit_in_words(&edit)),
-            Response::Verdict(verdict) => self.verdict(&verdict, time),
-            Response::Progress => Note::of("still at work"),
-            Response::Other(_) => Note::of("no known response"),
-            _ => Note::default(),
+            (Direction::ToFilter, None) => {}
+            (Direction::ToMta, _) => {
+                if let Some(command) = sighting.answers {
+                    note.add(&format!(
+                        "{} {command}",
+                        if sighting.owed.is_some() { "for" } else { "answers" }
+                    ));
+                }
+                let agreed = self.monitor.as_ref().and_then(Monitor::agreed);
+                if let (Some(CommandKind::Negotiate), Some(agreed)) = (sighting.answers, agreed) {
+                    let size = agreed.data_size().bytes();
+                    note.more.push((
+                        "agreed",
+                        format!("version {}, payloads of up to {size} bytes", agreed.version),
+                    ));
+                }
+            }
         }
     }
 
-    fn verdict(&mut self, verdict: &Verdict<'_>, time: Option<f64>) -> Note {
-        let (asked, since) = self.asked.take().unwrap_or_default();
-        let mut note = Note::of(verdict_in_words(verdict, asked));
-        let waited = time.zip(since).map(|(time, since)| time - since).filter(|&waited| waited >= SLOW);
-        if let Some(waited) = waited {
-            note.add(&format!("after {waited:.1} s"));
+    /// Remarks upon a verdict that took long.
+    fn wait(&mut self, sighting: &Sighting<'_>, time: Option<f64>, note: &mut Note) {
+        match (sighting.direction, sighting.owed) {
+            (Direction::ToFilter, Some(_)) => self.asked = time,
+            (Direction::ToFilter, None) | (Direction::ToMta, Some(_)) => {}
+            (Direction::ToMta, None) => {
+                let since = self.asked.take();
+                let waited =
+                    time.zip(since).map(|(time, since)| time - since).filter(|&waited| waited >= SLOW);
+                if let Some(waited) = waited {
+                    note.add(&format!("after {waited:.1} s"));
+                }
+            }
         }
-        note
     }
 }
 
-/// The step that switches the reply to a command off; none for those that have always a reply. `None`:
-/// the command never has one.
-fn switch(code: u8) -> Option<Steps> {
-    Some(match code {
-        command::OPTNEG | command::BODYEOB => Steps::EMPTY,
-        command::CONNECT => Steps::NO_REPLY_CONNECT,
-        command::HELO => Steps::NO_REPLY_HELO,
-        command::MAIL => Steps::NO_REPLY_MAIL,
-        command::RCPT => Steps::NO_REPLY_RCPT,
-        command::DATA => Steps::NO_REPLY_DATA,
-        command::UNKNOWN => Steps::NO_REPLY_UNKNOWN,
-        command::HEADER => Steps::NO_REPLY_HEADER,
-        command::EOH => Steps::NO_REPLY_END_OF_HEADERS,
-        command::BODY => Steps::NO_REPLY_BODY,
-        _ => return None,
-    })
+fn response_in_words(response: &Response<'_>, asked: Option<CommandKind>) -> Note {
+    match response {
+        Response::Negotiate(answer) => negotiation("asks for", answer.version, answer.actions, answer.steps),
+        Response::Edit(edit) => Note::of(edit_in_words(edit)),
+        Response::Verdict(verdict) => Note::of(verdict_in_words(verdict, asked.map_or(0, CommandKind::code))),
+        Response::Progress => Note::of("still at work"),
+        Response::Other(_) => Note::of("no known response"),
+        _ => Note::default(),
+    }
 }
 
 fn command_in_words(command: &Command<'_>) -> Note {
@@ -132,15 +160,15 @@ fn negotiation(verb: &str, version: Version, actions: Actions, steps: Steps) -> 
         |set: &dyn fmt::Debug, is_empty| if is_empty { "none".to_owned() } else { format!("{set:?}") };
     let more =
         vec![("actions", names(&actions, actions.is_empty())), ("steps", names(&steps, steps.is_empty()))];
-    Note { brief: format!("{verb} version {version}"), more }
+    Note { brief: format!("{verb} version {version}"), more, violations: Vec::new() }
 }
 
 fn client(peer: Peer<'_>) -> String {
     match peer {
         Peer::Unknown => "client of no known address".to_owned(),
         Peer::Unix { .. } => "client on a unix socket".to_owned(),
-        Peer::Inet { port, .. } => format!("IPv4 client, port {port}"),
-        Peer::Inet6 { port, .. } => format!("IPv6 client, port {port}"),
+        Peer::Inet { port, .. } => format!("IPv4, port {port}"),
+        Peer::Inet6 { port, .. } => format!("IPv6, port {port}"),
         _ => String::new(),
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Options {
 /// Writes a whole session.
 pub(crate) fn show(out: &mut dyn Write, source: &mut Source, options: Options) -> Result<(), Fault> {
     heading(out, source).map_err(Fault::Write)?;
-    let mut show = Show { out, options, dialogue: Dialogue::default(), frames: [0; 2], deviations: 0 };
+    let dialogue = Dialogue::new(matches!(source, Source::Capture(..)));
+    let mut show = Show { out, options, dialogue, frames: [0; 2], deviations: 0, violations: 0 };
     let mut streams = Side::BOTH.map(Stream::new);
     let result = show.pieces(source, &mut streams);
     show.end(&streams).map_err(Fault::Write)?;
@@ -76,6 +77,7 @@ struct Show<'o> {
     /// Frames of the MTA and of the filter.
     frames: [u64; 2],
     deviations: u64,
+    violations: usize,
 }
 
 impl Show<'_> {
@@ -105,18 +107,16 @@ impl Show<'_> {
     fn frame(&mut self, frame: Frame<'_>, at: u64, piece: &Piece) -> io::Result<()> {
         let direction = piece.side.direction();
         let [mta, filter] = &mut self.frames;
-        let (count, note, style) = match direction {
-            Direction::ToFilter => {
-                let style = if frame.code() == command::MACRO { FAINT } else { COMMAND };
-                (mta, self.dialogue.command(frame, piece.time), style)
-            }
+        let note = self.dialogue.observe(direction, frame, piece.time);
+        let (count, style) = match direction {
+            Direction::ToFilter => (mta, if frame.code() == command::MACRO { FAINT } else { COMMAND }),
             Direction::ToMta => {
                 let style = match Mood::of(frame.code()) {
                     Mood::Passes => PASSES,
                     Mood::Changes => CHANGES,
                     Mood::Refuses => REFUSES,
                 };
-                (filter, self.dialogue.response(frame, piece.time), style)
+                (filter, style)
             }
         };
         *count = count.saturating_add(1);
@@ -127,7 +127,12 @@ impl Show<'_> {
         self.margin(piece.time, at)?;
         self.lines(&line, brief, style)?;
         self.more(&note)?;
-        self.finding(&Finding::of(direction, frame))
+        self.finding(&Finding::of(direction, frame))?;
+        self.violations = self.violations.saturating_add(note.violations.len());
+        for rule in &note.violations {
+            writeln!(self.out, "{:MARGIN$}{WARNING}! {}: {rule}{WARNING:#}", "", rule.id())?;
+        }
+        Ok(())
     }
 
     /// Writes the time, or the position in a raw stream.
@@ -210,10 +215,10 @@ impl Show<'_> {
                 ""
             )?;
         }
-        let ([mta, filter], deviations) = (self.frames, self.deviations);
+        let ([mta, filter], deviations, violations) = (self.frames, self.deviations, self.violations);
         writeln!(
             self.out,
-            "\n{FAINT}# {mta} frames from the MTA, {filter} from the filter, {deviations} deviations tolerated{FAINT:#}",
+            "\n{FAINT}# {mta} frames from the MTA, {filter} from the filter, {deviations} deviations tolerated, {violations} violations{FAINT:#}",
         )
     }
 }
