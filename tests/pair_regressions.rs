@@ -88,3 +88,13 @@ fn helo_after_refused_data_goes_out_as_abort_and_ends_the_refusal() {
     assert_eq!(pair.says(MAIL, GO_ON), None);
     assert_eq!(pair.says(RCPT, GO_ON), Some(b'R'));
 }
+
+#[test]
+fn an_offer_of_nothing_means_the_bits_of_version_1_on_both_sides() {
+    let offer = Offer::new(Version::V6, Actions::EMPTY, Steps::EMPTY);
+    let mut pair = Pair { mta: MtaSession::new(Policy::STRICT), filter: FilterSession::new(Policy::STRICT) };
+    let answer = Answer::new(Version::V6, Actions::V1, Steps::V1);
+    assert_eq!(pair.says(Command::Negotiate(offer), answer.into()), Some(b'O'));
+    assert_eq!(pair.mta.agreed(), pair.filter.agreed());
+    assert_eq!(pair.says(MAIL, GO_ON), None, "MAIL is switched off");
+}

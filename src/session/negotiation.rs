@@ -335,6 +335,9 @@ pub fn answer<'a>(offer: Offer, wishes: &Wishes<'a>) -> Result<Decision<'a>, Ref
 
 /// The MTA's side: what an answer comes to.
 ///
+/// Zero masks mean version 1 here, too: that is how filters read them. A mask that holds anything else
+/// is what it says.
+///
 /// A no-reply or leading-space bit that was not offered is honoured or refused, never masked away: to
 /// drop it in silence would leave the MTA waiting for replies that do not come.
 ///
@@ -345,6 +348,7 @@ pub fn answer<'a>(offer: Offer, wishes: &Wishes<'a>) -> Result<Decision<'a>, Ref
 /// `milter_negotiate` in sendmail/milter.c, `milter8_connect` in Postfix src/milter/milter8.c.
 /// SPEC_NOTES NEG-5, NEG-7, NEG-8.
 pub fn accept<'a>(offer: Offer, answer: Answer<'a>, policy: &Policy) -> Result<Decision<'a>, Refusal> {
+    let offer = offer.reading_zeros();
     if !(Version::V2..=offer.version).contains(&answer.version) {
         return Err(Refusal::WrongVersion { offered: offer.version, answered: answer.version });
     }
