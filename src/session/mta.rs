@@ -304,6 +304,9 @@ impl MtaSession {
         if self.is_decided && scope.is_of_message() {
             return Ok(Fate::Suppressed(Why::MessageDecided));
         }
+        if self.conversation.passage(kind) == Err(Rule::Skipped) {
+            return Ok(Fate::Suppressed(Why::Skipped));
+        }
         let before = self.conversation;
         let passage = self.conversation.command(kind)?;
         let fate = match self.reason_not_to_send(kind, scope, is_rejected) {
