@@ -72,7 +72,7 @@ impl Dialogue {
 
     /// Adds where a command leads and whether it has a reply, or what a response answers.
     fn place(&self, sighting: &Sighting<'_>, note: &mut Note) {
-        let kind = CommandKind::ALL.into_iter().find(|kind| kind.code() == sighting.frame.code());
+        let kind = CommandKind::of_code(sighting.frame.code());
         match (sighting.direction, kind) {
             (Direction::ToFilter, Some(kind)) => {
                 if sighting.stage != sighting.place.stage {

@@ -1,7 +1,7 @@
 //! The law of order: every transition of a conversation, without a role.
 //!
-//! Three tables say everything: [`CommandKind`] what a command needs and what switches it off,
-//! `NEXT` which command may follow at which stage, `VERDICTS` what a verdict on a command does.
+//! Three tables say everything: [`CommandKind`] what a command leads to and what switches it off,
+//! [`next`] which command may follow at which stage, [`effects`] what a verdict on a command does.
 //! [`Conversation`] applies them, once for both sides.
 
 use super::error::Rule;
@@ -18,54 +18,41 @@ pub(super) enum Law {
     Libmilter,
 }
 
-/// The commands that may follow at a stage, without the stages that may be passed over.
-pub(super) struct Next {
-    pub(super) stage: Stage,
-    pub(super) strict: &'static [CommandKind],
-    pub(super) libmilter: &'static [CommandKind],
-}
-
+/// The commands that may follow at a stage, apart from the stages that may be passed over.
+///
 /// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO may come at
 /// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-1, ORD-2.
-pub(super) const NEXT: [Next; 16] = {
+#[inline]
+const fn next(law: Law, stage: Stage) -> &'static [CommandKind] {
     use CommandKind::{
         Abort, Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, Negotiate, Quit,
         QuitNewConnection, RcptTo, Unknown,
     };
-    const fn row(stage: Stage, strict: &'static [CommandKind], libmilter: &'static [CommandKind]) -> Next {
-        Next { stage, strict, libmilter }
-    }
-    [
-        row(Stage::Start, &[Negotiate], &[Negotiate]),
-        row(Stage::Negotiated, &[Connect, Abort], &[Connect, Unknown]),
-        row(
-            Stage::Connected,
-            &[Helo, MailFrom, Unknown, Abort, QuitNewConnection],
-            &[Helo, MailFrom, Unknown],
-        ),
-        row(Stage::Greeted, &[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown]),
-        row(Stage::Mail, &[RcptTo, Helo, Unknown, Abort], &[RcptTo, Abort, Unknown]),
-        row(
-            Stage::Recipients,
+    let (strict, libmilter): (&[CommandKind], &[CommandKind]) = match stage {
+        Stage::Start => (&[Negotiate], &[Negotiate]),
+        Stage::Negotiated => (&[Connect, Abort], &[Connect, Unknown]),
+        Stage::Connected | Stage::Greeted => {
+            (&[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown])
+        }
+        Stage::Mail => (&[RcptTo, Helo, Unknown, Abort], &[RcptTo, Abort, Unknown]),
+        Stage::Recipients => (
             &[RcptTo, Data, Helo, Unknown, Abort],
             &[RcptTo, Data, Header, EndOfHeaders, Body, EndOfMessage, Abort, Unknown],
         ),
-        row(Stage::Data, &[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
-        row(Stage::Headers, &[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
-        row(Stage::EndOfHeaders, &[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
-        row(Stage::Body, &[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
-        row(Stage::EndOfMessage, &[], &[MailFrom, Quit, QuitNewConnection, Unknown]),
-        row(Stage::Closed, &[], &[]),
-        row(Stage::Aborted, &[], &[]),
-        row(
-            Stage::Unknown,
-            &[],
-            &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection],
-        ),
-        row(Stage::Reconnecting, &[], &[Connect, Unknown]),
-        row(Stage::Decided, &[], &[]),
-    ]
-};
+        Stage::Data | Stage::Headers => (&[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
+        Stage::EndOfHeaders | Stage::Body => (&[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
+        Stage::EndOfMessage => (&[], &[MailFrom, Quit, QuitNewConnection, Unknown]),
+        Stage::Unknown => {
+            (&[], &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection])
+        }
+        Stage::Reconnecting => (&[], &[Connect, Unknown]),
+        Stage::Aborted | Stage::Closed | Stage::Decided => (&[], &[]),
+    };
+    match law {
+        Law::Strict => strict,
+        Law::Libmilter => libmilter,
+    }
+}
 
 /// What a verdict does, beyond answering the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +78,7 @@ pub enum Effect {
     IsNoAnswer,
 }
 
-/// The verdicts, in the order of the columns of [`VERDICTS`].
+/// The verdicts, in the order of the columns of [`effects`]. `Reply` stands where `Reject` does.
 pub(super) const COLUMNS: [Verdict<'static>; 8] = [
     Verdict::Continue,
     Verdict::Accept,
@@ -103,106 +90,52 @@ pub(super) const COLUMNS: [Verdict<'static>; 8] = [
     Verdict::ConnectionFail,
 ];
 
-/// What each verdict does to each command that has a reply. `Reply` stands where `Reject` does.
+/// What each verdict does to a command that has one.
 ///
-/// SPEC_NOTES ORD-5 to ORD-9. The three cells that mean nothing are the ones in which MTAs differ: DISCARD to CONNECT
-/// switches all filtering off in Sendmail, and ACCEPT or DISCARD to UNKNOWN crashes Postfix.
-pub(super) const VERDICTS: [(CommandKind, [Effect; 8]); 10] = {
+/// SPEC_NOTES ORD-5 to ORD-9. The cells that mean nothing are those in which MTAs differ: DISCARD to
+/// CONNECT switches all filtering off in Sendmail, and ACCEPT or DISCARD to UNKNOWN crashes Postfix.
+pub(super) const fn effects(command: CommandKind) -> Option<[Effect; 8]> {
     use Effect::{
-        EndsConnection, EndsMessage, GoesOn, IsNoAnswer, MeansNothing, RefusesCommand, RefusesData,
-        RefusesRecipient, Skips,
+        EndsConnection as Connection, EndsMessage as Message, GoesOn as On, IsNoAnswer as No,
+        MeansNothing as Nothing, RefusesCommand as Command, RefusesData as Envelope,
+        RefusesRecipient as Recipient, Skips,
     };
-    // For each command: CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, SHUTDOWN, CONN_FAIL.
-    const SESSION: [Effect; 8] = [
-        GoesOn,
-        EndsConnection,
-        EndsConnection,
-        EndsConnection,
-        MeansNothing,
-        IsNoAnswer,
-        EndsConnection,
-        IsNoAnswer,
-    ];
-    const MESSAGE: [Effect; 8] =
-        [GoesOn, EndsMessage, EndsMessage, EndsMessage, EndsMessage, IsNoAnswer, EndsConnection, IsNoAnswer];
-    [
-        (CommandKind::Connect, SESSION),
-        (CommandKind::Helo, SESSION),
-        (CommandKind::MailFrom, MESSAGE),
-        (
-            CommandKind::RcptTo,
-            [
-                GoesOn,
-                EndsMessage,
-                RefusesRecipient,
-                RefusesRecipient,
-                EndsMessage,
-                IsNoAnswer,
-                EndsConnection,
-                IsNoAnswer,
-            ],
-        ),
-        (
-            CommandKind::Data,
-            [
-                GoesOn,
-                EndsMessage,
-                RefusesData,
-                RefusesData,
-                EndsMessage,
-                IsNoAnswer,
-                EndsConnection,
-                IsNoAnswer,
-            ],
-        ),
-        (CommandKind::Header, MESSAGE),
-        (CommandKind::EndOfHeaders, MESSAGE),
-        (
-            CommandKind::Body,
-            [GoesOn, EndsMessage, EndsMessage, EndsMessage, EndsMessage, Skips, EndsConnection, IsNoAnswer],
-        ),
-        (
-            CommandKind::EndOfMessage,
-            [
-                EndsMessage,
-                EndsMessage,
-                EndsMessage,
-                EndsMessage,
-                EndsMessage,
-                IsNoAnswer,
-                EndsConnection,
-                IsNoAnswer,
-            ],
-        ),
-        (
-            CommandKind::Unknown,
-            [
-                GoesOn,
-                MeansNothing,
-                RefusesCommand,
-                RefusesCommand,
-                MeansNothing,
-                IsNoAnswer,
-                EndsConnection,
-                IsNoAnswer,
-            ],
-        ),
-    ]
-};
+    Some(match command {
+        // CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, SHUTDOWN, CONN_FAIL
+        CommandKind::Connect | CommandKind::Helo => {
+            [On, Connection, Connection, Connection, Nothing, No, Connection, No]
+        }
+        CommandKind::MailFrom | CommandKind::Header | CommandKind::EndOfHeaders => {
+            [On, Message, Message, Message, Message, No, Connection, No]
+        }
+        CommandKind::RcptTo => [On, Message, Recipient, Recipient, Message, No, Connection, No],
+        CommandKind::Data => [On, Message, Envelope, Envelope, Message, No, Connection, No],
+        CommandKind::Body => [On, Message, Message, Message, Message, Skips, Connection, No],
+        CommandKind::EndOfMessage => [Message, Message, Message, Message, Message, No, Connection, No],
+        CommandKind::Unknown => [On, Nothing, Command, Command, Nothing, No, Connection, No],
+        CommandKind::Negotiate
+        | CommandKind::Macros
+        | CommandKind::Abort
+        | CommandKind::Quit
+        | CommandKind::QuitNewConnection => return None,
+    })
+}
 
 /// What a verdict on a command does, by the table.
-pub(super) fn effect(command: CommandKind, verdict: &Verdict<'_>) -> Effect {
-    let code = match verdict {
-        Verdict::Reply(_) => Verdict::Reject.code(),
-        other => other.code(),
+pub(super) const fn effect(command: CommandKind, verdict: &Verdict<'_>) -> Effect {
+    let Some([on, accept, reject, tempfail, discard, skip, shutdown, fail]) = effects(command) else {
+        return Effect::IsNoAnswer;
     };
-    let row = VERDICTS.iter().find(|row| row.0 == command);
-    let cells = row.into_iter().flat_map(|row| COLUMNS.iter().zip(row.1));
-    cells
-        .filter(|(column, _)| column.code() == code)
-        .map(|(_, effect)| effect)
-        .next()
-        .unwrap_or(Effect::IsNoAnswer)
+    match verdict {
+        Verdict::Continue => on,
+        Verdict::Accept => accept,
+        Verdict::Reject | Verdict::Reply(_) => reject,
+        Verdict::Tempfail => tempfail,
+        Verdict::Discard => discard,
+        Verdict::Skip => skip,
+        Verdict::Shutdown => shutdown,
+        Verdict::ConnectionFail => fail,
+    }
 }
 
 /// How a command passed.
@@ -298,12 +231,7 @@ impl Conversation {
     fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
         let mut stage = stage;
         loop {
-            let row = NEXT.iter().find(|row| row.stage == stage);
-            let next = row.map_or(&[][..], |row| match self.law {
-                Law::Strict => row.strict,
-                Law::Libmilter => row.libmilter,
-            });
-            if next.contains(&kind) {
+            if next(self.law, stage).contains(&kind) {
                 return true;
             }
             match stage.passed_over() {

@@ -151,7 +151,7 @@ impl Monitor {
             }
         };
         let code = sighting.frame.code();
-        let Some(kind) = CommandKind::ALL.into_iter().find(|kind| kind.code() == code) else {
+        let Some(kind) = CommandKind::of_code(code) else {
             sighting.breaks(Rule::Code);
             return;
         };

@@ -295,7 +295,7 @@ impl MtaSession {
             return Err(Rule::Reuse);
         }
         let scope = match command {
-            Command::Macros(macros) => CommandKind::of_stage(macros.stage()).unwrap_or(kind),
+            Command::Macros(macros) => CommandKind::of_code(macros.stage().byte()).unwrap_or(kind),
             _ => kind,
         };
         if self.conversation.stage == Stage::Decided && kind != CommandKind::Quit {

@@ -5,7 +5,7 @@ use core::fmt;
 use super::conversation::Law;
 use super::timing::Wait;
 use crate::wire::codes::command;
-use crate::wire::{Command, MacroStage, Steps, Version, code_name};
+use crate::wire::{Command, Steps, Version, code_name};
 
 /// How far a connection has come: the command that was taken last, in most cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,26 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage.
+    pub const ALL: [Self; 16] = [
+        Self::Start,
+        Self::Negotiated,
+        Self::Connected,
+        Self::Greeted,
+        Self::Mail,
+        Self::Recipients,
+        Self::Data,
+        Self::Headers,
+        Self::EndOfHeaders,
+        Self::Body,
+        Self::EndOfMessage,
+        Self::Closed,
+        Self::Aborted,
+        Self::Unknown,
+        Self::Reconnecting,
+        Self::Decided,
+    ];
+
     /// Whether a message is in progress: from MAIL to the last of its body.
     #[must_use]
     pub const fn is_in_message(self) -> bool {
@@ -129,7 +149,6 @@ pub enum CommandKind {
 
 /// One row of the table of commands.
 struct Row {
-    kind: CommandKind,
     code: u8,
     target: Stage,
     off: Option<Steps>,
@@ -137,71 +156,17 @@ struct Row {
     wait: Option<Wait>,
 }
 
-/// What each command leads to, what switches it and its reply off, and how long its reply may take.
-///
-/// SPEC_NOTES ORD-1, ORD-4, TIM-1.
-const COMMANDS: [Row; 15] = {
-    use CommandKind as Kind;
-    const fn row(
-        kind: Kind,
-        code: u8,
-        target: Stage,
-        off: Option<Steps>,
-        no_reply: Option<Steps>,
-        wait: Option<Wait>,
-    ) -> Row {
-        Row { kind, code, target, off, no_reply, wait }
+impl Row {
+    /// A command that cannot be switched off.
+    const fn always(code: u8, target: Stage, wait: Option<Wait>) -> Self {
+        Self { code, target, off: None, no_reply: None, wait }
     }
-    const fn sent(kind: Kind, code: u8, target: Stage, off: Steps, no_reply: Steps, wait: Wait) -> Row {
-        row(kind, code, target, Some(off), Some(no_reply), Some(wait))
+
+    /// A command that can be switched off, and its reply too.
+    const fn new(code: u8, target: Stage, off: Steps, no_reply: Steps, wait: Wait) -> Self {
+        Self { code, target, off: Some(off), no_reply: Some(no_reply), wait: Some(wait) }
     }
-    use Wait::{Content, Reply};
-    [
-        row(Kind::Negotiate, command::OPTNEG, Stage::Negotiated, None, None, Some(Wait::Negotiation)),
-        row(Kind::Macros, command::MACRO, Stage::Start, None, None, None),
-        sent(
-            Kind::Connect,
-            command::CONNECT,
-            Stage::Connected,
-            Steps::NO_CONNECT,
-            Steps::NO_REPLY_CONNECT,
-            Reply,
-        ),
-        sent(Kind::Helo, command::HELO, Stage::Greeted, Steps::NO_HELO, Steps::NO_REPLY_HELO, Reply),
-        sent(Kind::MailFrom, command::MAIL, Stage::Mail, Steps::NO_MAIL, Steps::NO_REPLY_MAIL, Reply),
-        sent(Kind::RcptTo, command::RCPT, Stage::Recipients, Steps::NO_RCPT, Steps::NO_REPLY_RCPT, Reply),
-        sent(Kind::Data, command::DATA, Stage::Data, Steps::NO_DATA, Steps::NO_REPLY_DATA, Reply),
-        sent(
-            Kind::Header,
-            command::HEADER,
-            Stage::Headers,
-            Steps::NO_HEADERS,
-            Steps::NO_REPLY_HEADER,
-            Content,
-        ),
-        sent(
-            Kind::EndOfHeaders,
-            command::EOH,
-            Stage::EndOfHeaders,
-            Steps::NO_END_OF_HEADERS,
-            Steps::NO_REPLY_END_OF_HEADERS,
-            Content,
-        ),
-        sent(Kind::Body, command::BODY, Stage::Body, Steps::NO_BODY, Steps::NO_REPLY_BODY, Content),
-        row(Kind::EndOfMessage, command::BODYEOB, Stage::EndOfMessage, None, None, Some(Wait::EndOfMessage)),
-        sent(
-            Kind::Unknown,
-            command::UNKNOWN,
-            Stage::Unknown,
-            Steps::NO_UNKNOWN,
-            Steps::NO_REPLY_UNKNOWN,
-            Reply,
-        ),
-        row(Kind::Abort, command::ABORT, Stage::Aborted, None, None, None),
-        row(Kind::Quit, command::QUIT, Stage::Closed, None, None, None),
-        row(Kind::QuitNewConnection, command::QUIT_NC, Stage::Reconnecting, None, None, None),
-    ]
-};
+}
 
 impl CommandKind {
     /// Every kind.
@@ -246,49 +211,110 @@ impl CommandKind {
         })
     }
 
-    /// The kind that macros of a stage are sent for; none for a byte that is no command.
+    /// The kind of a code byte; none for a byte that is no command.
     #[must_use]
-    pub fn of_stage(stage: MacroStage) -> Option<Self> {
-        COMMANDS.iter().find(|row| row.code == stage.byte()).map(|row| row.kind)
+    pub const fn of_code(code: u8) -> Option<Self> {
+        Some(match code {
+            command::OPTNEG => Self::Negotiate,
+            command::MACRO => Self::Macros,
+            command::CONNECT => Self::Connect,
+            command::HELO => Self::Helo,
+            command::MAIL => Self::MailFrom,
+            command::RCPT => Self::RcptTo,
+            command::DATA => Self::Data,
+            command::HEADER => Self::Header,
+            command::EOH => Self::EndOfHeaders,
+            command::BODY => Self::Body,
+            command::BODYEOB => Self::EndOfMessage,
+            command::UNKNOWN => Self::Unknown,
+            command::ABORT => Self::Abort,
+            command::QUIT => Self::Quit,
+            command::QUIT_NC => Self::QuitNewConnection,
+            _ => return None,
+        })
     }
 
-    fn row(self) -> &'static Row {
-        let [first, ..] = &COMMANDS;
-        COMMANDS.iter().find(|row| row.kind == self).unwrap_or(first)
+    /// What each command leads to, what switches it and its reply off, and how long its reply may take.
+    ///
+    /// SPEC_NOTES ORD-1, ORD-4, TIM-1.
+    #[inline]
+    const fn row(self) -> Row {
+        use Wait::{Content, Reply};
+        match self {
+            Self::Negotiate => Row::always(command::OPTNEG, Stage::Negotiated, Some(Wait::Negotiation)),
+            Self::Macros => Row::always(command::MACRO, Stage::Start, None),
+            Self::Connect => Row::new(
+                command::CONNECT,
+                Stage::Connected,
+                Steps::NO_CONNECT,
+                Steps::NO_REPLY_CONNECT,
+                Reply,
+            ),
+            Self::Helo => {
+                Row::new(command::HELO, Stage::Greeted, Steps::NO_HELO, Steps::NO_REPLY_HELO, Reply)
+            }
+            Self::MailFrom => {
+                Row::new(command::MAIL, Stage::Mail, Steps::NO_MAIL, Steps::NO_REPLY_MAIL, Reply)
+            }
+            Self::RcptTo => {
+                Row::new(command::RCPT, Stage::Recipients, Steps::NO_RCPT, Steps::NO_REPLY_RCPT, Reply)
+            }
+            Self::Data => Row::new(command::DATA, Stage::Data, Steps::NO_DATA, Steps::NO_REPLY_DATA, Reply),
+            Self::Header => {
+                Row::new(command::HEADER, Stage::Headers, Steps::NO_HEADERS, Steps::NO_REPLY_HEADER, Content)
+            }
+            Self::EndOfHeaders => Row::new(
+                command::EOH,
+                Stage::EndOfHeaders,
+                Steps::NO_END_OF_HEADERS,
+                Steps::NO_REPLY_END_OF_HEADERS,
+                Content,
+            ),
+            Self::Body => Row::new(command::BODY, Stage::Body, Steps::NO_BODY, Steps::NO_REPLY_BODY, Content),
+            Self::EndOfMessage => {
+                Row::always(command::BODYEOB, Stage::EndOfMessage, Some(Wait::EndOfMessage))
+            }
+            Self::Unknown => {
+                Row::new(command::UNKNOWN, Stage::Unknown, Steps::NO_UNKNOWN, Steps::NO_REPLY_UNKNOWN, Reply)
+            }
+            Self::Abort => Row::always(command::ABORT, Stage::Aborted, None),
+            Self::Quit => Row::always(command::QUIT, Stage::Closed, None),
+            Self::QuitNewConnection => Row::always(command::QUIT_NC, Stage::Reconnecting, None),
+        }
     }
 
     /// The code byte.
     #[must_use]
-    pub fn code(self) -> u8 {
+    pub const fn code(self) -> u8 {
         self.row().code
     }
 
     /// The stage that the command leads to, in libmilter's engine. MACRO leads nowhere.
-    pub(super) fn target(self) -> Stage {
+    pub(super) const fn target(self) -> Stage {
         self.row().target
     }
 
     /// The step by which a filter switches the command off.
     #[must_use]
-    pub fn off(self) -> Option<Steps> {
+    pub const fn off(self) -> Option<Steps> {
         self.row().off
     }
 
     /// The step by which a filter switches the reply off.
     #[must_use]
-    pub fn no_reply(self) -> Option<Steps> {
+    pub const fn no_reply(self) -> Option<Steps> {
         self.row().no_reply
     }
 
     /// Whether the command gets a reply, unless that was switched off.
     #[must_use]
-    pub fn has_reply(self) -> bool {
+    pub const fn has_reply(self) -> bool {
         self.row().wait.is_some()
     }
 
     /// How long the reply may take.
     #[must_use]
-    pub fn wait(self) -> Option<Wait> {
+    pub const fn wait(self) -> Option<Wait> {
         self.row().wait
     }
 

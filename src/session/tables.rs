@@ -1,6 +1,6 @@
 //! The law as data: every row of its tables, for documents, tests and tools.
 
-use super::conversation::{COLUMNS, Conversation, Effect, Law, NEXT, Passage, VERDICTS};
+use super::conversation::{COLUMNS, Conversation, Effect, Law, Passage, effects};
 use super::stage::{CommandKind, Stage};
 use crate::wire::{Steps, Verdict};
 
@@ -22,7 +22,7 @@ pub struct Transition {
 
 /// Every stage with every command.
 pub fn transitions() -> impl Iterator<Item = Transition> {
-    let every = NEXT.iter().flat_map(|row| CommandKind::ALL.map(|command| (row.stage, command)));
+    let every = Stage::ALL.into_iter().flat_map(|stage| CommandKind::ALL.map(|command| (stage, command)));
     every.map(|(stage, command)| {
         let take = |law| {
             let mut conversation = Conversation::new(law);
@@ -40,9 +40,11 @@ pub fn transitions() -> impl Iterator<Item = Transition> {
 
 /// Every command that has a verdict, with every verdict and what it does under the strict law.
 pub fn verdicts() -> impl Iterator<Item = (CommandKind, Verdict<'static>, Effect)> {
-    VERDICTS.iter().flat_map(|(command, effects)| {
-        COLUMNS.iter().zip(effects).map(|(verdict, effect)| (*command, *verdict, *effect))
-    })
+    CommandKind::ALL.into_iter().filter_map(|command| Some((command, effects(command)?))).flat_map(
+        |(command, effects)| {
+            COLUMNS.into_iter().zip(effects).map(move |(verdict, effect)| (command, verdict, effect))
+        },
+    )
 }
 
 /// What a step switches off.
