@@ -1,4 +1,7 @@
 //! What the walk over all states has found, each in its shortest form.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 
 use milter_proto::session::{FilterSession, MtaSession, MtaTurn, Policy, Rule, Sent, Why};
 use milter_proto::wire::{
