@@ -26,11 +26,20 @@ pub use meaning::{command, response};
 pub use roundtrip::roundtrip;
 pub use transcript::transcript;
 
-/// Every target, behind the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
-    ("assembler", assembler),
-    ("command", command),
-    ("response", response),
-    ("roundtrip", roundtrip),
-    ("transcript", transcript),
+/// A target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and the name of its corpus.
+    pub name: &'static str,
+    /// Its body.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "assembler", run: assembler },
+    Target { name: "command", run: command },
+    Target { name: "response", run: response },
+    Target { name: "roundtrip", run: roundtrip },
+    Target { name: "transcript", run: transcript },
 ];

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use milter_proto_fuzz::TARGETS;
+use milter_proto_fuzz::{TARGETS, Target};
 
 #[test]
 fn every_committed_input_passes() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (name, target) in TARGETS {
+    for Target { name, run } in TARGETS {
         let mut inputs =
             fs::read_dir(corpus.join(name)).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
         inputs.sort();
@@ -16,19 +16,19 @@ fn every_committed_input_passes() {
         for input in inputs {
             // The name shows above the message if this input fails.
             println!("{}", input.display());
-            target(&fs::read(&input).unwrap());
+            run(&fs::read(&input).unwrap());
         }
     }
 }
 
 #[test]
 fn short_inputs_pass() {
-    for (_, target) in TARGETS {
-        target(&[]);
+    for Target { run, .. } in TARGETS {
+        run(&[]);
         for first in 0..=u8::MAX {
-            target(&[first]);
+            run(&[first]);
             for second in [0, 1, b' ', b'4', 0xff] {
-                target(&[first, second]);
+                run(&[first, second]);
             }
         }
     }
