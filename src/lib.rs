@@ -85,3 +85,8 @@ pub mod transcript;
 pub mod wire;
 
 pub use limits::Limits;
+
+/// The examples of the README, compiled and run.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

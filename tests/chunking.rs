@@ -36,11 +36,9 @@ fn expected(stream: &[u8], limit: u32) -> Outcome {
 }
 
 fn without_guess((frames, error): Outcome) -> Outcome {
-    let error = error.map(|error| match error {
-        FrameError::TooLong { payload, limit, .. } => {
-            FrameError::TooLong { payload, limit, looks_like: None }
-        }
-        other => other,
+    let error = error.map(|error| {
+        let FrameError::TooLong { payload, limit, .. } = error else { return error };
+        FrameError::TooLong { payload, limit, looks_like: None }
     });
     (frames, error)
 }

@@ -290,6 +290,6 @@ fn debug_shows_no_content_of_the_peer() {
     let mut assembler = Assembler::new([0; 32]);
     assert_eq!(assembler.next_frame(&mut &b"\0\0\0\x10Hsecret"[..]), Ok(None));
     let shown = format!("{assembler:?}");
-    assert!(shown.contains("held: 11"), "{shown}");
-    assert!(!shown.contains("115"), "the bytes of the name, as numbers: {shown}");
+    assert!(shown.starts_with("Assembler"), "{shown}");
+    assert!(!shown.contains("secret") && !shown.contains("115, 101"), "as text or as numbers: {shown}");
 }

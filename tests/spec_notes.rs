@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 
+#[cfg(feature = "alloc")]
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +95,44 @@ fn every_capture_that_is_named_exists() {
         named += 1;
     }
     assert!(named > 20, "{named} captures are named");
+}
+
+/// NEG-12.
+#[cfg(feature = "alloc")]
+#[test]
+fn the_offers_that_are_listed_are_those_of_the_captures() {
+    use common::capture::Side;
+    use milter_proto::wire::{Command, Offer};
+
+    let sessions = common::sessions();
+    let frames = sessions.flat_map(|session| session.frames(Side::Mta).0);
+    let offers = frames.filter_map(|frame| match Command::parse(frame.as_frame()) {
+        Ok(Command::Negotiate(Offer { version, actions, steps, .. })) => {
+            Some([version.number(), actions.bits(), steps.bits()])
+        }
+        _ => None,
+    });
+    let notes = notes();
+    let (_, table) = notes.split_once("**NEG-12**").unwrap();
+    let (table, _) = table.split_once("*Source:*").unwrap();
+    let rows = table.lines().filter_map(|line| {
+        let cells = line.split('|').rev().skip(1).take(3).map(str::trim);
+        let mut numbers = cells.map(|cell| match cell.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => cell.parse().ok(),
+        });
+        let (steps, actions, version) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        Some([version, actions, steps])
+    });
+    assert_eq!(sorted(rows), sorted(offers));
+}
+
+#[cfg(feature = "alloc")]
+fn sorted(numbers: impl Iterator<Item = [u32; 3]>) -> Vec<[u32; 3]> {
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 fn root() -> &'static Path {

@@ -1,0 +1,45 @@
+//! The bodies of the fuzz targets: each takes any bytes and panics if the library breaks a law.
+//!
+//! They are plain functions, so that the committed corpus runs as an ordinary test on stable, without
+//! libFuzzer:
+//!
+//! ```text
+//! cargo test --manifest-path fuzz/Cargo.toml --no-default-features
+//! ```
+//!
+//! To fuzz, give a directory for what is found before the committed one, which then stays as it is.
+//! Nightly adds the address sanitizer, if `-s none` is left out:
+//!
+//! ```text
+//! mkdir -p fuzz/target/found/command
+//! cargo +stable fuzz run -s none command fuzz/target/found/command fuzz/corpus/command -- \
+//!     -dict=fuzz/milter.dict -max_total_time=120
+//! ```
+
+mod assembler;
+mod meaning;
+mod roundtrip;
+mod transcript;
+
+pub use assembler::assembler;
+pub use meaning::{command, response};
+pub use roundtrip::roundtrip;
+pub use transcript::transcript;
+
+/// A target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and the name of its corpus.
+    pub name: &'static str,
+    /// Its body.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "assembler", run: assembler },
+    Target { name: "command", run: command },
+    Target { name: "response", run: response },
+    Target { name: "roundtrip", run: roundtrip },
+    Target { name: "transcript", run: transcript },
+];

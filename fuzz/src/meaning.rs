@@ -1,0 +1,205 @@
+//! Meaning: a frame's value under every tolerance, and back to the same bytes.
+
+use core::fmt::Debug;
+
+use milter_proto::wire::{
+    Command, DecodeError, Decoded, Deviation, Frame, FrameBuf, Outgoing, Response, Tolerance, Verdict, codes,
+};
+
+/// Commands or responses: what the laws are about.
+trait Meaning<'a>: Copy + Debug + PartialEq {
+    fn strict(frame: Frame<'a>) -> Result<Self, DecodeError>;
+    fn tolerant(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError>;
+    fn bytes(&self) -> Outgoing<'a>;
+    fn byte(&self) -> u8;
+    fn clean_again(frame: Frame<'_>) -> Option<FrameBuf>;
+}
+
+impl<'a> Meaning<'a> for Command<'a> {
+    fn strict(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        Self::parse(frame)
+    }
+
+    fn tolerant(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
+        Self::parse_as(frame, tolerance)
+    }
+
+    fn bytes(&self) -> Outgoing<'a> {
+        self.encode()
+    }
+
+    fn byte(&self) -> u8 {
+        self.code()
+    }
+
+    fn clean_again(frame: Frame<'_>) -> Option<FrameBuf> {
+        Command::parse(frame).ok().map(|value| frame_of(value.code(), &value.encode()))
+    }
+}
+
+impl<'a> Meaning<'a> for Response<'a> {
+    fn strict(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        Self::parse(frame)
+    }
+
+    fn tolerant(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
+        Self::parse_as(frame, tolerance)
+    }
+
+    fn bytes(&self) -> Outgoing<'a> {
+        self.encode()
+    }
+
+    fn byte(&self) -> u8 {
+        self.code()
+    }
+
+    fn clean_again(frame: Frame<'_>) -> Option<FrameBuf> {
+        Response::parse(frame).ok().map(|value| frame_of(value.code(), &value.encode()))
+    }
+}
+
+/// The first byte is the code, the rest the payload of a command.
+pub fn command(data: &[u8]) {
+    let Some((&code, payload)) = data.split_first() else { return };
+    laws::<Command<'_>>(Frame::new(code, payload), read_command);
+}
+
+/// The first byte is the code, the rest the payload of a response.
+pub fn response(data: &[u8]) {
+    let Some((&code, payload)) = data.split_first() else { return };
+    laws::<Response<'_>>(Frame::new(code, payload), read_response);
+}
+
+fn laws<'a, T: Meaning<'a>>(frame: Frame<'a>, read: fn(T)) {
+    let strict = T::strict(frame);
+    match strict {
+        Ok(value) => {
+            assert_eq!(value.bytes(), frame.encode());
+            assert_eq!(value.byte(), frame.code());
+        }
+        Err(error) => check(error, frame),
+    }
+    let lenient = T::tolerant(frame, Tolerance::LENIENT);
+    for (index, tolerance) in tolerances().enumerate() {
+        let decoded = T::tolerant(frame, tolerance);
+        match (strict, decoded) {
+            (Ok(value), Ok(decoded)) => {
+                assert_eq!((decoded.value, decoded.deviation), (value, None), "{tolerance:?}");
+            }
+            (Ok(value), Err(error)) => panic!("{tolerance:?} refuses {value:?}: {error}"),
+            (Err(first), Ok(decoded)) => {
+                let Some(deviation) = decoded.deviation else {
+                    panic!("{tolerance:?} reads over {first} and does not say so")
+                };
+                check(deviation, frame);
+                assert!(deviation.deviation().is_some_and(|what| tolerance.allows(what)), "{deviation}");
+                assert_eq!(deviation.offset(), first.offset(), "{tolerance:?}");
+                assert!(first.deviation().is_some(), "{tolerance:?} reads over {first}");
+                if !has_macro_lists(frame) {
+                    assert_eq!(deviation, first);
+                    assert_eq!(lenient.map(|lenient| lenient.value), Ok(decoded.value), "{tolerance:?}");
+                }
+                // The value may be sent in its clean form, unless it has none.
+                let again = frame_of(decoded.value.byte(), &decoded.value.bytes());
+                if let Some(clean) = T::clean_again(again.as_frame()) {
+                    assert_eq!(clean, again);
+                }
+            }
+            (Err(_), Err(error)) => {
+                check(error, frame);
+                let accepted = error.deviation().is_some_and(|what| tolerance.allows(what));
+                assert!(!accepted, "{tolerance:?} allows {error} and refuses it");
+            }
+        }
+        if let Ok(decoded) = decoded {
+            assert_eq!(decoded.frame, frame);
+            assert_eq!(decoded.encode(), frame.encode());
+            if index < NAMED {
+                read(decoded.value);
+            }
+        }
+    }
+}
+
+/// An error names the frame, and points into its payload or at its end.
+fn check(error: DecodeError, frame: Frame<'_>) {
+    assert_eq!(error.code(), frame.code());
+    assert!(error.offset() as usize <= frame.payload().len(), "{error}");
+    assert!(error.to_string().is_ascii());
+}
+
+/// A tolerance of macro lists says where they end, so that two tolerances can read different lists.
+fn has_macro_lists(frame: Frame<'_>) -> bool {
+    frame.code() == codes::response::OPTNEG
+}
+
+/// Tolerances with a name; reading values under all others as well would cost most of the time.
+const NAMED: usize = 5;
+
+fn tolerances() -> impl Iterator<Item = Tolerance> {
+    let named: [_; NAMED] = [
+        Tolerance::STRICT,
+        Tolerance::LIBMILTER,
+        Tolerance::SENDMAIL,
+        Tolerance::POSTFIX,
+        Tolerance::LENIENT,
+    ];
+    let alone = Deviation::ALL.map(|deviation| Tolerance::STRICT.with(deviation));
+    let without = Deviation::ALL.map(|deviation| Tolerance::LENIENT.without(deviation));
+    named.into_iter().chain(alone).chain(without)
+}
+
+fn frame_of(code: u8, bytes: &Outgoing<'_>) -> FrameBuf {
+    FrameBuf::new(code, bytes.segments().flatten().copied().skip(Frame::HEAD_LEN).collect())
+}
+
+/// Reads everything that a command offers.
+fn read_command(command: Command<'_>) {
+    _ = format!("{command:?}");
+    match command {
+        Command::Connect { peer, .. } => _ = peer.ip(),
+        Command::MailFrom { arguments, .. } | Command::RcptTo { arguments, .. } => {
+            let len: usize = arguments.iter().map(|text| text.len() + 1).sum();
+            assert_eq!(len, arguments.as_bytes().len());
+        }
+        Command::Macros(macros) => {
+            let len: usize = macros.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+            assert_eq!(len, macros.list().as_bytes().len());
+            for (name, _) in macros.iter() {
+                assert!(macros.get(name).is_some());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads everything that a response offers.
+fn read_response(response: Response<'_>) {
+    _ = format!("{response:?}");
+    match response {
+        Response::Negotiate(answer) => {
+            let lists = answer.macro_lists;
+            let len: usize = lists.iter().map(|(_, names)| names.len() + 5).sum();
+            assert_eq!(len, lists.as_bytes().len());
+            for (stage, _) in lists.iter() {
+                assert!(lists.get(stage).is_some());
+            }
+        }
+        Response::Edit(edit) => _ = edit.action(),
+        Response::Verdict(Verdict::Reply(reply)) => {
+            assert!((400..600).contains(&reply.code().number()));
+            let bytes = reply.as_text().as_bytes();
+            let plain = reply.plain().bytes().count();
+            assert!(plain <= bytes.len());
+            assert!(reply.plain().to_string().is_ascii());
+            let lines: usize = reply.lines().map(|line| line.text().bytes().count()).sum();
+            assert!(lines <= plain);
+            for line in reply.lines() {
+                let status = line.enhanced();
+                assert!(status.is_none_or(|status| matches!(status.class(), 4 | 5)), "{status:?}");
+            }
+        }
+        _ => {}
+    }
+}
