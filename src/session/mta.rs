@@ -318,6 +318,9 @@ impl MtaSession {
         if fate != Fate::Written {
             // What is passed by counts as said and answered, except a recipient that does not exist.
             self.conversation.owed = None;
+            if kind == CommandKind::EndOfMessage {
+                self.conversation.stage = Stage::Greeted;
+            }
             if is_rejected {
                 self.conversation = before;
             }
