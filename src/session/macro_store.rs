@@ -70,8 +70,7 @@ impl<M: Memory> MacroStore<M> {
     /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
     pub fn observe(&mut self, command: &Command<'_>) -> Result<(), MacroStoreFull> {
         if self.is_over {
-            self.is_over = false;
-            self.forget_message();
+            self.end_message();
         }
         match command {
             Command::Macros(macros) => return self.keep(macros),
@@ -142,15 +141,6 @@ impl<M: Memory> MacroStore<M> {
         self.ends = [0; SLOTS.len()];
         self.fresh = [false; SLOTS.len()];
         self.is_over = false;
-    }
-
-    /// Forgets what belongs to a message that is over, but not what has come for the next one.
-    fn forget_message(&mut self) {
-        for slot in FIRST_OF_MESSAGE..SLOTS.len() {
-            if self.fresh.get(slot) != Some(&true) {
-                self.replace(slot, &[]);
-            }
-        }
     }
 
     fn range(&self, slot: usize) -> core::ops::Range<usize> {
