@@ -19,11 +19,13 @@
 mod assembler;
 mod meaning;
 mod roundtrip;
+mod sessions;
 mod transcript;
 
 pub use assembler::assembler;
 pub use meaning::{command, response};
 pub use roundtrip::roundtrip;
+pub use sessions::{filter_session, monitor, mta_session, pair};
 pub use transcript::transcript;
 
 /// A target.
@@ -36,9 +38,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "assembler", run: assembler },
     Target { name: "command", run: command },
+    Target { name: "filter_session", run: filter_session },
+    Target { name: "monitor", run: monitor },
+    Target { name: "mta_session", run: mta_session },
+    Target { name: "pair", run: pair },
     Target { name: "response", run: response },
     Target { name: "roundtrip", run: roundtrip },
     Target { name: "transcript", run: transcript },

@@ -1,0 +1,4 @@
+//! Runs `milter_proto_fuzz::monitor` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| milter_proto_fuzz::monitor(data));
