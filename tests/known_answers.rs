@@ -284,7 +284,7 @@ fn macros_are_found_by_name() {
     else {
         panic!("macros() makes macros")
     };
-    let rows: [(&[u8], Option<&[u8]>); 9] = [
+    let rows: [(&[u8], Option<&[u8]>); 12] = [
         (b"i", Some(b"first")),
         (b"{i}", Some(b"first")),
         (b"j", Some(b"mta")),
@@ -293,6 +293,9 @@ fn macros_are_found_by_name() {
         (b"auth_type", None),
         (b"\xff", Some(b"\xfe")),
         (b"I", None),
+        (b"{i", None),
+        (b"{i]", None),
+        (b"{}", None),
         (b"", None),
     ];
     for (name, value) in rows {

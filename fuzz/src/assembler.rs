@@ -63,7 +63,10 @@ fn cut<S: Storage>(stream: &[u8], seed: u8, mut assembler: Assembler<S>) -> Outc
         loop {
             let before = piece.len();
             match assembler.next_frame(&mut piece) {
-                Ok(Some(frame)) => frames.push(frame.into()),
+                Ok(Some(frame)) => {
+                    frames.push(frame.into());
+                    assert_eq!((assembler.pending(), assembler.missing()), (0, Frame::HEAD_LEN));
+                }
                 Ok(None) => break assert!(piece.is_empty(), "{} of {before} bytes are left", piece.len()),
                 Err(error) => {
                     // The position is lost for good: whatever follows is refused, and nothing is taken.

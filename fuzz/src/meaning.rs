@@ -3,7 +3,8 @@
 use core::fmt::Debug;
 
 use milter_proto::wire::{
-    Command, DecodeError, Decoded, Deviation, Frame, FrameBuf, Outgoing, Response, Tolerance, Verdict, codes,
+    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, Outgoing, Response, Tolerance, Verdict,
+    codes,
 };
 
 /// Commands or responses: what the laws are about.
@@ -102,6 +103,16 @@ fn laws<'a, T: Meaning<'a>>(frame: Frame<'a>, read: fn(T)) {
                 }
                 // The value may be sent in its clean form, unless it has none.
                 let again = frame_of(decoded.value.byte(), &decoded.value.bytes());
+                if deviation.fault() == Fault::Surplus {
+                    // What is not surplus is the value. MACRO may lose a name without a value as well.
+                    let (clean, rest) = frame.payload().split_at(deviation.offset() as usize);
+                    let kept = again.as_frame().payload();
+                    let is_whole = kept == clean || frame.code() == codes::command::MACRO;
+                    assert!(is_whole && clean.starts_with(kept), "{deviation}");
+                    let is_tail =
+                        matches!(deviation.deviation(), Some(Deviation::ArgumentTail | Deviation::EditTail));
+                    assert!(!is_tail || !rest.contains(&0), "{deviation}");
+                }
                 if let Some(clean) = T::clean_again(again.as_frame()) {
                     assert_eq!(clean, again);
                 }
