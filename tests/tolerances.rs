@@ -111,9 +111,9 @@ fn rows() -> Vec<Row> {
         row(MacroListEnd, (ToMta, b'O'), LISTS_4, "OPTNEG: payload at offset 18 is followed by bytes of no field", SENDMAIL,
             r#"Negotiate(Answer { version: V6, actions: 0x0, steps: 0x0, macro_lists: {HELO: "h"} })"#),
         // The same frame for two MTAs: Sendmail stops reading, Postfix keeps what it does not know.
-        row(MacroListEnd, (ToMta, b'O'), STAGE_7, "OPTNEG: stage of a macro list at offset 18 has an unknown value", &["SENDMAIL"],
+        row(MacroListEnd, (ToMta, b'O'), STAGE_7, "OPTNEG: stage of a macro list at offset 18 has an unknown value", SENDMAIL,
             r#"Negotiate(Answer { version: V6, actions: 0x0, steps: 0x0, macro_lists: {HELO: "h"} })"#),
-        row(MacroListStage, (ToMta, b'O'), STAGE_7, "OPTNEG: stage of a macro list at offset 18 has an unknown value", POSTFIX,
+        row(MacroListStage, (ToMta, b'O'), STAGE_7, "OPTNEG: stage of a macro list at offset 18 has an unknown value", &["POSTFIX"],
             r#"Negotiate(Answer { version: V6, actions: 0x0, steps: 0x0, macro_lists: {HELO: "h", 7: "x", MAIL: "m"} })"#),
         row(ReplyUnterminated, (ToMta, b'y'), b"550 x", "REPLYCODE: reply at offset 0 has no final NUL", POSTFIX, r#"Verdict(Reply("550 x"))"#),
         row(ReplyClass, (ToMta, b'y'), b"550 4.7.1 x\0", "REPLYCODE: reply at offset 4 begins its text with a digit of another class than its code", SENDMAIL, r#"Verdict(Reply("550 4.7.1 x"))"#),

@@ -228,15 +228,19 @@ impl Monitor {
     }
 
     fn verdict(&mut self, owed: CommandKind, verdict: &Verdict<'_>) -> Option<Rule> {
-        let effect = effect(owed, verdict);
+        let is_agreed = self.conversation.agreed.steps.contains(Steps::SKIP);
+        let (effect, rule) = match effect(owed, verdict) {
+            // The MTA may go on as if nothing had been said.
+            Effect::Skips if !is_agreed => (Effect::GoesOn, Some(Rule::Skip)),
+            effect @ Effect::IsNoAnswer if *verdict == Verdict::Skip => (effect, Some(Rule::Skip)),
+            effect @ Effect::IsNoAnswer => (effect, Some(Rule::NoAnswer)),
+            effect @ Effect::MeansNothing => (effect, Some(Rule::MeansNothing)),
+            // Postfix obeys, but no filter is to say so.
+            effect if *verdict == Verdict::Shutdown => (effect, Some(Rule::NoAnswer)),
+            effect => (effect, None),
+        };
         self.conversation.verdict(effect, verdict);
-        match effect {
-            Effect::Skips if !self.conversation.agreed.steps.contains(Steps::SKIP) => Some(Rule::Skip),
-            Effect::IsNoAnswer if *verdict == Verdict::Skip => Some(Rule::Skip),
-            Effect::IsNoAnswer => Some(Rule::NoAnswer),
-            Effect::MeansNothing => Some(Rule::MeansNothing),
-            _ => None,
-        }
+        rule
     }
 
     /// How far the conversation has come.

@@ -325,7 +325,8 @@ fn line(bytes: &[u8]) -> &[u8] {
 
 impl<'a> Arbitrary<'a> for Limits {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(Self::DEFAULT.with_receive(u.arbitrary()?).with_send(u.arbitrary()?))
+        let sizes = Self::DEFAULT.with_receive(u.arbitrary()?).with_send(u.arbitrary()?);
+        Ok(sizes.with_edits(u.arbitrary()?).with_progress(u.arbitrary()?))
     }
 }
 

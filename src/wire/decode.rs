@@ -171,6 +171,9 @@ impl DecodeError {
 }
 
 /// A meaning, and how far the frame that carried it departs from the clean form.
+///
+/// A tolerated value need not have a clean form: an empty chunk or an empty header name encodes to a
+/// frame that strict parsing refuses. [`encode`](Self::encode) always gives the frame as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Decoded<'a, T> {

@@ -117,10 +117,12 @@ impl<'a> MacroLists<'a> {
             }
             let (tail, (stage, _)) = decoder.run((word(Field::ListStage), text(Field::ListNames)), rest)?;
             if ListStage(stage).macro_stage().is_none() {
-                let keep = decoder.allows(Deviation::MacroListStage);
-                let what = if keep { Deviation::MacroListStage } else { Deviation::MacroListEnd };
+                // Who may end the lists here does: what follows need not be a list.
+                let ends =
+                    decoder.allows(Deviation::MacroListEnd) || !decoder.allows(Deviation::MacroListStage);
+                let what = if ends { Deviation::MacroListEnd } else { Deviation::MacroListStage };
                 decoder.tolerate(what, rest.len(), Field::ListStage, Fault::UnknownValue)?;
-                if !keep {
+                if ends {
                     break;
                 }
             }

@@ -56,8 +56,9 @@ impl<'a> ReplyText<'a> {
 
     /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
     ///
-    /// A text that begins with a digit needs an enhanced code in front of it, unless that digit is the
-    /// class: Postfix would take it for one.
+    /// A line that begins like an enhanced code is read back as one. A text that begins with a digit
+    /// needs an enhanced code in front of it, unless that digit is the class: Postfix would take it for
+    /// one.
     ///
     /// # Errors
     /// [`ReplyBuildError`]: a line breaks a rule, or `storage` is too small.

@@ -180,7 +180,8 @@ impl<'a> TextList<'a> {
             let available = storage.len();
             let needed = len.saturating_add(text.len()).saturating_add(1);
             let free = storage.get_mut(len..).and_then(|free| free.split_at_mut_checked(text.len()));
-            let Some((target, last)) = free.and_then(|(target, rest)| Some((target, rest.first_mut()?))) else {
+            let Some((target, last)) = free.and_then(|(target, rest)| Some((target, rest.first_mut()?)))
+            else {
                 return Err(BufferTooSmall { needed, available });
             };
             target.copy_from_slice(text.as_bytes());

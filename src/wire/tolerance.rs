@@ -29,7 +29,8 @@ pub enum Deviation {
     ReasonEnd,
     /// TOL-11: macro lists end at a stage that does not exist, or at fewer than five bytes.
     MacroListEnd,
-    /// TOL-12: a macro list for a stage that does not exist. It is kept and means nothing.
+    /// TOL-12: a macro list for a stage that does not exist. It is kept and means nothing, unless
+    /// `MacroListEnd` is accepted too.
     MacroListStage,
     /// TOL-13: REPLYCODE without its NUL.
     ReplyUnterminated,

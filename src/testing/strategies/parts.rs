@@ -165,10 +165,12 @@ pub fn leading_space() -> impl Strategy<Value = LeadingSpace> {
 
 /// The default limits, or any.
 pub fn limits() -> impl Strategy<Value = Limits> {
-    let any_limits = (any::<u32>(), any::<u32>());
+    let any_limits = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>());
     prop_oneof![
         Just(Limits::DEFAULT),
-        any_limits.prop_map(|(receive, send)| Limits::DEFAULT.with_receive(receive).with_send(send)),
+        any_limits.prop_map(|(receive, send, edits, progress)| {
+            Limits::DEFAULT.with_receive(receive).with_send(send).with_edits(edits).with_progress(progress)
+        }),
     ]
 }
 
