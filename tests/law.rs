@@ -19,7 +19,7 @@ fn the_committed_page_of_the_law_is_not_stale() {
 }
 
 /// libmilter/engine.c as a table: stage, then for O C H M R T L N B E A U Q K what becomes of it.
-/// `ok` taken, `re` taken as from HELO, `ig` ignored, `a+` after an implied abort. SPEC_NOTES ORD-2.
+/// `ok` taken, `re` taken as from HELO, `ig` ignored, `a+` after an implied abort. SPEC_NOTES ORD-28.
 #[rustfmt::skip]
 const ENGINE: [(Stage, &str); 14] = [
     (Stage::Start,        "ok ig re re ig ig ig ig ig ig ig re end ig"),

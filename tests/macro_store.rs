@@ -4,6 +4,7 @@
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#![allow(clippy::type_complexity, reason = "a table is read by its rows")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 
 #[path = "support/sides.rs"]
@@ -215,7 +216,7 @@ struct Model {
 
 impl Model {
     fn observe(&mut self, step: &Step) {
-        if std::mem::take(&mut self.is_over) {
+        if core::mem::take(&mut self.is_over) {
             self.forget(2..7);
         }
         match step {
@@ -232,7 +233,7 @@ impl Model {
                 if slot <= 3 {
                     self.forget(slot + 1..7);
                 }
-                if !std::mem::take(&mut self.slots[slot].1) {
+                if !core::mem::take(&mut self.slots[slot].1) {
                     self.forget(slot..slot + 1);
                 }
             }

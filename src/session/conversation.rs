@@ -21,7 +21,7 @@ pub(super) enum Law {
 /// The commands that may follow at a stage, apart from the stages that may be passed over.
 ///
 /// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO may come at
-/// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-1, ORD-2.
+/// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-27 to ORD-31.
 #[inline]
 const fn next(law: Law, stage: Stage) -> &'static [CommandKind] {
     use CommandKind::{
@@ -92,7 +92,7 @@ pub(super) const COLUMNS: [Verdict<'static>; 8] = [
 
 /// What each verdict does to a command that has one.
 ///
-/// SPEC_NOTES ORD-5 to ORD-9. The cells that mean nothing are those in which MTAs differ: DISCARD to
+/// SPEC_NOTES SCP-1 to SCP-9. The cells that mean nothing are those in which MTAs differ: DISCARD to
 /// CONNECT switches all filtering off in Sendmail, and ACCEPT or DISCARD to UNKNOWN crashes Postfix.
 pub(super) const fn effects(command: CommandKind) -> Option<[Effect; 8]> {
     use Effect::{
@@ -227,7 +227,7 @@ impl Conversation {
 
     /// Whether a command may follow at `stage`, itself or past stages that may be left out.
     ///
-    /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-3.
+    /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-29.
     fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
         let mut stage = stage;
         loop {

@@ -260,13 +260,13 @@ impl fmt::Display for Decision<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The MTA's version is older than any that is spoken. NEG-4.
+    /// The MTA's version is older than any that is spoken. NEG-16.
     #[error("the MTA offers version {offered}; 2 is the oldest that is spoken")]
     TooOld {
         /// The offered version.
         offered: Version,
     },
-    /// The filter's version is not between 2 and the offered one. NEG-5.
+    /// The filter's version is not between 2 and the offered one. NEG-22.
     #[error("the filter answers version {answered} to an offer of {offered}")]
     WrongVersion {
         /// The offered version.
@@ -274,13 +274,13 @@ pub enum Refusal {
         /// The answered version.
         answered: Version,
     },
-    /// Actions are required or answered that were not offered. NEG-7.
+    /// Actions are required or answered that were not offered. NEG-18, NEG-23.
     #[error("not offered: {missing:?}")]
     Actions {
         /// Those actions.
         missing: Actions,
     },
-    /// Steps are required or answered that were not offered. NEG-7.
+    /// Steps are required or answered that were not offered. NEG-19, NEG-24.
     #[error("not offered: {missing:?}")]
     Steps {
         /// Those steps.
@@ -298,7 +298,7 @@ pub enum Refusal {
 /// [`Refusal`]: close without an answer, as libmilter does.
 ///
 /// # Source
-/// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-4, NEG-6 to NEG-9.
+/// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-16 to NEG-21.
 pub fn answer<'a>(offer: Offer, wishes: &Wishes<'a>) -> Result<Decision<'a>, Refusal> {
     if !(Version::V2..=Version::new(0x7fff_ffff)).contains(&offer.version) {
         return Err(Refusal::TooOld { offered: offer.version });
@@ -346,7 +346,7 @@ pub fn answer<'a>(offer: Offer, wishes: &Wishes<'a>) -> Result<Decision<'a>, Ref
 ///
 /// # Source
 /// `milter_negotiate` in sendmail/milter.c, `milter8_connect` in Postfix src/milter/milter8.c.
-/// SPEC_NOTES NEG-5, NEG-7, NEG-8.
+/// SPEC_NOTES NEG-22 to NEG-26.
 pub fn accept<'a>(offer: Offer, answer: Answer<'a>, policy: &Policy) -> Result<Decision<'a>, Refusal> {
     let offer = offer.reading_zeros();
     if !(Version::V2..=offer.version).contains(&answer.version) {

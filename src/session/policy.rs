@@ -17,6 +17,9 @@ use crate::wire::Tolerance;
 /// | QUARANTINE before the end | refused | refused | refused | obeyed |
 /// | SHUTDOWN | refused | refused | refused | obeyed |
 /// | steps that were not offered | refused | refused | refused | obeyed |
+///
+/// # Source
+/// SPEC_NOTES POL-1 to POL-10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy(Kind);
 

@@ -27,7 +27,7 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 /// ```
 ///
 /// # Source
-/// `milter_set_macros` in sendmail/milter.c, `milter_macro_lookup` in Postfix src/milter/milter.c.
+/// `milter_send_macros` in sendmail/milter.c, `milter_macro_lookup` in Postfix src/milter/milter.c.
 /// SPEC_NOTES MAC-13 to MAC-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MacroSchedule<'a> {

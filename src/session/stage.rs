@@ -236,7 +236,7 @@ impl CommandKind {
 
     /// What each command leads to, what switches it and its reply off, and how long its reply may take.
     ///
-    /// SPEC_NOTES ORD-1, ORD-4, TIM-1.
+    /// SPEC_NOTES ORD-27, ORD-34, TIM-1.
     #[inline]
     const fn row(self) -> Row {
         use Wait::{Content, Reply};
