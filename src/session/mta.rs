@@ -109,7 +109,8 @@ pub enum MtaTurn {
 pub enum Sent<'m> {
     /// It is to be written.
     Frame(Outgoing<'m>),
-    /// It is not to be written; take it as answered with CONTINUE.
+    /// It is not to be written. Take it as answered with CONTINUE, unless a verdict is known: then that
+    /// verdict answers it, so that refused DATA stays refused however often the client tries.
     Suppressed(Why),
 }
 

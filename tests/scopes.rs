@@ -1,0 +1,171 @@
+//! What a verdict is about, and what may follow it: SCP-1 to SCP-9 of SPEC_NOTES.md.
+#![cfg(feature = "std")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
+
+#[path = "support/sides.rs"]
+mod sides;
+
+use milter_proto::session::{Policy, Reaction, Scope, Sent, Stage, Standing, Why};
+use milter_proto::wire::{Edit, Frame, Steps, Verdict};
+use sides::{Filter, Mta, command, edit};
+
+const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+
+/// For each command, with what comes before it, what these verdicts are about: `c` the connection, `m` the
+/// message, `r` the recipient, `1` the command, `0` nothing.
+#[rustfmt::skip]
+const SCOPES: [(u8, &str, &str); 10] = [
+    //                  c a r t y d
+    (b'C', "",         "1cccc0"),
+    (b'H', "C",        "1cccc0"),
+    (b'M', "CH",       "1mmmmm"),
+    (b'R', "CHM",      "1mrrrm"),
+    (b'T', "CHMR",     "1mmmmm"),
+    (b'L', "CHMRT",    "1mmmmm"),
+    (b'N', "CHMRTL",   "1mmmmm"),
+    (b'B', "CHMRTLN",  "1mmmmm"),
+    (b'E', "CHMRTLNB", "mmmmmm"),
+    (b'U', "CH",       "101110"),
+];
+
+#[test]
+fn every_verdict_has_the_scope_of_the_table_whatever_the_policy() {
+    for (code, before, cells) in SCOPES {
+        for (verdict, cell) in b"cartyd".iter().zip(cells.chars()) {
+            let expected = match cell {
+                'c' => Scope::Connection,
+                'm' => Scope::Message,
+                'r' => Scope::Recipient,
+                '1' => Scope::Command,
+                _ => Scope::Nothing,
+            };
+            for policy in POLICIES {
+                let mut mta = Mta::with(policy, Steps::EMPTY);
+                mta.go(before);
+                let scope = mta.hears(code, *verdict);
+                assert_eq!(scope, expected, "{policy:?}: {} to {}", char::from(*verdict), char::from(code));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_verdict_is_written_exactly_as_far_as_its_scope_allows() {
+    for (code, before, _) in SCOPES {
+        for verdict in *b"cartyd" {
+            let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+            mta.go(before);
+            let scope = mta.hears(code, verdict);
+            let rest = "CHMRTLNBE".split(char::from(code)).nth(1).unwrap_or("MRTLNBE");
+            let is_data_refused =
+                code == b'T' && scope == Scope::Message && matches!(verdict, b'r' | b't' | b'y');
+            let written = match scope {
+                Scope::Message | Scope::Connection => "",
+                _ => rest,
+            };
+            let shown = format!("{} to {}", char::from(verdict), char::from(code));
+            if !is_data_refused {
+                assert_eq!(mta.go(rest), written, "{shown}");
+            }
+            let next = if scope == Scope::Connection { "" } else { "AMRTLNBE" };
+            assert_eq!(mta.go("AMRTLNBE"), next, "{shown}, then the next message");
+        }
+    }
+}
+
+#[test]
+fn a_refused_recipient_leaves_the_message_as_it_is() {
+    let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+    mta.go("CHM");
+    for verdict in *b"rtycrc" {
+        mta.hears(b'R', verdict);
+        assert_eq!(mta.0.stage(), Stage::Recipients);
+    }
+    assert_eq!(mta.go("TLNBE"), "TLNBE");
+}
+
+#[test]
+fn refused_data_stays_refused_until_the_message_ends() {
+    // libmilter answers neither RCPT nor DATA then, though SMTP allows both. The verdict still holds.
+    for verdict in *b"rty" {
+        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        mta.go("CHMR");
+        assert_eq!(mta.hears(b'T', verdict), Scope::Message);
+        for code in *b"RTRT" {
+            assert_eq!(mta.send(code), Ok(Some(Why::MessageDecided)), "{}", char::from(code));
+        }
+        assert_eq!(mta.go("AMRTLNBE"), "AMRTLNBE");
+    }
+    // A strict filter takes them, from MTAs that send them.
+    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    filter.go("CHMR");
+    filter.gets(b'T').unwrap();
+    assert_eq!(filter.says(Verdict::Reject), Ok(()));
+    assert_eq!(filter.go("RTLNBE"), "RTLNBE");
+}
+
+#[test]
+fn a_recipient_that_the_mta_refused_can_be_accepted_or_discarded_with_the_message_only() {
+    for (verdict, expected) in [
+        (b'c', Scope::Command),
+        (b'r', Scope::Nothing),
+        (b't', Scope::Nothing),
+        (b'y', Scope::Nothing),
+        (b'a', Scope::Message),
+        (b'd', Scope::Message),
+    ] {
+        let mut mta = Mta::with(Policy::STRICT, Steps::REJECTED_RCPT);
+        mta.go("CHM");
+        assert!(matches!(mta.0.send_rejected(command(b'R')), Ok(Sent::Frame(_))));
+        assert_eq!(mta.scope(verdict), expected, "{}", char::from(verdict));
+        if expected != Scope::Message {
+            assert_eq!(mta.hears(b'R', b'r'), Scope::Recipient, "one that exists is another matter");
+        }
+    }
+}
+
+#[test]
+fn continue_and_accept_are_the_same_at_the_end_but_for_what_may_follow() {
+    for (verdict, reuse) in [(b'c', true), (b'a', false), (b'r', false), (b'd', false)] {
+        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        mta.go("CHMRTLNB");
+        assert_eq!(mta.hears(b'E', verdict), Scope::Message);
+        assert_eq!(mta.clone().send(b'K').is_ok(), reuse);
+        assert_eq!(mta.go("MRTLNBE"), "MRTLNBE");
+    }
+}
+
+#[test]
+fn sendmail_refuses_for_now_what_was_accepted_with_a_body_that_was_not_agreed() {
+    let nothing = milter_proto::wire::Answer::new(
+        milter_proto::wire::Version::V6,
+        milter_proto::wire::Actions::EMPTY,
+        Steps::EMPTY,
+    );
+    for (verdict, heard) in [
+        (b'c', Verdict::Tempfail),
+        (b'a', Verdict::Tempfail),
+        (b'r', Verdict::Reject),
+        (b'd', Verdict::Discard),
+    ] {
+        let mut mta = Mta::answered(milter_proto::session::MtaSession::new(Policy::SENDMAIL), nothing);
+        mta.go("CHMRTLNB");
+        mta.send(b'E').unwrap();
+        let mut payload = Vec::new();
+        let body = mta.takes(&Edit::ReplaceBody { chunk: b"x" }.into(), &mut payload);
+        assert!(matches!(body, Reaction::Edit { standing: Standing::Spoils, .. }));
+        let surplus = mta.takes(&edit().into(), &mut payload);
+        assert!(matches!(surplus, Reaction::Edit { standing: Standing::NotAgreed, .. }));
+        let reaction = mta.0.receive(Frame::new(verdict, b"")).unwrap();
+        assert!(matches!(reaction, Reaction::Verdict { verdict, .. } if verdict == heard), "{reaction:?}");
+        mta.go("MRTLNB");
+        mta.send(b'E').unwrap();
+        let reaction = mta.0.receive(Frame::new(b'c', b"")).unwrap();
+        assert!(
+            matches!(reaction, Reaction::Verdict { verdict: Verdict::Continue, .. }),
+            "the next is another"
+        );
+    }
+}
