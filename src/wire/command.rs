@@ -148,7 +148,7 @@ impl<'a> Command<'a> {
             command::MACRO => macros(decoder, payload),
             command::CONNECT => connect(decoder, payload),
             command::HELO => {
-                let (rest, name) = decoder.run(text(Field::Name), payload)?;
+                let (rest, name) = decoder.text(Field::Name, payload)?;
                 text_end(decoder, rest).map(|()| Self::Helo { name })
             }
             command::MAIL => decoder
@@ -297,7 +297,7 @@ fn offer(input: &[u8]) -> Step<'_, Command<'_>> {
 }
 
 fn connect<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
-    let (rest, host) = decoder.run(text(Field::Host), payload)?;
+    let (rest, host) = decoder.text(Field::Host, payload)?;
     let address = || (half(Field::Port), text(Field::Address));
     let (rest, peer) = match decoder.run(byte(Field::Family), rest)? {
         (rest, b'U') => {
@@ -344,15 +344,15 @@ fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a
 
 #[inline]
 fn header<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
-    let (rest, name) = decoder.run(text(Field::Name), payload)?;
+    let (rest, name) = decoder.text(Field::Name, payload)?;
     let rest = if name.is_empty() {
         decoder.tolerate(Deviation::EmptyHeaderName, payload.len(), Field::Name, Fault::Empty)?;
         // libmilter looks for the end of the name from the second byte on.
-        decoder.run(text(Field::Name), rest)?.0
+        decoder.text(Field::Name, rest)?.0
     } else {
         rest
     };
-    let (rest, value) = decoder.run(text(Field::Value), rest)?;
+    let (rest, value) = decoder.text(Field::Value, rest)?;
     text_end(decoder, rest).map(|()| Command::Header { name, value })
 }
 
