@@ -199,6 +199,14 @@ impl<'a> Command<'a> {
     /// The command as bytes to send. What is long stays borrowed.
     #[inline]
     pub fn encode(&self) -> Outgoing<'a> {
+        // Most commands are headers, so these few instructions belong to the caller.
+        if let Self::Header { name, value } = *self {
+            return Outgoing::texts(command::HEADER, name, value);
+        }
+        self.encode_fields()
+    }
+
+    fn encode_fields(&self) -> Outgoing<'a> {
         let out = Outgoing::new(self.code());
         match *self {
             Self::Negotiate(Offer { version, actions, steps }) => out
@@ -217,7 +225,7 @@ impl<'a> Command<'a> {
             Self::MailFrom { address, arguments } | Self::RcptTo { address, arguments } => {
                 out.text(address, &[]).raw(arguments.as_bytes())
             }
-            Self::Header { name, value } => out.text(name, &[]).last_text(value),
+            Self::Header { name, value } => Outgoing::texts(command::HEADER, name, value),
             Self::Body { chunk } | Self::EndOfMessage { chunk } => out.raw(chunk),
             Self::Unknown { line } => out.last_text(line),
             Self::Data | Self::EndOfHeaders | Self::Abort | Self::Quit | Self::QuitNewConnection => {
