@@ -1,6 +1,6 @@
 //! Collecting: whole frames from a byte stream that was cut anywhere.
 
-use core::fmt;
+use core::{fmt, mem};
 
 use super::frame::{Frame, FrameError, payload_len};
 use crate::Limits;
@@ -34,12 +34,12 @@ use crate::Limits;
 pub struct Assembler<S> {
     storage: S,
     head: [u8; Frame::HEAD_LEN],
-    /// Bytes of the head and the payload that are held back.
+    /// Bytes of the head that are held back. 0 once the frame was given out.
     held: usize,
+    /// Bytes of payload that are held back behind a whole head.
+    kept: usize,
     /// Bytes of payload that the held frame will have; known once its length is.
     payload: usize,
-    /// The held frame was given out and must be forgotten.
-    spent: bool,
     limits: Limits,
     broken: Option<FrameError>,
 }
@@ -53,7 +53,7 @@ impl<S: Storage> Assembler<S> {
     /// Starts at the beginning of a stream.
     pub const fn with_limits(storage: S, limits: Limits) -> Self {
         let head = [0; Frame::HEAD_LEN];
-        Self { storage, head, held: 0, payload: 0, spent: false, limits, broken: None }
+        Self { storage, head, held: 0, kept: 0, payload: 0, limits, broken: None }
     }
 
     /// Takes the next whole frame from the front of `input`.
@@ -73,32 +73,49 @@ impl<S: Storage> Assembler<S> {
         &'s mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Frame<'s>>, FrameError> {
-        if let Some(error) = self.broken {
-            return Err(error);
-        }
-        if self.spent {
-            self.forget();
-        }
         if self.held == 0 {
-            match Frame::split(input, self.limits_in_force()) {
-                Ok(Some((frame, rest))) => {
-                    *input = rest;
-                    return Ok(Some(frame));
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    self.broken = Some(error);
-                    return Err(error);
-                }
+            if let Ok(Some((frame, rest))) = Frame::split(input, self.limits_in_force()) {
+                *input = rest;
+                return Ok(Some(frame));
             }
         }
-        self.collect(input)
+        if !self.collect(input) {
+            return self.broken.map_or(Ok(None), Err);
+        }
+        let [.., code] = self.head;
+        let payload = self.storage.bytes().get(..self.payload).unwrap_or_default();
+        Ok(Some(Frame::new(code, payload)))
     }
 
-    /// Adds input to the frame that is held back.
-    fn collect(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
+    /// Adds input to the frame that is held back, and says whether that is whole now.
+    #[inline(never)]
+    fn collect(&mut self, input: &mut &[u8]) -> bool {
+        if self.held < Frame::HEAD_LEN && !self.collect_head(input) {
+            return false;
+        }
+        let kept = self.kept;
+        let Some((new, rest)) = input.split_at_checked(self.payload.wrapping_sub(kept)) else {
+            let new = mem::take(input);
+            self.kept = kept.wrapping_add(new.len());
+            self.storage.put(kept, new);
+            return false;
+        };
+        *input = rest;
+        (self.held, self.kept) = (0, 0);
+        self.storage.put(kept, new);
+        true
+    }
+
+    /// Adds input to the head that is held back, and says whether that is whole now.
+    ///
+    /// A broken stream never comes further than its length.
+    #[inline(never)]
+    fn collect_head(&mut self, input: &mut &[u8]) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
         while let Some(slot) = self.head.get_mut(self.held) {
-            let Some((&byte, rest)) = input.split_first() else { return Ok(None) };
+            let Some((&byte, rest)) = input.split_first() else { return false };
             *slot = byte;
             *input = rest;
             self.held = self.held.saturating_add(1);
@@ -107,30 +124,13 @@ impl<S: Storage> Assembler<S> {
                     Ok(len) => self.payload = len,
                     Err(error) => {
                         self.broken = Some(error);
-                        return Err(error);
+                        return false;
                     }
                 }
             }
         }
-        let kept = self.held.saturating_sub(Frame::HEAD_LEN);
-        let missing = self.payload.saturating_sub(kept);
-        let (new, rest) = input.split_at_checked(missing).unwrap_or((input, &[]));
-        self.storage.put(kept, new);
-        self.held = self.held.saturating_add(new.len());
-        *input = rest;
-        if new.len() < missing {
-            return Ok(None);
-        }
-        self.spent = true;
-        let [.., code] = self.head;
-        let payload = self.storage.bytes().get(..self.payload).unwrap_or_default();
-        Ok(Some(Frame::new(code, payload)))
-    }
-
-    fn forget(&mut self) {
         self.storage.clear();
-        self.held = 0;
-        self.spent = false;
+        true
     }
 
     /// The limits, with the storage's own bound taken into account.
@@ -151,9 +151,6 @@ impl<S: Storage> Assembler<S> {
     ///
     /// Call it when a connection falls idle: it then holds no buffer at all.
     pub fn release(&mut self) {
-        if self.spent {
-            self.forget();
-        }
         if self.held == 0 {
             self.storage.release();
         }
@@ -164,7 +161,7 @@ impl<S: Storage> Assembler<S> {
     /// At the end of a stream anything but 0 means that the peer stopped inside a frame.
     #[must_use]
     pub const fn pending(&self) -> usize {
-        if self.spent { 0 } else { self.held }
+        self.held.saturating_add(self.kept)
     }
 
     /// Bytes that are certainly still to come before the next frame is whole: a hint for how much
@@ -182,7 +179,6 @@ impl<S> fmt::Debug for Assembler<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assembler")
             .field("held", &self.held)
-            .field("spent", &self.spent)
             .field("limits", &self.limits)
             .field("broken", &self.broken)
             .finish_non_exhaustive()
@@ -259,7 +255,11 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
 
     #[inline]
     fn put(&mut self, _kept: usize, new: &[u8]) {
-        self.extend_from_slice(new);
+        match *new {
+            // Who sends single bytes shall not cost a call of memcpy for each.
+            [byte] => self.push(byte),
+            _ => self.extend_from_slice(new),
+        }
     }
 
     #[inline]

@@ -148,7 +148,7 @@ impl<'a> Command<'a> {
             command::MACRO => macros(decoder, payload),
             command::CONNECT => connect(decoder, payload),
             command::HELO => {
-                let (rest, name) = decoder.run(text(Field::Name), payload)?;
+                let (rest, name) = decoder.text(Field::Name, payload)?;
                 text_end(decoder, rest).map(|()| Self::Helo { name })
             }
             command::MAIL => decoder
@@ -199,6 +199,14 @@ impl<'a> Command<'a> {
     /// The command as bytes to send. What is long stays borrowed.
     #[inline]
     pub fn encode(&self) -> Outgoing<'a> {
+        // Most commands are headers, so these few instructions belong to the caller.
+        if let Self::Header { name, value } = *self {
+            return Outgoing::texts(command::HEADER, name, value);
+        }
+        self.encode_fields()
+    }
+
+    fn encode_fields(&self) -> Outgoing<'a> {
         let out = Outgoing::new(self.code());
         match *self {
             Self::Negotiate(Offer { version, actions, steps }) => out
@@ -217,7 +225,7 @@ impl<'a> Command<'a> {
             Self::MailFrom { address, arguments } | Self::RcptTo { address, arguments } => {
                 out.text(address, &[]).raw(arguments.as_bytes())
             }
-            Self::Header { name, value } => out.text(name, &[]).last_text(value),
+            Self::Header { name, value } => Outgoing::texts(command::HEADER, name, value),
             Self::Body { chunk } | Self::EndOfMessage { chunk } => out.raw(chunk),
             Self::Unknown { line } => out.last_text(line),
             Self::Data | Self::EndOfHeaders | Self::Abort | Self::Quit | Self::QuitNewConnection => {
@@ -297,7 +305,7 @@ fn offer(input: &[u8]) -> Step<'_, Command<'_>> {
 }
 
 fn connect<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
-    let (rest, host) = decoder.run(text(Field::Host), payload)?;
+    let (rest, host) = decoder.text(Field::Host, payload)?;
     let address = || (half(Field::Port), text(Field::Address));
     let (rest, peer) = match decoder.run(byte(Field::Family), rest)? {
         (rest, b'U') => {
@@ -344,15 +352,15 @@ fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a
 
 #[inline]
 fn header<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
-    let (rest, name) = decoder.run(text(Field::Name), payload)?;
+    let (rest, name) = decoder.text(Field::Name, payload)?;
     let rest = if name.is_empty() {
         decoder.tolerate(Deviation::EmptyHeaderName, payload.len(), Field::Name, Fault::Empty)?;
         // libmilter looks for the end of the name from the second byte on.
-        decoder.run(text(Field::Name), rest)?.0
+        decoder.text(Field::Name, rest)?.0
     } else {
         rest
     };
-    let (rest, value) = decoder.run(text(Field::Value), rest)?;
+    let (rest, value) = decoder.text(Field::Value, rest)?;
     text_end(decoder, rest).map(|()| Command::Header { name, value })
 }
 

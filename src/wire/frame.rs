@@ -50,9 +50,11 @@ impl<'a> Frame<'a> {
     /// [`FrameError`] as soon as the four length bytes are there.
     #[inline]
     pub fn split(input: &'a [u8], limits: Limits) -> Result<Option<(Self, &'a [u8])>, FrameError> {
-        let Some((&length, rest)) = input.split_first_chunk::<4>() else { return Ok(None) };
-        let payload_len = payload_len(length, limits.receive())?;
-        let Some((&code, rest)) = rest.split_first() else { return Ok(None) };
+        let Some((&[a, b, c, d, code], rest)) = input.split_first_chunk() else {
+            let length = input.first_chunk().map(|&length| payload_len(length, limits.receive()));
+            return length.transpose().map(|_| None);
+        };
+        let payload_len = payload_len([a, b, c, d], limits.receive())?;
         let Some((payload, rest)) = rest.split_at_checked(payload_len) else { return Ok(None) };
         Ok(Some((Self { code, payload }, rest)))
     }

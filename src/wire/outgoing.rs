@@ -4,6 +4,8 @@ use core::fmt;
 
 use thiserror::Error;
 
+#[cfg(feature = "alloc")]
+use super::frame::Frame;
 use super::text::Text;
 use crate::Limits;
 
@@ -35,8 +37,10 @@ pub struct Outgoing<'a> {
     /// What stands between the two borrowed pieces: a NUL, or a NUL, family and port.
     middle: Inline<4>,
     second: &'a [u8],
-    /// A NUL, or nothing.
-    end: &'static [u8],
+    /// Whether a NUL ends the frame.
+    is_terminated: bool,
+    /// Bytes of all of it, once it is sealed.
+    len: usize,
 }
 
 impl<'a> Outgoing<'a> {
@@ -47,7 +51,22 @@ impl<'a> Outgoing<'a> {
     pub(super) const fn new(code: u8) -> Self {
         let mut bytes = [0; 17];
         bytes[4] = code;
-        Self { head: Inline { bytes, len: 5 }, first: &[], middle: Inline::EMPTY, second: &[], end: &[] }
+        let head = Inline { bytes, len: 5 };
+        Self { head, first: &[], middle: Inline::EMPTY, second: &[], is_terminated: false, len: 5 }
+    }
+
+    /// A frame without payload.
+    #[inline]
+    pub(super) const fn bare(code: u8) -> Self {
+        let mut frame = Self::new(code);
+        frame.head.bytes[3] = 1;
+        frame
+    }
+
+    /// A frame of two NUL-terminated texts.
+    #[inline]
+    pub(super) fn texts(code: u8, first: Text<'a>, second: Text<'a>) -> Self {
+        Self::new(code).text(first, &[]).last_text(second)
     }
 
     /// Adds a fixed field to the head.
@@ -80,15 +99,20 @@ impl<'a> Outgoing<'a> {
     /// Ends the frame with a NUL-terminated text.
     #[inline]
     pub(super) fn last_text(mut self, text: Text<'a>) -> Self {
-        self.end = &[0];
+        self.is_terminated = true;
         self.raw(text.as_bytes())
     }
 
     /// Fills in the length field.
     #[inline]
     pub(super) fn seal(mut self) -> Self {
+        let end = u8::from(self.is_terminated);
+        let inline = usize::from(self.head.len.wrapping_add(self.middle.len).wrapping_add(end));
+        // Two slices together are never longer than a usize can say.
+        let borrowed = self.first.len().wrapping_add(self.second.len());
+        self.len = borrowed.saturating_add(inline);
         // A payload of 4 GiB or more has no length field. No limit admits it, so `within` refuses it.
-        let length = u32::try_from(self.len().saturating_sub(4)).unwrap_or(u32::MAX);
+        let length = u32::try_from(self.len.wrapping_sub(4)).unwrap_or(u32::MAX);
         if let Some(field) = self.head.bytes.first_chunk_mut::<4>() {
             *field = length.to_be_bytes();
         }
@@ -99,11 +123,7 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     #[inline]
     pub const fn len(&self) -> usize {
-        let fixed = self.head.len.saturating_add(self.middle.len);
-        fixed
-            .saturating_add(self.first.len())
-            .saturating_add(self.second.len())
-            .saturating_add(self.end.len())
+        self.len
     }
 
     /// Whether the frame has no bytes: never, since it has a head.
@@ -133,7 +153,8 @@ impl<'a> Outgoing<'a> {
 
     #[inline]
     fn pieces(&self) -> [&[u8]; MAX_SEGMENTS] {
-        [self.head.as_slice(), self.first, self.middle.as_slice(), self.second, self.end]
+        let end: &[u8] = if self.is_terminated { &[0] } else { &[] };
+        [self.head.as_slice(), self.first, self.middle.as_slice(), self.second, end]
     }
 
     /// Writes the frame to the front of `buffer` and says how many bytes that took.
@@ -154,12 +175,46 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Appends the frame to `buffer`.
+    // Always inline: where the kind of the frame is known, all but one of the branches disappear.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     pub fn append_to(&self, buffer: &mut alloc::vec::Vec<u8>) {
-        buffer.reserve(self.len());
-        for piece in self.pieces() {
-            buffer.extend_from_slice(piece);
+        match self.head.bytes.first_chunk::<{ Frame::HEAD_LEN }>() {
+            // Nearly all responses are no more than this.
+            Some(head) if self.len == Frame::HEAD_LEN => buffer.extend_from_slice(head),
+            // All headers are.
+            Some(head) if (self.head.len, self.middle.len, self.is_terminated) == (5, 1, true) => {
+                buffer.reserve(self.len);
+                buffer.extend_from_slice(head);
+                buffer.extend_from_slice(self.first);
+                buffer.push(0);
+                buffer.extend_from_slice(self.second);
+                buffer.push(0);
+            }
+            _ => self.append_pieces(buffer),
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn append_pieces(&self, buffer: &mut alloc::vec::Vec<u8>) {
+        buffer.reserve(self.len);
+        // Pieces of constant length are copied without a call of memcpy.
+        match (self.head.len, self.head.bytes.first_chunk::<{ Frame::HEAD_LEN }>()) {
+            (5, Some(head)) => buffer.extend_from_slice(head),
+            _ => buffer.extend_from_slice(self.head.as_slice()),
+        }
+        buffer.extend_from_slice(self.first);
+        match self.middle.len {
+            0 => {}
+            1 => buffer.push(0),
+            _ => buffer.extend_from_slice(self.middle.as_slice()),
+        }
+        if !self.second.is_empty() {
+            buffer.extend_from_slice(self.second);
+        }
+        if self.is_terminated {
+            buffer.push(0);
         }
     }
 
@@ -213,7 +268,7 @@ impl Eq for Outgoing<'_> {}
 #[derive(Clone, Copy)]
 struct Inline<const N: usize> {
     bytes: [u8; N],
-    len: usize,
+    len: u8,
 }
 
 impl<const N: usize> Inline<N> {
@@ -221,13 +276,13 @@ impl<const N: usize> Inline<N> {
 
     #[inline]
     fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     #[inline]
     fn extend(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if let Some(slot) = self.bytes.get_mut(self.len) {
+            if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
                 *slot = byte;
                 self.len = self.len.saturating_add(1);
             }

@@ -38,13 +38,17 @@ pub(super) fn stop<'a, T>(input: &'a [u8], field: Field, fault: Fault) -> Step<'
 /// A text and its NUL.
 #[inline]
 pub(super) fn text<'a>(field: Field) -> impl Parser<&'a [u8], Output = Text<'a>, Error = Stop> {
-    move |input: &'a [u8]| {
-        let split = find_nul(input).and_then(|end| input.split_at_checked(end));
-        match split.and_then(|(text, rest)| Some((text, rest.split_first()?.1))) {
-            Some((text, rest)) => Ok((rest, Text::known(text))),
-            None => stop(input, field, Fault::Unterminated),
-        }
+    move |input: &'a [u8]| match split_text(input) {
+        Some(step) => Ok(step),
+        None => stop(input, field, Fault::Unterminated),
     }
+}
+
+/// What follows a text and its NUL, and the text.
+#[inline]
+pub(super) fn split_text(input: &[u8]) -> Option<(&[u8], Text<'_>)> {
+    let (text, rest) = input.split_at_checked(find_nul(input)?)?;
+    Some((rest.split_first()?.1, Text::known(text)))
 }
 
 /// Four bytes, big-endian.
@@ -74,36 +78,67 @@ fn named<'a, T>(
     move |input: &'a [u8]| parser.parse(input).map_err(|error| error.map(|stop| Stop { field, ..stop }))
 }
 
-/// Words of eight bytes that are looked at before memchr takes over.
+/// Blocks of sixteen bytes that are looked at before memchr takes over.
 ///
-/// Most texts are short, and below some 60 bytes the call of memchr costs more than it saves.
-const SHORT: usize = 8;
+/// Most texts are short, and for these the call of memchr costs more than it saves.
+const SHORT: usize = 6;
 
 /// The offset of the first NUL.
-#[inline]
 pub(super) fn find_nul(bytes: &[u8]) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-
     let mut rest = bytes;
     for _ in 0..SHORT {
-        let Some((&word, tail)) = rest.split_first_chunk::<8>() else {
-            let before = bytes.len().wrapping_sub(rest.len());
-            let nul = rest.iter().position(|&byte| byte == 0)?;
-            return Some(before.wrapping_add(nul));
-        };
-        let word = u64::from_le_bytes(word);
-        // The lowest set bit marks the first zero byte; above it, there may be false marks.
-        let zeros = word.wrapping_sub(LOW) & !word & HIGH;
-        if zeros != 0 {
-            let before = bytes.len().wrapping_sub(rest.len());
-            let nul = usize::try_from(zeros.trailing_zeros() >> 3).ok()?;
-            return Some(before.wrapping_add(nul));
+        let Some((block, tail)) = rest.split_first_chunk() else { return find_near_end(bytes, rest) };
+        if has_nul(block) {
+            return Some(bytes.len().wrapping_sub(rest.len()).wrapping_add(nul_of(*block)));
         }
         rest = tail;
     }
+    find_far(bytes, rest)
+}
+
+/// The offset of the first NUL, if only `rest`, shorter than a block, can hold one.
+#[inline]
+fn find_near_end(bytes: &[u8], rest: &[u8]) -> Option<usize> {
+    match bytes.last_chunk() {
+        Some(block) if has_nul(block) => {
+            Some(bytes.len().wrapping_sub(block.len()).wrapping_add(nul_of(*block)))
+        }
+        Some(_) => None,
+        None => rest.iter().position(|&byte| byte == 0),
+    }
+}
+
+/// The offset of the first NUL, if only `rest` can hold one.
+#[inline(never)]
+fn find_far(bytes: &[u8], rest: &[u8]) -> Option<usize> {
     let before = bytes.len().wrapping_sub(rest.len());
     rest.find_substring("\0").map(|nul| before.wrapping_add(nul))
+}
+
+/// Looks at all bytes, so that the compiler makes one vector comparison of it.
+#[inline]
+fn has_nul(block: &[u8; 16]) -> bool {
+    block.iter().fold(false, |found, &byte| found | (byte == 0))
+}
+
+/// The offset of the first NUL of a block that has one.
+#[inline]
+fn nul_of(block: [u8; 16]) -> usize {
+    let [a, b, c, d, e, f, g, h, second @ ..] = block;
+    let first = nuls([a, b, c, d, e, f, g, h]);
+    let offset =
+        if first == 0 { nuls(second).trailing_zeros().wrapping_add(64) } else { first.trailing_zeros() };
+    usize::try_from(offset >> 3).unwrap_or_default()
+}
+
+/// Marks the NULs of a word: its lowest set bit is in the first one; above it, there may be false marks.
+#[inline]
+const fn nuls(word: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+
+    let word = u64::from_le_bytes(word);
+    word.wrapping_sub(LOW) & !word & HIGH
 }
 
 #[cfg(test)]

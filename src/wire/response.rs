@@ -225,6 +225,19 @@ impl<'a> Response<'a> {
     /// The response as bytes to send. What is long stays borrowed.
     #[inline]
     pub fn encode(&self) -> Outgoing<'a> {
+        // Nearly all responses are one byte long, so these few instructions belong to the caller.
+        match self {
+            Self::Verdict(verdict) if !matches!(verdict, Verdict::Reply(_)) => Outgoing::bare(verdict.code()),
+            Self::Negotiate(_)
+            | Self::Edit(_)
+            | Self::Verdict(_)
+            | Self::Progress
+            | Self::MacroList { .. }
+            | Self::Other(_) => self.encode_fields(),
+        }
+    }
+
+    fn encode_fields(&self) -> Outgoing<'a> {
         let out = Outgoing::new(self.code());
         match *self {
             Self::Negotiate(Answer { version, actions, steps, macro_lists }) => out

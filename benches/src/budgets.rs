@@ -1,0 +1,88 @@
+//! What the cases of `benches/instructions.rs` may cost.
+
+/// What a case may cost.
+pub struct Budget {
+    /// The goal that it guards.
+    pub goal: &'static str,
+    /// What a unit of the case is.
+    pub what: &'static str,
+    /// The name of the case: its function and its id.
+    pub case: &'static str,
+    /// Units that one run of the case handles.
+    pub units: u64,
+    /// Instructions a unit that may not be exceeded.
+    pub must: u64,
+    /// Instructions a unit to aim for.
+    pub reach: u64,
+}
+
+/// One row for each case that has a ceiling.
+///
+/// The fixed cost of a run, some 50 instructions, counts as well.
+pub const BUDGETS: [Budget; 10] = {
+    const fn row(
+        goal: &'static str,
+        what: &'static str,
+        case: &'static str,
+        units: u64,
+        (must, reach): (u64, u64),
+    ) -> Budget {
+        Budget { goal, what, case, units, must, reach }
+    }
+    [
+        row("G1", "decode a header frame of 60 bytes", "decode_commands.headers", 1000, (235, 130)),
+        row("G2", "decode W1", "decode_commands.typical", 1, (14_000, 9_000)),
+        row("G3", "decode a bare command", "decode_commands.bare", 1000, (80, 40)),
+        row("G3", "decode a bare response", "decode_responses.bare", 1000, (60, 40)),
+        row("G4", "decode a chunk of 65,535 bytes", "decode_commands.chunks", 160, (150, 150)),
+        row("G4", "decode a chunk of 655 bytes", "decode_commands.small_chunks", 160, (150, 150)),
+        row("G4", "encode a chunk as pieces", "lend_commands.chunks", 160, (150, 40)),
+        row("G7", "encode a header frame of 60 bytes", "encode_commands.headers", 1000, (115, 70)),
+        row("G7", "encode a response of W1", "encode_responses.typical", 39, (56, 25)),
+        row("G9", "take a single byte of a cut frame", "decode_commands.feeds", 65_536, (60, 40)),
+    ]
+};
+
+/// What two cases must have to do with each other.
+pub struct Ratio {
+    /// The goal that it guards.
+    pub goal: &'static str,
+    /// What the ratio says.
+    pub what: &'static str,
+    /// The case whose instructions are divided.
+    pub case: &'static str,
+    /// The case by whose instructions they are divided.
+    pub by: &'static str,
+    /// The ratio that may not be exceeded.
+    pub must: f64,
+}
+
+/// One row for each pair of cases that is compared.
+pub const RATIOS: [Ratio; 3] = [
+    Ratio {
+        goal: "G4",
+        what: "large chunks over small ones: nothing is copied",
+        case: "decode_commands.chunks",
+        by: "decode_commands.small_chunks",
+        must: 1.0,
+    },
+    Ratio {
+        goal: "G4",
+        what: "chunks cut in two over one copy of them",
+        case: "decode_halves.decoded",
+        by: "copy_halves.copied",
+        must: 1.02,
+    },
+    Ratio {
+        goal: "G9",
+        what: "twice as many single bytes: linear",
+        case: "decode_commands.double_feeds",
+        by: "decode_commands.feeds",
+        must: 2.02,
+    },
+];
+
+/// Instructions that one run of a case may take.
+pub fn ceiling(case: &str) -> Option<u64> {
+    BUDGETS.iter().find(|budget| budget.case == case).map(|budget| budget.units * budget.must)
+}

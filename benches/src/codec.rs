@@ -1,0 +1,123 @@
+//! The loops that are measured. Each does what a caller of the wire layer would do, and no more.
+
+use std::hint::black_box;
+use std::mem::discriminant;
+
+use milter_proto::wire::{Assembler, Command, Response, Verdict};
+
+/// An assembler as servers have it: storage that grows when a frame is cut.
+pub type Reader = Assembler<Vec<u8>>;
+
+/// Decodes every command that the segments hold, and counts them.
+///
+/// # Panics
+/// On a segment that holds anything but clean commands.
+#[inline(never)]
+pub fn decode_commands(reader: &mut Reader, segments: &[&[u8]]) -> usize {
+    let mut count = 0;
+    for &segment in segments {
+        let mut input = segment;
+        while let Some(frame) = reader.next_frame(&mut input).expect("a frame") {
+            use_command(Command::parse(frame).expect("a command"));
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Decodes every response that the segments hold, and counts them.
+///
+/// # Panics
+/// On a segment that holds anything but clean responses.
+#[inline(never)]
+pub fn decode_responses(reader: &mut Reader, segments: &[&[u8]]) -> usize {
+    let mut count = 0;
+    for &segment in segments {
+        let mut input = segment;
+        while let Some(frame) = reader.next_frame(&mut input).expect("a frame") {
+            use_response(Response::parse(frame).expect("a response"));
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Encodes commands behind each other into one buffer.
+#[inline(never)]
+pub fn encode_commands(commands: &[Command<'_>], out: &mut Vec<u8>) {
+    for command in commands {
+        command.encode().append_to(out);
+    }
+}
+
+/// Encodes responses behind each other into one buffer.
+#[inline(never)]
+pub fn encode_responses(responses: &[Response<'_>], out: &mut Vec<u8>) {
+    for response in responses {
+        response.encode().append_to(out);
+    }
+}
+
+/// Encodes commands into memory of fixed size.
+///
+/// # Panics
+/// If `out` is too small.
+#[inline(never)]
+pub fn write_commands(commands: &[Command<'_>], out: &mut [u8]) -> usize {
+    let mut len = 0;
+    for command in commands {
+        len += command.encode().write_to(&mut out[len..]).expect("room");
+    }
+    len
+}
+
+/// Encodes commands as pieces for a vectored write, without copying what they borrow.
+#[inline(never)]
+pub fn lend_commands(commands: &[Command<'_>]) -> usize {
+    let mut pieces = 0;
+    for command in commands {
+        for piece in command.encode().segments() {
+            black_box(piece);
+            pieces += 1;
+        }
+    }
+    pieces
+}
+
+/// Copies every segment once, and does nothing else: what one copy costs on this machine.
+#[inline(never)]
+pub fn copy(segments: &[&[u8]], storage: &mut Vec<u8>) {
+    for &segment in segments {
+        storage.clear();
+        storage.extend_from_slice(black_box(segment));
+    }
+}
+
+/// Uses what a filter would look at: it tells commands apart, and reads their fields.
+#[inline]
+fn use_command(command: Command<'_>) {
+    match command {
+        Command::Negotiate(offer) => _ = black_box(offer),
+        Command::Macros(macros) => _ = black_box((macros.stage(), macros.list())),
+        Command::Connect { host, peer } => _ = black_box((host, peer)),
+        Command::Helo { name } => _ = black_box(name),
+        Command::MailFrom { address, arguments } => _ = black_box((address, arguments)),
+        Command::RcptTo { address, arguments } => _ = black_box((arguments, address)),
+        Command::Header { name, value } => _ = black_box((name, value)),
+        Command::Body { chunk } => _ = black_box(chunk),
+        Command::EndOfMessage { chunk } => _ = black_box(chunk.len()),
+        bare => _ = black_box(discriminant(&bare)),
+    }
+}
+
+/// Uses what an MTA would look at.
+#[inline]
+fn use_response(response: Response<'_>) {
+    match response {
+        Response::Negotiate(answer) => _ = black_box(answer),
+        Response::Edit(edit) => _ = black_box(edit),
+        Response::Verdict(Verdict::Reply(reply)) => _ = black_box(reply),
+        Response::Verdict(verdict) => _ = black_box(discriminant(&verdict)),
+        bare => _ = black_box(discriminant(&bare)),
+    }
+}

@@ -1,0 +1,7 @@
+//! Workloads, the loops that are measured over them, and the budgets that they must keep.
+//!
+//! README.md says how to run all of it.
+
+pub mod budgets;
+pub mod codec;
+pub mod workloads;
