@@ -101,3 +101,22 @@ fn an_offer_of_nothing_means_the_bits_of_version_1_on_both_sides() {
     assert_eq!(pair.mta.agreed(), pair.filter.agreed());
     assert_eq!(pair.says(MAIL, GO_ON), None, "MAIL is switched off");
 }
+
+#[test]
+fn unknown_in_a_message_is_not_sent_where_data_does_not_follow() {
+    for (version, steps, code) in [
+        (Version::V6, Steps::EMPTY, Some(b'U')),
+        (Version::V6, Steps::NO_DATA, None),
+        (Version::V3, Steps::EMPTY, None),
+    ] {
+        let unknown = Command::Unknown { line: Text::EMPTY };
+        let mut pair = Pair::agreed(version, steps);
+        assert_eq!(pair.says(unknown, GO_ON), Some(b'U'), "outside a message");
+        for command in [MAIL, RCPT] {
+            pair.says(command, GO_ON);
+        }
+        assert_eq!(pair.says(unknown, GO_ON), code, "version {version} with {steps:?}");
+        pair.says(Command::Data, GO_ON);
+        assert_eq!(pair.says(Command::EndOfHeaders, GO_ON), Some(b'N'));
+    }
+}

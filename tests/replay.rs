@@ -68,6 +68,7 @@ const NOT_PLAYED: &[(&str, Side, &str, &str)] = &[
     ("postfix/pmilter-many_messages", Side::Filter, "surplus", ANSWERS_QUIT),
     ("postfix/pmilter-multi_rcpt", Side::Mta, "surplus", ANSWERS_QUIT),
     ("postfix/pmilter-multi_rcpt", Side::Filter, "surplus", ANSWERS_QUIT),
+    ("postfix/proto-v3-unknown", Side::Mta, "suppressed", UNKNOWN_IN_V3),
     ("postfix/replbody-multi", Side::Mta, "ORD-11", BETWEEN),
     ("py_mta/py_mta-opendkim", Side::Mta, "suppressed", BODY_AFTER_ACCEPT),
     ("py_mta/py_mta-opendmarc", Side::Mta, "ORD-23", REUSE),
@@ -133,6 +134,7 @@ const SKIP_UNASKED: &str = "pymilter answers SKIP that was not agreed";
 const ANSWERS_QUIT: &str = "PMilter answers QUIT, and the end of the stream";
 const LEFT: &str = "the filter breaks off without the answer that it owes";
 const HELO_ANYWAY: &str = "miltr-client sends HELO that was switched off";
+const UNKNOWN_IN_V3: &str = "Postfix sends UNKNOWN in a message without DATA, and libmilter falls silent";
 const BETWEEN: &str = "the filter puts a header between chunks of the body, and Postfix gives it up";
 const BODY_AFTER_ACCEPT: &str = "the Python miltertest goes on after ACCEPT";
 const REUSE: &str = "the Python miltertest says QUIT_NC after ACCEPT, on which libmilter falls silent";

@@ -130,6 +130,8 @@ pub enum Why {
     ConnectionDecided,
     /// The filter did not ask for recipients that the MTA refused.
     NotWanted,
+    /// libmilter forgets the message at an UNKNOWN, unless DATA follows, which is not sent here.
+    ForgetsMessage,
 }
 
 /// What a response comes to.
@@ -353,6 +355,12 @@ impl MtaSession {
             () if is_macros => None,
             () if kind.off().is_some_and(|off| agreed.steps.contains(off)) => Some(Why::SwitchedOff),
             () if is_rejected && !agreed.steps.contains(Steps::REJECTED_RCPT) => Some(Why::NotWanted),
+            () if kind == CommandKind::Unknown
+                && self.conversation.stage.is_in_message()
+                && agreed.effective_steps().contains(Steps::NO_DATA) =>
+            {
+                Some(Why::ForgetsMessage)
+            }
             () => None,
         }
     }
@@ -390,7 +398,7 @@ impl MtaSession {
 
     /// Takes the next response from the front of `input`: bytes in, reactions out.
     ///
-    /// `Ok(None)` means that `input` is empty: read more.
+    /// `Ok(None)` means that `input` is empty: read more. What comes after QUIT is read over.
     ///
     /// # Errors
     /// [`ReceiveError`]: the connection is broken, and every later call says the same.
@@ -399,6 +407,11 @@ impl MtaSession {
         assembler: &'s mut Assembler<S>,
         input: &mut &'i [u8],
     ) -> Result<Option<Reaction<'s>>, ReceiveError> {
+        if self.broken.is_none() && self.conversation.stage == Stage::Closed {
+            // Some filters answer QUIT, which nobody asked them to.
+            *input = &[];
+            return Ok(None);
+        }
         self.ready()?;
         match assembler.next_frame(input)? {
             Some(frame) => self.receive(frame).map(Some),
