@@ -12,8 +12,8 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 
+use core::fmt::Debug;
 use std::collections::HashSet;
-use std::fmt::Debug;
 
 use milter_proto::Limits;
 use milter_proto::session::{
