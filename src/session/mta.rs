@@ -168,6 +168,9 @@ pub enum Reaction<'f> {
 }
 
 /// Whether an edit counts.
+///
+/// # Source
+/// SPEC_NOTES EDT-2 to EDT-4, EDT-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Standing {
@@ -182,6 +185,9 @@ pub enum Standing {
 }
 
 /// What a verdict is about.
+///
+/// # Source
+/// SPEC_NOTES SCP-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Scope {
@@ -198,6 +204,9 @@ pub enum Scope {
 }
 
 /// How a connection ended for the MTA.
+///
+/// # Source
+/// SPEC_NOTES END-5, EDT-9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct MtaEnding {
