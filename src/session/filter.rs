@@ -112,7 +112,8 @@ impl FilterSession {
 
     /// Takes the next command from the front of `input`: bytes in, events out.
     ///
-    /// `Ok(None)` means that `input` is empty: read more. The event borrows from `assembler` or from
+    /// `Ok(None)` means that `input` is empty: read more, or close if that is whose
+    /// [`turn`](Self::turn) it is. The event borrows from `assembler` or from
     /// `input`, never from the session, so that it can be answered while it lives.
     ///
     /// # Errors
@@ -125,6 +126,9 @@ impl FilterSession {
     ) -> Result<Option<Event<'s>>, ReceiveError> {
         if let Some(event) = self.rest_of_frame() {
             return Ok(Some(event));
+        }
+        if input.is_empty() && self.broken.is_none() && self.turn() == FilterTurn::Closed {
+            return Ok(None);
         }
         self.ready()?;
         match assembler.next_frame(input)? {
