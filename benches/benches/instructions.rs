@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use milter_proto::session::MacroStore;
 use milter_proto::wire::{Command, Response};
 use milter_proto_benches::budgets;
 use milter_proto_benches::codec::{self, Reader};
@@ -94,6 +95,26 @@ fn lend_commands(commands: Vec<Command<'static>>) -> Vec<Command<'static>> {
     commands
 }
 
+/// A session, and everything in it that keeps its room from one session to the next.
+type Filter = (Reading, MacroStore<Vec<u8>>, Vec<Response<'static>>, Vec<u8>);
+
+fn filter() -> Filter {
+    let script = typical();
+    let mut store = MacroStore::new(Vec::new());
+    for command in &script.commands {
+        store.observe(command).expect("room");
+    }
+    (whole(script.command_bytes()), store, script.responses, Vec::with_capacity(1 << 16))
+}
+
+#[library_benchmark]
+#[bench::typical(args = (filter()), config = ceiling("filter_session.typical"))]
+fn filter_session(filter: Filter) -> Filter {
+    let ((mut reader, segments), mut store, responses, mut out) = filter;
+    black_box(codec::filter_session(&mut reader, &mut store, black_box(&segments), &responses, &mut out));
+    ((reader, segments), store, responses, out)
+}
+
 #[library_benchmark]
 #[bench::decoded(halves(false))]
 fn decode_halves(cut: (Reader, Vec<u8>, Vec<&'static [u8]>)) -> (Reader, Vec<u8>, Vec<&'static [u8]>) {
@@ -123,6 +144,7 @@ library_benchmark_group!(
         encode_commands,
         encode_responses,
         lend_commands,
+        filter_session,
         decode_halves,
         copy_halves
     ]

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::mem::discriminant;
 
+use milter_proto::session::{FilterSession, FilterTurn, MacroStore, Policy};
 use milter_proto::wire::{Assembler, Command, Response, Verdict};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
@@ -40,6 +41,35 @@ pub fn decode_responses(reader: &mut Reader, segments: &[&[u8]]) -> usize {
         }
     }
     count
+}
+
+/// A whole session on the filter's side: commands decoded and put in order, macros kept, and replies
+/// given as a script has them.
+///
+/// # Panics
+/// If the two halves of the script do not fit together.
+#[inline(never)]
+pub fn filter_session(
+    reader: &mut Reader,
+    store: &mut MacroStore<Vec<u8>>,
+    segments: &[&[u8]],
+    responses: &[Response<'_>],
+    out: &mut Vec<u8>,
+) -> FilterTurn {
+    let mut session = FilterSession::new(Policy::LIBMILTER);
+    let mut responses = responses.iter();
+    for &segment in segments {
+        let mut input = segment;
+        while let Some(event) = session.next_event(reader, &mut input).expect("a command in its order") {
+            store.observe(&event.command).expect("room");
+            use_command(event.command);
+            while let FilterTurn::Reply(_) = session.turn() {
+                let response = *responses.next().expect("a response");
+                session.send(response).expect("a response in its place").append_to(out);
+            }
+        }
+    }
+    session.turn()
 }
 
 /// Encodes commands behind each other into one buffer.

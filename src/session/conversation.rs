@@ -6,7 +6,7 @@
 
 use super::error::Rule;
 use super::negotiation::Agreed;
-use super::stage::{CommandKind, Stage};
+use super::stage::{CommandKind, Kinds, Stage};
 use crate::wire::{Steps, Verdict};
 
 /// Whose reading of the order applies.
@@ -23,30 +23,41 @@ pub(super) enum Law {
 /// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO may come at
 /// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-27 to ORD-31.
 #[inline]
-const fn next(law: Law, stage: Stage) -> &'static [CommandKind] {
+const fn next(law: Law, stage: Stage) -> Kinds {
     use CommandKind::{
         Abort, Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, Negotiate, Quit,
         QuitNewConnection, RcptTo, Unknown,
     };
-    let (strict, libmilter): (&[CommandKind], &[CommandKind]) = match stage {
-        Stage::Start => (&[Negotiate], &[Negotiate]),
-        Stage::Negotiated => (&[Connect, Abort], &[Connect, Unknown]),
+    const fn row(strict: &[CommandKind], libmilter: &[CommandKind]) -> (Kinds, Kinds) {
+        (Kinds::of(strict), Kinds::of(libmilter))
+    }
+    let (strict, libmilter) = match stage {
+        Stage::Start => const { row(&[Negotiate], &[Negotiate]) },
+        Stage::Negotiated => const { row(&[Connect, Abort], &[Connect, Unknown]) },
         Stage::Connected | Stage::Greeted => {
-            (&[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown])
+            const { row(&[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown]) }
         }
-        Stage::Mail => (&[RcptTo, Helo, Unknown, Abort], &[RcptTo, Abort, Unknown]),
-        Stage::Recipients => (
-            &[RcptTo, Data, Helo, Unknown, Abort],
-            &[RcptTo, Data, Header, EndOfHeaders, Body, EndOfMessage, Abort, Unknown],
-        ),
-        Stage::Data | Stage::Headers => (&[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]),
-        Stage::EndOfHeaders | Stage::Body => (&[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]),
-        Stage::EndOfMessage => (&[], &[MailFrom, Quit, QuitNewConnection, Unknown]),
+        Stage::Mail => const { row(&[RcptTo, Helo, Unknown, Abort], &[RcptTo, Abort, Unknown]) },
+        Stage::Recipients => {
+            const {
+                row(
+                    &[RcptTo, Data, Helo, Unknown, Abort],
+                    &[RcptTo, Data, Header, EndOfHeaders, Body, EndOfMessage, Abort, Unknown],
+                )
+            }
+        }
+        Stage::Data | Stage::Headers => {
+            const { row(&[Header, EndOfHeaders, Abort], &[Header, EndOfHeaders, Abort]) }
+        }
+        Stage::EndOfHeaders | Stage::Body => {
+            const { row(&[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]) }
+        }
+        Stage::EndOfMessage => const { row(&[], &[MailFrom, Quit, QuitNewConnection, Unknown]) },
         Stage::Unknown => {
-            (&[], &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection])
+            const { row(&[], &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection]) }
         }
-        Stage::Reconnecting => (&[], &[Connect, Unknown]),
-        Stage::Aborted | Stage::Closed | Stage::Decided => (&[], &[]),
+        Stage::Reconnecting => const { row(&[], &[Connect, Unknown]) },
+        Stage::Aborted | Stage::Closed | Stage::Decided => const { row(&[], &[]) },
     };
     match law {
         Law::Strict => strict,
@@ -172,9 +183,11 @@ impl Conversation {
     /// Takes a command that is on the wire, or that was switched off and is only passed by.
     pub(super) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
         let passage = self.passage(kind)?;
+        if kind == CommandKind::Macros {
+            return Ok(passage);
+        }
         self.stage = match (passage, kind, self.law) {
             (Passage::Ignored | Passage::IgnoredAfterAbort, ..) => Stage::Greeted,
-            (_, CommandKind::Macros, _) => return Ok(passage),
             (_, CommandKind::Unknown, Law::Strict) => self.stage,
             (_, CommandKind::Abort, Law::Strict) => self.stage.without_message(),
             (_, CommandKind::QuitNewConnection, Law::Strict) => Stage::Negotiated,
@@ -228,10 +241,15 @@ impl Conversation {
     /// Whether a command may follow at `stage`, itself or past stages that may be left out.
     ///
     /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-29.
+    #[inline]
     fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
+        next(self.law, stage).contains(kind) || self.reaches_past(stage, kind)
+    }
+
+    fn reaches_past(&self, stage: Stage, kind: CommandKind) -> bool {
         let mut stage = stage;
         loop {
-            if next(self.law, stage).contains(&kind) {
+            if next(self.law, stage).contains(kind) {
                 return true;
             }
             match stage.passed_over() {

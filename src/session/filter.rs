@@ -261,8 +261,11 @@ impl FilterSession {
             },
             Response::MacroList { .. } | Response::Other(_) => return Err(Rule::Code),
         }
-        let limit = self.send_limit.max(self.conversation.agreed.data_size().bytes());
-        response.encode().within(Limits::DEFAULT.with_send(limit)).map_err(|_| Rule::TooLong)
+        let outgoing = response.encode();
+        let within = |limit| outgoing.within(Limits::DEFAULT.with_send(limit));
+        within(self.send_limit)
+            .or_else(|_| within(self.conversation.agreed.data_size().bytes()))
+            .map_err(|_| Rule::TooLong)
     }
 
     fn judge_answer(&self, answer: &Answer<'_>) -> Result<(), Rule> {
@@ -310,6 +313,7 @@ impl FilterSession {
     /// `pending` is [`Assembler::pending`].
     pub fn disconnect(&mut self, pending: usize) -> Ending {
         let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        let stage = self.broken.map_or(stage, |violation| violation.place.stage);
         Ending {
             in_message: stage.is_in_message() || self.conversation.owed == Some(CommandKind::EndOfMessage),
             in_frame: pending > 0,
@@ -322,7 +326,7 @@ impl FilterSession {
     #[must_use]
     pub fn turn(&self) -> FilterTurn {
         match self.conversation.owed {
-            _ if self.broken.is_some() || self.conversation.stage == Stage::Closed => FilterTurn::Closed,
+            _ if self.conversation.stage == Stage::Closed => FilterTurn::Closed,
             _ if self.end_follows => FilterTurn::Receive,
             Some(owed) => FilterTurn::Reply(owed),
             None => FilterTurn::Receive,
@@ -355,20 +359,20 @@ impl FilterSession {
     }
 
     fn ready(&self) -> Result<(), ReceiveError> {
-        if let Some(violation) = self.broken {
-            return Err(violation.into());
-        }
         match self.turn() {
             FilterTurn::Receive => Ok(()),
             FilterTurn::Reply(owed) => Err(ReceiveError::ReplyOwed(owed)),
-            FilterTurn::Closed => Err(ReceiveError::Closed),
+            FilterTurn::Closed => Err(self.broken.map_or(ReceiveError::Closed, ReceiveError::Peer)),
         }
     }
 
     /// What there is against a command that libmilter would take.
     fn objection(&self, kind: CommandKind) -> Option<Rule> {
+        if self.policy.sends_anything() {
+            return None;
+        }
         let is_off = kind.off().is_some_and(|off| self.conversation.agreed.effective_steps().contains(off));
-        (is_off && !self.policy.sends_anything() && self.agreed().is_some()).then_some(Rule::SwitchedOff)
+        (is_off && self.agreed().is_some()).then_some(Rule::SwitchedOff)
     }
 
     fn note_offer(&mut self, offer: Offer) {
@@ -393,6 +397,7 @@ impl FilterSession {
     fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
         let violation = Violation { rule, place: self.place(code), payload };
         self.broken = Some(violation);
+        self.conversation.stage = Stage::Closed;
         violation.into()
     }
 

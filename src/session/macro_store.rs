@@ -1,6 +1,5 @@
 //! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
 
-use super::stage::CommandKind;
 use crate::wire::{Command, MacroStage, Macros, Text, TextList};
 
 use thiserror::Error;
@@ -17,8 +16,25 @@ const SLOTS: [MacroStage; 7] = [
     MacroStage::END_OF_MESSAGE,
 ];
 
+/// The slot of a stage: its place in `SLOTS`.
+const fn slot_of(stage: MacroStage) -> Option<usize> {
+    Some(match stage {
+        MacroStage::CONNECT => 0,
+        MacroStage::HELO => 1,
+        MacroStage::MAIL => 2,
+        MacroStage::RCPT => 3,
+        MacroStage::DATA => 4,
+        MacroStage::END_OF_HEADERS => 5,
+        MacroStage::END_OF_MESSAGE => 6,
+        _ => return None,
+    })
+}
+
 /// The first slot that belongs to a message and not to the connection.
 const FIRST_OF_MESSAGE: usize = 2;
+
+/// The last slot whose command forgets all later ones: RCPT.
+const LAST_THAT_FORGETS: usize = 3;
 
 /// Macros by stage: give it every command, then ask for names.
 ///
@@ -79,16 +95,9 @@ impl<M: Memory> MacroStore<M> {
             Command::EndOfMessage { .. } => self.is_over = true,
             _ => {}
         }
-        let Some(kind) = CommandKind::of(command) else { return Ok(()) };
-        let Some(slot) = SLOTS.iter().position(|stage| stage.byte() == kind.code()) else { return Ok(()) };
-        let forgets_later = matches!(
-            kind,
-            CommandKind::Connect | CommandKind::Helo | CommandKind::MailFrom | CommandKind::RcptTo
-        );
-        if forgets_later {
-            for later in slot.saturating_add(1)..SLOTS.len() {
-                self.replace(later, &[]);
-            }
+        let Some(slot) = slot_of(MacroStage::new(command.code())) else { return Ok(()) };
+        if slot <= LAST_THAT_FORGETS {
+            self.forget_from(slot.saturating_add(1));
         }
         match self.fresh.get_mut(slot) {
             Some(fresh) if *fresh => *fresh = false,
@@ -98,11 +107,11 @@ impl<M: Memory> MacroStore<M> {
     }
 
     fn keep(&mut self, macros: &Macros<'_>) -> Result<(), MacroStoreFull> {
-        let Some(slot) = SLOTS.iter().position(|&stage| stage == macros.stage()) else { return Ok(()) };
+        let Some(slot) = slot_of(macros.stage()) else { return Ok(()) };
         let list = macros.list().as_bytes();
-        self.replace(slot, &[]);
-        let needed = self.used.saturating_add(list.len());
+        let needed = self.used.saturating_sub(self.range(slot).len()).saturating_add(list.len());
         if self.memory.make_room(needed) < needed {
+            self.replace(slot, &[]);
             return Err(MacroStoreFull { needed });
         }
         self.replace(slot, list);
@@ -121,8 +130,7 @@ impl<M: Memory> MacroStore<M> {
     /// The macros of one stage.
     #[must_use]
     pub fn stage(&self, stage: MacroStage) -> Macros<'_> {
-        let slot = SLOTS.iter().position(|&other| other == stage);
-        let range = slot.map_or(0..0, |slot| self.range(slot));
+        let range = slot_of(stage).map_or(0..0, |slot| self.range(slot));
         let list = TextList::new(self.memory.bytes().get(range).unwrap_or_default()).unwrap_or_default();
         Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage))
     }
@@ -130,17 +138,22 @@ impl<M: Memory> MacroStore<M> {
     /// Forgets the message, before its end: on a refusal, say. ABORT does it too.
     pub fn end_message(&mut self) {
         self.is_over = false;
-        for slot in FIRST_OF_MESSAGE..SLOTS.len() {
-            self.replace(slot, &[]);
-        }
+        self.forget_from(FIRST_OF_MESSAGE);
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.used = 0;
-        self.ends = [0; SLOTS.len()];
-        self.fresh = [false; SLOTS.len()];
         self.is_over = false;
+        self.forget_from(0);
+    }
+
+    /// Forgets a slot and all later ones: they are the end of the row.
+    fn forget_from(&mut self, slot: usize) {
+        let start = self.range(slot).start;
+        self.used = start;
+        for (end, fresh) in self.ends.iter_mut().zip(&mut self.fresh).skip(slot) {
+            (*end, *fresh) = (start, false);
+        }
     }
 
     fn range(&self, slot: usize) -> core::ops::Range<usize> {
@@ -151,14 +164,16 @@ impl<M: Memory> MacroStore<M> {
     /// Puts a list in the place of a slot's old one, for which there is room.
     fn replace(&mut self, slot: usize, list: &[u8]) {
         let old = self.range(slot);
-        let (tail, end) = (old.end, old.start.saturating_add(list.len()));
+        let end = old.start.saturating_add(list.len());
         let used = self.used.saturating_sub(old.len()).saturating_add(list.len());
         let bytes = self.memory.bytes_mut();
         if used > bytes.len() || self.used > bytes.len() {
             return;
         }
-        bytes.copy_within(tail..self.used, end);
-        if let Some(place) = bytes.get_mut(old.start..end) {
+        if old.end < self.used {
+            bytes.copy_within(old.end..self.used, end);
+        }
+        if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
         self.used = used;

@@ -283,6 +283,26 @@ impl CommandKind {
         }
     }
 
+    const fn bit(self) -> u16 {
+        match self {
+            Self::Negotiate => 1,
+            Self::Macros => 1 << 1,
+            Self::Connect => 1 << 2,
+            Self::Helo => 1 << 3,
+            Self::MailFrom => 1 << 4,
+            Self::RcptTo => 1 << 5,
+            Self::Data => 1 << 6,
+            Self::Header => 1 << 7,
+            Self::EndOfHeaders => 1 << 8,
+            Self::Body => 1 << 9,
+            Self::EndOfMessage => 1 << 10,
+            Self::Unknown => 1 << 11,
+            Self::Abort => 1 << 12,
+            Self::Quit => 1 << 13,
+            Self::QuitNewConnection => 1 << 14,
+        }
+    }
+
     /// The code byte.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -335,6 +355,26 @@ impl CommandKind {
             self,
             Self::RcptTo | Self::Data | Self::Header | Self::EndOfHeaders | Self::Body | Self::EndOfMessage
         )
+    }
+}
+
+/// A set of kinds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kinds(u16);
+
+impl Kinds {
+    pub(super) const fn of(kinds: &[CommandKind]) -> Self {
+        let mut set = Self(0);
+        let mut rest = kinds;
+        while let Some((kind, tail)) = rest.split_first() {
+            set.0 |= kind.bit();
+            rest = tail;
+        }
+        set
+    }
+
+    pub(super) const fn contains(self, kind: CommandKind) -> bool {
+        self.0 & kind.bit() != 0
     }
 }
 
