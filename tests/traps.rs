@@ -217,6 +217,15 @@ fn progress_is_for_the_end_of_the_message_and_stretches_no_total() {
     filter.go("CHMRTLN");
     filter.gets(b'B').unwrap();
     assert_eq!(filter.says(Response::Progress), Err(Rule::Progress));
+    for at in ["C", "CH", "CHM", "CHMR", "CHMRTLN", "CHMRTLNBE"] {
+        let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+        let (last, before) = at.as_bytes().split_last().unwrap();
+        filter.go(core::str::from_utf8(before).unwrap());
+        assert_eq!(filter.says(Response::Progress), Err(Rule::NotOwed));
+        filter.gets(*last).unwrap();
+        assert_eq!(filter.says(Response::Progress), Ok(()), "libmilter looks at nothing: {at}");
+        assert_eq!(filter.says(Verdict::Continue), Ok(()), "it answers nothing");
+    }
     assert!(Timeouts::SENDMAIL.end_of_message_total.is_some());
     assert_eq!(Timeouts::POSTFIX.end_of_message_total, None);
 }
