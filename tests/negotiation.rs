@@ -295,6 +295,10 @@ fn a_decision_says_what_became_of_every_bit() {
     ] {
         assert_eq!(decision.step(step), fate, "{step:?}");
     }
+    assert_eq!(
+        (decision.stripped, decision.agreed.emulated),
+        (Steps::NO_DATA | Steps::SKIP, Steps::NO_REPLY_HEADER)
+    );
     for (action, fate) in [
         (Actions::ADD_HEADERS, Some(Fate::Granted)),
         (Actions::CHANGE_FROM, Some(Fate::Stripped)),

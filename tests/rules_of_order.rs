@@ -250,8 +250,10 @@ fn a_new_body_that_was_begun_is_told_when_the_filter_is_gone() {
     let untouched = mta.clone().0.disconnect(0);
     assert!(!untouched.edits_incomplete && !untouched.body_incomplete);
     assert_eq!(mta.rule(b'b', b""), None, "an empty chunk empties the body");
-    let ending = mta.0.disconnect(0);
+    let ending = mta.clone().0.disconnect(0);
     assert!(ending.edits_incomplete && ending.body_incomplete);
+    assert_eq!(mta.rule(b'p', b""), None);
+    assert!(mta.0.disconnect(0).body_incomplete, "whatever came behind it");
 }
 
 #[test]

@@ -190,6 +190,13 @@ fn skip_outside_the_body_silences_a_filter_of_sendmail_for_good() {
     mta.hears(b'R', b's');
     assert_eq!(mta.go("RTLNBEMRTLNBEH"), "");
     assert_eq!(mta.send(b'Q'), Ok(None));
+    for (before, at, rest) in [("CHMRT", b'L', "LNE"), ("CHMRTL", b'N', "E")] {
+        let mut mta = Mta::with(Policy::SENDMAIL, Steps::EMPTY);
+        mta.go(before);
+        mta.hears(at, b's');
+        assert_eq!(mta.go(if at == b'L' { "LNBBE" } else { "BBE" }), rest, "the body alone is left out");
+        assert_eq!(mta.go("MRTLNBE"), "MRTLNBE");
+    }
     let mut mta = Mta::with(Policy::POSTFIX, Steps::EMPTY);
     mta.go("CHM");
     mta.hears(b'R', b's');
