@@ -239,14 +239,21 @@ fn quit_nc_begins_a_new_client_on_the_same_agreement() {
 fn abort_at_every_stage_gets_no_reply_and_lets_the_next_message_through() {
     for before in ["", "C", "CH", "CHM", "CHMR", "CHMRT", "CHMRTL", "CHMRTLN", "CHMRTLNB", "CHMRTLNBE"] {
         for policy in [Policy::STRICT, Policy::LIBMILTER] {
+            // Before CONNECT it would send libmilter back to HELO, and CONNECT would be ignored.
+            if before.is_empty() && policy == Policy::STRICT {
+                continue;
+            }
             let mut filter = Filter::with(policy, Steps::EMPTY);
             filter.go(before);
             assert_eq!(filter.go("AA"), "", "after {before}");
-            let rest = if before.is_empty() && policy == Policy::STRICT { "CHMRTLNBE" } else { "MRTLNBE" };
-            assert_eq!(filter.go(rest), rest, "after {before}, then ABORT");
+            assert_eq!(filter.go("MRTLNBE"), "MRTLNBE", "after {before}, then ABORT");
         }
         let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
         mta.go(before);
+        if before.is_empty() {
+            assert_eq!(mta.send(b'A'), Err(Rule::Order));
+            continue;
+        }
         assert_eq!(mta.go("AA"), "AA");
         assert_eq!(mta.0.turn(), MtaTurn::Send);
     }

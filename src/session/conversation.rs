@@ -33,7 +33,8 @@ const fn next(law: Law, stage: Stage) -> Kinds {
     }
     let (strict, libmilter) = match stage {
         Stage::Start => const { row(&[Negotiate], &[Negotiate]) },
-        Stage::Negotiated => const { row(&[Connect, Abort], &[Connect, Unknown]) },
+        // ABORT here would send libmilter back to HELO, and CONNECT would be ignored.
+        Stage::Negotiated => const { row(&[Connect], &[Connect, Unknown]) },
         Stage::Connected | Stage::Greeted => {
             const { row(&[Helo, MailFrom, Unknown, Abort, QuitNewConnection], &[Helo, MailFrom, Unknown]) }
         }

@@ -170,10 +170,12 @@ impl Tolerance {
         .with(Deviation::ReplySize);
     /// What Postfix 3.7 reads from a filter.
     pub const POSTFIX: Self = Self::STRICT
+        .with(Deviation::ReasonEnd)
         .with(Deviation::MacroListStage)
         .with(Deviation::ReplyUnterminated)
         .with(Deviation::ReplySize)
-        .with(Deviation::ReplyPercent);
+        .with(Deviation::ReplyPercent)
+        .with(Deviation::ReplyLineEnd);
     /// Every deviation, of either side: for tools that must show what was sent.
     pub const LENIENT: Self = Self((1 << 20) - 1);
 
