@@ -1,4 +1,4 @@
-//! The Milter protocol, and nothing else: frames, their meaning, and their text form.
+//! The Milter protocol, and nothing else: frames, their meaning, their order, and their text form.
 //!
 //! Milter is how mail servers (Sendmail, Postfix and others) ask filters about every message. This
 //! crate reads and writes it for both sides. It does no I/O, knows no clock, allocates nothing
@@ -6,13 +6,15 @@
 //!
 //! # What is where
 //!
-//! * [`wire`]: bytes and their meaning. Start with [`wire::Assembler`], [`wire::Command`] and
-//!   [`wire::Response`].
+//! * [`session`]: order: who may say what, and when. Start with [`session::FilterSession`] or
+//!   [`session::MtaSession`]; each has an example.
+//! * [`wire`]: bytes and their meaning, for those who keep the order themselves or break it on purpose:
+//!   [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
 //! * [`Limits`]: how much a peer may make us hold.
 //! * `testing`: values to test with, under the features `arbitrary` and `proptest`.
 //!
-//! # The filter's side
+//! # Bytes alone: the filter's side
 //!
 //! ```
 //! use milter_proto::wire::{Assembler, Command, Response, Verdict};
@@ -34,7 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The MTA's side
+//! # Bytes alone: the MTA's side
 //!
 //! ```
 //! use milter_proto::wire::{Assembler, Command, Response, Text, TextList, Verdict};

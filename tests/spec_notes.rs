@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 
 use milter_proto::wire::Deviation;
 
-const CHAPTERS: [&str; 10] = ["FRM", "CMD", "RSP", "NEG", "MAC", "RPL", "HDR", "BDY", "TOL", "DEV"];
+const CHAPTERS: [&str; 16] = [
+    "FRM", "CMD", "RSP", "NEG", "MAC", "RPL", "HDR", "BDY", "ORD", "SCP", "EDT", "TIM", "END", "POL", "TOL",
+    "DEV",
+];
 
 #[test]
 fn every_rule_stands_once_and_no_number_is_left_out() {
