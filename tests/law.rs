@@ -1,6 +1,8 @@
 //! The law of order: what its tables say, and the page of the documentation that is made from them.
 
-use std::fmt::Write;
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+use core::fmt::Write;
 
 use milter_proto::session::{
     CommandKind, Effect, Passage, Stage, Switch, Transition, switches, transitions, verdicts,

@@ -282,7 +282,10 @@ fn replay(stream: &[Entry]) -> Option<Result<(), String>> {
                 Ok(Sent::Frame(sent)) => {
                     filter.receive(frame).map(|_| owned(&sent)).map_err(|e| e.to_string())
                 }
-                Ok(Sent::Suppressed(Why::MessageDecided | Why::ConnectionDecided)) => return None,
+                // The MTA's side is more careful here than the law.
+                Ok(Sent::Suppressed(Why::MessageDecided | Why::ConnectionDecided | Why::ForgetsMessage)) => {
+                    return None;
+                }
                 Err(misuse) if misuse.rule == Rule::Reuse => return None,
                 other => Err(format!("{other:?}")),
             }

@@ -150,12 +150,15 @@ fn payloads_are_never_larger_than_both_sides_said() {
     const BOTH: u32 = 0x3000_0000;
     let up_to = |size| Wishes::everything().data_size(size, Want::IfOffered);
     let best = up_to(DataSize::K256).data_size(DataSize::M1, Want::IfOffered);
+    let large = Wishes::everything().data_size(DataSize::M1, Want::Required);
+    let missing = Refusal::Steps { missing: Steps::DATA_SIZE_1M };
+    assert_eq!(answer(offer(6, 0x1ff, 0x1000_0000), &large).unwrap_err(), missing);
     for (offered, wishes, expected) in [
         (0x1f_ffff, up_to(DataSize::M1), DataSize::K64),
         (0x1f_ffff, best, DataSize::K64),
         (0x1000_0000, up_to(DataSize::K64), DataSize::K64),
         (0x1000_0000, up_to(DataSize::K256), DataSize::K256),
-        (0x1000_0000, up_to(DataSize::M1), DataSize::K64),
+        (0x1000_0000, up_to(DataSize::M1), DataSize::K256),
         (0x1000_0000, best, DataSize::K256),
         (0x2000_0000, up_to(DataSize::K256), DataSize::K64),
         (0x2000_0000, best, DataSize::M1),

@@ -317,7 +317,8 @@ impl Walk {
         let heard = if is_helo && is_off { Command::Abort } else { command };
         demand((event.command, event.deviation) == (heard, None), "the filter hears", &event)?;
         let ends_message = event.passage == Passage::AfterAbort;
-        demand(event.passage == Passage::InOrder || (ends_message && is_helo), "out of order", &event)?;
+        let may_end = matches!(command, Command::Helo { .. } | Command::Quit);
+        demand(event.passage == Passage::InOrder || (ends_message && may_end), "out of order", &event)?;
         demand(next.filter.rest_of_frame().is_none(), "more than one event", &command)?;
         let sighting = next.monitor.observe(Direction::ToFilter, whole(&bytes));
         demand(sighting.violations().next().is_none(), "the monitor complains", &sighting)?;

@@ -1,6 +1,6 @@
 //! Sessions are small plain values.
 
-use std::mem::size_of;
+use core::mem::size_of;
 
 use milter_proto::session::{FilterSession, Misuse, MtaSession, ReceiveError, Violation};
 
@@ -19,7 +19,7 @@ fn errors_are_small() {
 
 #[test]
 fn sessions_can_be_copied_compared_and_hashed() {
-    fn is_a_plain_value<T: Clone + Eq + std::hash::Hash + Send + Sync + 'static>() {}
+    fn is_a_plain_value<T: Clone + Eq + core::hash::Hash + Send + Sync + 'static>() {}
     is_a_plain_value::<FilterSession>();
     is_a_plain_value::<MtaSession>();
 }

@@ -220,8 +220,8 @@ impl Conversation {
                 if !is_free && !self.reaches(self.stage, kind) {
                     return Err(Rule::Order);
                 }
-                let is_implied = kind == CommandKind::Helo && in_message;
-                Ok(if is_implied { Passage::AfterAbort } else { Passage::InOrder })
+                let ends_message = matches!(kind, CommandKind::Helo | CommandKind::Quit);
+                Ok(if ends_message && in_message { Passage::AfterAbort } else { Passage::InOrder })
             }
             // QUIT ends the connection wherever it comes.
             Law::Libmilter if kind == CommandKind::Quit => {

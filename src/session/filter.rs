@@ -71,7 +71,7 @@ pub enum FilterTurn {
 pub struct Event<'f> {
     /// The command.
     pub command: Command<'f>,
-    /// Whether it came in order. Under [`Policy::STRICT`] it did; only HELO can end a message.
+    /// Whether it came in order. Under [`Policy::STRICT`] it did; HELO and QUIT can end a message.
     pub passage: Passage,
     /// How the payload departs from the clean form.
     pub deviation: Option<DecodeError>,

@@ -153,13 +153,14 @@ impl<'a> Wishes<'a> {
         self.step(Steps::LEADING_SPACE, want)
     }
 
-    /// Wants payloads of up to that size.
+    /// Wants payloads of up to that size. `IfOffered` takes the smaller one, too, `Required` does not.
     #[must_use]
     pub const fn data_size(self, size: DataSize, want: Want) -> Self {
-        match size {
-            DataSize::K64 => self,
-            DataSize::K256 => self.step(Steps::DATA_SIZE_256K, want),
-            DataSize::M1 => self.step(Steps::DATA_SIZE_1M, want),
+        match (size, want) {
+            (DataSize::K64, _) => self,
+            (DataSize::K256, _) => self.step(Steps::DATA_SIZE_256K, want),
+            (DataSize::M1, Want::Required) => self.step(Steps::DATA_SIZE_1M, want),
+            (DataSize::M1, _) => self.step(Steps::DATA_SIZE_256K.union(Steps::DATA_SIZE_1M), want),
         }
     }
 
@@ -322,6 +323,9 @@ pub fn answer<'a>(offer: Offer, wishes: &Wishes<'a>) -> Result<Decision<'a>, Ref
     }
     let wanted = wishes.required.union(wishes.preferred);
     let steps = wanted.intersection(offer.steps);
+    // One data size is answered: the larger one.
+    let smaller = if steps.contains(Steps::DATA_SIZE_1M) { Steps::DATA_SIZE_256K } else { Steps::EMPTY };
+    let (wanted, steps) = (wanted.difference(smaller), steps.difference(smaller));
 
     let answer = Answer::new(version, actions, steps).with_macro_lists(wishes.macro_lists);
     Ok(Decision {
