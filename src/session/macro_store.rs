@@ -170,9 +170,7 @@ impl<M: Memory> MacroStore<M> {
         if used > bytes.len() || self.used > bytes.len() {
             return;
         }
-        if old.end < self.used {
-            bytes.copy_within(old.end..self.used, end);
-        }
+        shift(bytes, old.end, end, self.used.saturating_sub(old.end));
         if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
@@ -184,6 +182,18 @@ impl<M: Memory> MacroStore<M> {
             *fresh = false;
         }
     }
+}
+
+/// Moves `len` bytes within a row. They are few, and mostly none: a list that is not the last one is
+/// seldom replaced.
+fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
+    let mut copy = |offset: usize| {
+        let byte = bytes.get(from.saturating_add(offset)).copied();
+        if let (Some(byte), Some(place)) = (byte, bytes.get_mut(to.saturating_add(offset))) {
+            *place = byte;
+        }
+    };
+    if to < from { (0..len).for_each(&mut copy) } else { (0..len).rev().for_each(&mut copy) }
 }
 
 /// Memory for macros: a `Vec<u8>`, or bytes of the caller.

@@ -6,6 +6,8 @@
 #![no_std]
 
 mod checks;
+mod sessions;
 pub mod start;
 
 pub use checks::{Failed, address, meaning, transcript};
+pub use sessions::{both, filter};

@@ -7,7 +7,8 @@ use core::panic::PanicInfo;
 exercise::program!(run);
 
 extern "C" fn run() -> i32 {
-    match exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::address()) {
+    let wire = exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::address());
+    match wire.and_then(|()| exercise::filter()).and_then(|()| exercise::both()) {
         Ok(()) => 0,
         Err(failed) => failed.0,
     }

@@ -13,7 +13,7 @@ use core::panic::PanicInfo;
 exercise::program!(run);
 
 extern "C" fn run() -> i32 {
-    match exercise::meaning().and_then(|()| exercise::transcript()) {
+    match exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::filter()) {
         Ok(()) => 0,
         Err(failed) => failed.0,
     }

@@ -1,0 +1,97 @@
+//! A session allocates nothing: neither side, nor the monitor, nor the store of macros once it has its room.
+#![cfg(feature = "alloc")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
+
+use allocation_counter::measure;
+use milter_proto::session::{
+    CommandKind, FilterSession, FilterTurn, MacroStore, Monitor, MtaSession, Policy, Sent, Wishes,
+};
+use milter_proto::wire::{
+    Actions, Command, Direction, Edit, Frame, MacroStage, Macros, Offer, Outgoing, Peer, Text, TextList,
+    Verdict,
+};
+
+/// The wire of one turn, and what is kept between turns.
+struct Rooms {
+    wire: Vec<u8>,
+    store: MacroStore<Vec<u8>>,
+}
+
+#[test]
+fn a_message_on_both_sides_allocates_nothing() {
+    let mut rooms = Rooms { wire: Vec::with_capacity(4096), store: MacroStore::new(Vec::new()) };
+    converse(&mut rooms);
+    let seen = measure(|| converse(&mut rooms));
+    assert_eq!(seen.count_total, 0, "{seen:?}");
+}
+
+#[test]
+fn a_new_session_allocates_nothing() {
+    let seen = measure(|| {
+        let sessions =
+            (FilterSession::new(Policy::LIBMILTER), MtaSession::new(Policy::POSTFIX), Monitor::new());
+        assert_eq!(sessions.clone(), sessions);
+    });
+    assert_eq!(seen.count_total, 0, "{seen:?}");
+}
+
+/// A message with macros, edits and a refused recipient, from OPTNEG to QUIT.
+fn converse(rooms: &mut Rooms) {
+    let (mut mta, mut filter) = (MtaSession::new(Policy::STRICT), FilterSession::new(Policy::STRICT));
+    let mut monitor = Monitor::new();
+    let text = |bytes| Text::new(bytes).unwrap();
+    let (address, arguments) = (text(b"<a@b.c>"), TextList::EMPTY);
+    let macros = Macros::new(MacroStage::MAIL, TextList::new(b"i\0QUEUE1\0").unwrap()).unwrap();
+    for command in [
+        Command::Negotiate(Offer::FULL),
+        Command::Connect {
+            host: text(b"mx.example"),
+            peer: Peer::Inet { port: 25, address: text(b"192.0.2.1") },
+        },
+        Command::Helo { name: text(b"mx.example") },
+        Command::Macros(macros),
+        Command::MailFrom { address, arguments },
+        Command::RcptTo { address, arguments },
+        Command::RcptTo { address, arguments },
+        Command::Data,
+        Command::Header { name: text(b"Subject"), value: text(b" hello") },
+        Command::EndOfHeaders,
+        Command::Body { chunk: &[b'x'; 2000] },
+        Command::EndOfMessage { chunk: b"" },
+        Command::Abort,
+        Command::Quit,
+    ] {
+        let Sent::Frame(outgoing) = mta.send(command).unwrap() else { continue };
+        let frame = written(&outgoing, &mut rooms.wire);
+        assert_eq!(monitor.observe(Direction::ToFilter, frame).violations().count(), 0);
+        let event = filter.receive(frame).unwrap();
+        rooms.store.observe(&event.command).unwrap();
+        while let FilterTurn::Reply(owed) = filter.turn() {
+            let wishes = Wishes::everything().may(Actions::ADD_HEADERS);
+            if owed == CommandKind::EndOfMessage {
+                let edit = Edit::AddHeader { name: text(b"X-Seen"), value: text(b" yes") };
+                answer(&filter.send(edit).unwrap(), &mut rooms.wire, &mut monitor, &mut mta);
+            }
+            let outgoing = match owed {
+                CommandKind::Negotiate => filter.negotiate(&wishes).unwrap().unwrap().1,
+                CommandKind::RcptTo => filter.send(Verdict::Reject).unwrap(),
+                _ => filter.send(Verdict::Continue).unwrap(),
+            };
+            answer(&outgoing, &mut rooms.wire, &mut monitor, &mut mta);
+        }
+    }
+    assert_eq!(filter.turn(), FilterTurn::Closed);
+}
+
+fn answer(outgoing: &Outgoing<'_>, wire: &mut Vec<u8>, monitor: &mut Monitor, mta: &mut MtaSession) {
+    let frame = written(outgoing, wire);
+    assert_eq!(monitor.observe(Direction::ToMta, frame).violations().count(), 0);
+    mta.receive(frame).unwrap();
+}
+
+fn written<'w>(outgoing: &Outgoing<'_>, wire: &'w mut Vec<u8>) -> Frame<'w> {
+    wire.clear();
+    outgoing.append_to(wire);
+    Frame::split(wire, milter_proto::Limits::DEFAULT).unwrap().unwrap().0
+}
