@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::mem::discriminant;
 
-use milter_proto::session::{FilterSession, FilterTurn, MacroStore, Policy};
+use milter_proto::session::{CommandKind, FilterSession, FilterTurn, MacroStore, Policy};
 use milter_proto::wire::{Assembler, Command, Response, Verdict};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
@@ -44,7 +44,7 @@ pub fn decode_responses(reader: &mut Reader, segments: &[&[u8]]) -> usize {
 }
 
 /// A whole session on the filter's side: commands decoded and put in order, macros kept, and replies
-/// given as a script has them.
+/// given: to OPTNEG and at the end of the message as a script has them, CONTINUE otherwise.
 ///
 /// # Panics
 /// If the two halves of the script do not fit together.
@@ -63,9 +63,16 @@ pub fn filter_session(
         while let Some(event) = session.next_event(reader, &mut input).expect("a command in its order") {
             store.observe(&event.command).expect("room");
             use_command(event.command);
-            while let FilterTurn::Reply(_) = session.turn() {
-                let response = *responses.next().expect("a response");
-                session.send(response).expect("a response in its place").append_to(out);
+            let FilterTurn::Reply(owed) = session.turn() else { continue };
+            match owed {
+                // The answer to OPTNEG, and at the end three edits and a verdict.
+                CommandKind::Negotiate | CommandKind::EndOfMessage => {
+                    while session.turn() == FilterTurn::Reply(owed) {
+                        let response = *responses.next().expect("a response");
+                        session.send(response).expect("a response in its place").append_to(out);
+                    }
+                }
+                _ => session.send(Verdict::Continue).expect("a reply that is owed").append_to(out),
             }
         }
     }

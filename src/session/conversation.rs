@@ -164,6 +164,14 @@ pub enum Passage {
     IgnoredAfterAbort,
 }
 
+impl Passage {
+    /// Whether the command is taken, rather than ignored.
+    #[must_use]
+    pub const fn is_taken(self) -> bool {
+        matches!(self, Self::InOrder | Self::AfterAbort)
+    }
+}
+
 /// The state of one connection, the same on both sides of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Conversation {
@@ -182,6 +190,7 @@ impl Conversation {
     }
 
     /// Takes a command that is on the wire, or that was switched off and is only passed by.
+    #[inline]
     pub(super) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
         let passage = self.passage(kind)?;
         if kind == CommandKind::Macros {
@@ -194,8 +203,7 @@ impl Conversation {
             (_, CommandKind::QuitNewConnection, Law::Strict) => Stage::Negotiated,
             _ => kind.target(),
         };
-        let is_ignored = matches!(passage, Passage::Ignored | Passage::IgnoredAfterAbort);
-        if !is_ignored && self.is_replied(kind) {
+        if passage.is_taken() && self.is_replied(kind) {
             self.owed = Some(kind);
         }
         if kind != CommandKind::Body {
@@ -205,6 +213,7 @@ impl Conversation {
     }
 
     /// How a command would pass.
+    #[inline]
     pub(super) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
         if self.stage == Stage::Closed {
             return Err(Rule::Closed);
@@ -289,7 +298,18 @@ impl Conversation {
         (!is_open).then_some(&self.agreed)
     }
 
+    /// Takes a verdict with the effect that the table gives it.
+    #[inline]
+    pub(super) fn answer(&mut self, verdict: &Verdict<'_>) {
+        let effect = match (self.law, self.owed) {
+            (Law::Strict, Some(command)) => effect(command, verdict),
+            _ => Effect::GoesOn,
+        };
+        self.verdict(effect, verdict);
+    }
+
     /// Takes a verdict on the command that is owed one.
+    #[inline]
     pub(super) fn verdict(&mut self, effect: Effect, verdict: &Verdict<'_>) {
         let Some(command) = self.owed.take() else { return };
         match self.law {

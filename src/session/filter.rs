@@ -127,12 +127,12 @@ impl FilterSession {
         if let Some(event) = self.rest_of_frame() {
             return Ok(Some(event));
         }
-        if input.is_empty() && self.broken.is_none() && self.turn() == FilterTurn::Closed {
+        if input.is_empty() && self.has_quit() {
             return Ok(None);
         }
         self.ready()?;
         match assembler.next_frame(input)? {
-            Some(frame) => self.receive(frame).map(Some),
+            Some(frame) => self.take(frame).map(Some),
             None => Ok(None),
         }
     }
@@ -145,12 +145,16 @@ impl FilterSession {
     /// As [`next_event`](Self::next_event).
     pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
         self.ready()?;
+        self.take(frame)
+    }
+
+    #[inline]
+    fn take<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
         let decoded = match Command::parse_as(frame, self.policy.tolerance()) {
             Ok(decoded) => decoded,
             Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
         };
-        let command = decoded.value;
-        let Some(kind) = CommandKind::of(&command) else {
+        let Some(kind) = CommandKind::of_code(frame.code()) else {
             return Err(self.fail(frame.code(), Rule::Code, None));
         };
         if let Some(rule) = self.objection(kind) {
@@ -160,19 +164,18 @@ impl FilterSession {
             Ok(passage) => passage,
             Err(rule) => return Err(self.fail(frame.code(), rule, None)),
         };
-        let is_taken = matches!(passage, Passage::InOrder | Passage::AfterAbort);
-        let command = match command {
-            Command::Negotiate(offer) if is_taken => {
-                self.note_offer(offer);
-                command
+        let mut event = Event { command: decoded.value, passage, deviation: decoded.deviation };
+        if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && passage.is_taken() {
+            match event.command {
+                Command::Negotiate(offer) => self.note_offer(offer),
+                Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
+                    self.end_follows = true;
+                    event.command = Command::Body { chunk };
+                }
+                _ => {}
             }
-            Command::EndOfMessage { chunk } if is_taken && !chunk.is_empty() => {
-                self.end_follows = true;
-                Command::Body { chunk }
-            }
-            _ => command,
-        };
-        Ok(Event { command, passage, deviation: decoded.deviation })
+        }
+        Ok(event)
     }
 
     /// The end of the message, if it came in one frame with the chunk that was given out before.
@@ -191,7 +194,9 @@ impl FilterSession {
     /// [`Misuse`]: nothing changed, and nothing is to be written.
     pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<Outgoing<'m>, Misuse> {
         let response = response.into();
-        let outgoing = self.judge(&response).map_err(|rule| self.misuse(response.code(), rule))?;
+        if let Err(rule) = self.judge(&response) {
+            return Err(self.misuse(response.code(), rule));
+        }
         match &response {
             Response::Negotiate(Answer { version, actions, steps, .. }) => {
                 self.agree(Agreed {
@@ -201,14 +206,10 @@ impl FilterSession {
                     emulated: Steps::EMPTY,
                 });
             }
-            Response::Verdict(verdict) => {
-                if let Some(owed) = self.conversation.owed {
-                    self.conversation.verdict(effect(owed, verdict), verdict);
-                }
-            }
+            Response::Verdict(verdict) => self.conversation.answer(verdict),
             _ => {}
         }
-        Ok(outgoing)
+        Ok(response.encode())
     }
 
     /// Answers OPTNEG with what comes of these wishes, and says what became of every bit.
@@ -237,35 +238,42 @@ impl FilterSession {
     /// # Errors
     /// [`Misuse`], as `send`.
     pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
-        self.judge(response).map(drop).map_err(|rule| self.misuse(response.code(), rule))
+        self.judge(response).map_err(|rule| self.misuse(response.code(), rule))
     }
 
-    fn judge<'m>(&self, response: &Response<'m>) -> Result<Outgoing<'m>, Rule> {
-        if self.turn() == FilterTurn::Closed {
-            return Err(Rule::Closed);
-        }
-        let owed = self.conversation.owed;
-        if self.end_follows {
-            return Err(Rule::NotOwed);
-        }
+    #[inline]
+    fn judge(&self, response: &Response<'_>) -> Result<(), Rule> {
+        let owed = match self.turn() {
+            FilterTurn::Reply(owed) => Some(owed),
+            FilterTurn::Receive => None,
+            FilterTurn::Closed => return Err(Rule::Closed),
+        };
         match response {
             Response::Negotiate(answer) => self.judge_answer(answer)?,
             _ if owed == Some(CommandKind::Negotiate) => return Err(Rule::Negotiation),
-            Response::Verdict(verdict) => self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict)?,
+            Response::Verdict(verdict) => {
+                self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict)?;
+                if !matches!(verdict, Verdict::Reply(_)) {
+                    return Ok(());
+                }
+            }
             Response::Edit(edit) => self.judge_edit(edit)?,
-            Response::Progress => match owed {
-                None => return Err(Rule::NotOwed),
-                Some(CommandKind::EndOfMessage) => {}
-                Some(_) if self.policy.takes_progress_anywhere() => {}
-                Some(_) => return Err(Rule::Progress),
-            },
+            Response::Progress => {
+                return match owed {
+                    None => Err(Rule::NotOwed),
+                    Some(CommandKind::EndOfMessage) => Ok(()),
+                    Some(_) if self.policy.takes_progress_anywhere() => Ok(()),
+                    Some(_) => Err(Rule::Progress),
+                };
+            }
             Response::MacroList { .. } | Response::Other(_) => return Err(Rule::Code),
         }
-        let outgoing = response.encode();
-        let within = |limit| outgoing.within(Limits::DEFAULT.with_send(limit));
-        within(self.send_limit)
-            .or_else(|_| within(self.conversation.agreed.data_size().bytes()))
-            .map_err(|_| Rule::TooLong)
+        self.judge_size(&response.encode())
+    }
+
+    fn judge_size(&self, outgoing: &Outgoing<'_>) -> Result<(), Rule> {
+        let limit = self.send_limit.max(self.conversation.agreed.data_size().bytes());
+        outgoing.within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
     }
 
     fn judge_answer(&self, answer: &Answer<'_>) -> Result<(), Rule> {
@@ -280,7 +288,10 @@ impl FilterSession {
 
     fn judge_verdict(&self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<(), Rule> {
         let emulated = self.conversation.agreed.emulated;
-        if owed.no_reply().is_some_and(|bit| emulated.contains(bit)) && *verdict != Verdict::Continue {
+        if !emulated.is_empty()
+            && owed.no_reply().is_some_and(|bit| emulated.contains(bit))
+            && *verdict != Verdict::Continue
+        {
             return Err(Rule::Emulated);
         }
         if matches!(verdict, Verdict::Shutdown | Verdict::ConnectionFail) {
@@ -324,6 +335,7 @@ impl FilterSession {
 
     /// Whose turn it is.
     #[must_use]
+    #[inline]
     pub fn turn(&self) -> FilterTurn {
         match self.conversation.owed {
             _ if self.conversation.stage == Stage::Closed => FilterTurn::Closed,
@@ -358,6 +370,11 @@ impl FilterSession {
         (self.turn() == FilterTurn::Receive).then_some(Wait::Command)
     }
 
+    fn has_quit(&self) -> bool {
+        self.conversation.stage == Stage::Closed && self.broken.is_none()
+    }
+
+    #[inline]
     fn ready(&self) -> Result<(), ReceiveError> {
         match self.turn() {
             FilterTurn::Receive => Ok(()),
@@ -390,10 +407,12 @@ impl FilterSession {
         self.conversation.negotiated(agreed);
     }
 
+    #[cold]
     fn misuse(&self, code: u8, rule: Rule) -> Misuse {
         Misuse { rule, place: self.place(code) }
     }
 
+    #[cold]
     fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
         let violation = Violation { rule, place: self.place(code), payload };
         self.broken = Some(violation);
