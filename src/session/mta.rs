@@ -1,16 +1,15 @@
 //! The MTA's side.
 
 use super::content::content_rule;
-use super::conversation::{Conversation, Effect, Passage, effect};
+use super::conversation::{Conversation, Law, Passage};
 use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
-use super::negotiation::{Agreed, accept};
+use super::negotiation::Agreed;
 use super::policy::Policy;
+use super::reaction::{MtaEnding, MtaTurn, Sent, Why};
 use super::stage::{CommandKind, Stage};
 use super::timing::Wait;
 use crate::Limits;
-use crate::wire::{
-    Answer, Assembler, Command, DecodeError, Edit, Frame, Offer, Outgoing, Response, Steps, Storage, Verdict,
-};
+use crate::wire::{Command, DecodeError, Offer, Steps};
 
 /// The MTA's side of one connection: commands out, replies in, both in their order.
 ///
@@ -43,34 +42,34 @@ use crate::wire::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MtaSession {
     /// While the answer to OPTNEG is owed, `agreed` holds the offer.
-    conversation: Conversation,
-    policy: Policy,
-    limits: Bounds,
-    edits: u16,
-    progress: u16,
+    pub(super) conversation: Conversation,
+    pub(super) policy: Policy,
+    pub(super) limits: Bounds,
+    pub(super) edits: u16,
+    pub(super) progress: u16,
     /// The verdict on this message is known: the rest of it is not sent.
-    is_decided: bool,
+    pub(super) is_decided: bool,
     /// The kind of command that SKIP was answered to.
-    skipped: Option<CommandKind>,
+    pub(super) skipped: Option<CommandKind>,
     /// Sendmail: SKIP too early silences the filter for good.
-    is_parked: bool,
-    body: Replacement,
+    pub(super) is_parked: bool,
+    pub(super) body: Replacement,
     /// The recipient that was sent last was refused by the MTA itself.
-    is_rejected_rcpt: bool,
+    pub(super) is_rejected_rcpt: bool,
     /// Edits are read over, after a local error.
-    drains: bool,
+    pub(super) drains: bool,
     /// Sendmail: a body came that was not agreed.
-    is_spoiled: bool,
+    pub(super) is_spoiled: bool,
     /// The last message ended with CONTINUE, and nothing was sent since.
-    may_reuse: bool,
-    broken: Option<Violation>,
+    pub(super) may_reuse: bool,
+    pub(super) broken: Option<Violation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Bounds {
-    send: u32,
-    edits: u16,
-    progress: u16,
+pub(super) struct Bounds {
+    pub(super) send: u32,
+    pub(super) edits: u16,
+    pub(super) progress: u16,
 }
 
 /// What becomes of a command.
@@ -84,142 +83,10 @@ enum Fate {
 
 /// How far the replacement of a body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Replacement {
+pub(super) enum Replacement {
     None,
     Open,
     Interrupted,
-}
-
-/// Whose turn it is, seen from the MTA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MtaTurn {
-    /// Ours: the next command may be sent.
-    Send,
-    /// The filter's: write out what is buffered, then read. This command has no verdict yet.
-    Receive(CommandKind),
-    /// Nobody's: write out what is buffered, then close.
-    Closed,
-}
-
-/// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a command is sent or not")]
-#[must_use = "a frame that is not written leaves the filter waiting"]
-pub enum Sent<'m> {
-    /// It is to be written.
-    Frame(Outgoing<'m>),
-    /// It is not to be written. Take it as answered with CONTINUE, unless a verdict is known: then that
-    /// verdict answers it, so that refused DATA stays refused however often the client tries.
-    Suppressed(Why),
-}
-
-/// Why a command is not to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Why {
-    /// The filter switched it off.
-    SwitchedOff,
-    /// The version does not have it.
-    Version,
-    /// SKIP was the answer to the last one.
-    Skipped,
-    /// The verdict on the message is known.
-    MessageDecided,
-    /// The verdict on the connection is known.
-    ConnectionDecided,
-    /// The filter did not ask for recipients that the MTA refused.
-    NotWanted,
-    /// libmilter forgets the message at an UNKNOWN, unless DATA follows, which is not sent here.
-    ForgetsMessage,
-}
-
-/// What a response comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reaction<'f> {
-    /// The negotiation is over; [`MtaSession::agreed`] has the result.
-    Negotiated {
-        /// The answer, with the macro lists.
-        answer: Answer<'f>,
-    },
-    /// A change to the message: provisional until the verdict accepts it.
-    Edit {
-        /// The change.
-        edit: Edit<'f>,
-        /// Whether it counts.
-        standing: Standing,
-        /// How the payload departs from the clean form.
-        deviation: Option<DecodeError>,
-    },
-    /// A sign of life: the wait starts anew.
-    Progress,
-    /// The verdict on a command.
-    Verdict {
-        /// The verdict.
-        verdict: Verdict<'f>,
-        /// What it is about.
-        scope: Scope,
-        /// The command that it answers.
-        command: CommandKind,
-        /// How the payload departs from the clean form.
-        deviation: Option<DecodeError>,
-    },
-}
-
-/// Whether an edit counts.
-///
-/// # Source
-/// SPEC_NOTES EDT-2 to EDT-4, EDT-8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Standing {
-    /// If the message is accepted.
-    Agreed,
-    /// If the message is accepted, though it was not agreed: both MTAs obey.
-    NotAgreed,
-    /// No: this MTA turns acceptance into a temporary refusal for it.
-    Spoils,
-    /// No: it is read over, after [`MtaSession::drain`].
-    Drained,
-}
-
-/// What a verdict is about.
-///
-/// # Source
-/// SPEC_NOTES SCP-2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Scope {
-    /// Nothing: it has no meaning here, or the MTA had already refused. Go on.
-    Nothing,
-    /// This command alone.
-    Command,
-    /// This recipient alone.
-    Recipient,
-    /// The message.
-    Message,
-    /// The connection, until it ends.
-    Connection,
-}
-
-/// How a connection ended for the MTA.
-///
-/// # Source
-/// SPEC_NOTES END-5, EDT-9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct MtaEnding {
-    /// The filter left without this reply; for OPTNEG that is how libmilter refuses an offer.
-    pub owed: Option<CommandKind>,
-    /// Edits of a message were seen, and no verdict: none of them counts.
-    pub edits_incomplete: bool,
-    /// A replacement of the body had begun: even an MTA that goes on without the filter must not use it.
-    pub body_incomplete: bool,
-    /// The stream ended inside a frame.
-    pub in_frame: bool,
-    /// QUIT was sent, or the connection had been decided.
-    pub is_expected: bool,
 }
 
 impl MtaSession {
@@ -233,7 +100,7 @@ impl MtaSession {
     #[must_use]
     pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
         Self {
-            conversation: Conversation::new(super::conversation::Law::Strict),
+            conversation: Conversation::new(Law::Strict),
             policy,
             limits: Bounds { send: limits.send(), edits: limits.edits(), progress: limits.progress() },
             edits: 0,
@@ -396,179 +263,13 @@ impl MtaSession {
     }
 
     /// Clears what does not survive a message.
-    fn end_message(&mut self) {
+    pub(super) fn end_message(&mut self) {
         self.is_decided = false;
         self.skipped = None;
         self.edits = 0;
         self.body = Replacement::None;
         self.drains = false;
         self.is_spoiled = false;
-    }
-
-    /// Takes the next response from the front of `input`: bytes in, reactions out.
-    ///
-    /// `Ok(None)` means that `input` is empty: read more. What comes after QUIT is read over.
-    ///
-    /// # Errors
-    /// [`ReceiveError`]: the connection is broken, and every later call says the same.
-    pub fn next_event<'s, 'i: 's, S: Storage>(
-        &mut self,
-        assembler: &'s mut Assembler<S>,
-        input: &mut &'i [u8],
-    ) -> Result<Option<Reaction<'s>>, ReceiveError> {
-        if self.broken.is_none() && self.conversation.stage == Stage::Closed {
-            // Some filters answer QUIT, which nobody asked them to.
-            *input = &[];
-            return Ok(None);
-        }
-        self.ready()?;
-        match assembler.next_frame(input)? {
-            Some(frame) => self.receive(frame).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Takes a frame. One that nobody owes breaks the session, before it shifts all later verdicts: read
-    /// what there is before a command is sent that gets a reply.
-    ///
-    /// # Errors
-    /// As [`next_event`](Self::next_event).
-    pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Reaction<'f>, ReceiveError> {
-        self.ready()?;
-        let Some(owed) = self.conversation.owed else {
-            return Err(self.fail(frame.code(), Rule::NotOwed, None));
-        };
-        let decoded = match Response::parse_as(frame, self.policy.tolerance()) {
-            Ok(decoded) => decoded,
-            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
-        };
-        let deviation = decoded.deviation;
-        let reaction = match decoded.value {
-            Response::Negotiate(answer) if owed == CommandKind::Negotiate => self.take_answer(answer),
-            Response::Negotiate(_) => Err(Rule::Negotiation),
-            _ if owed == CommandKind::Negotiate => Err(Rule::Negotiation),
-            Response::Progress => self.take_progress(owed),
-            Response::Edit(edit) => {
-                self.take_edit(owed, &edit).map(|standing| Reaction::Edit { edit, standing, deviation })
-            }
-            Response::Verdict(verdict) => self.take_verdict(owed, verdict, deviation),
-            Response::MacroList { .. } | Response::Other(_) => Err(Rule::Code),
-        };
-        reaction.map_err(|rule| self.fail(frame.code(), rule, None))
-    }
-
-    fn take_answer<'f>(&mut self, answer: Answer<'f>) -> Result<Reaction<'f>, Rule> {
-        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
-        let decision =
-            accept(Offer::new(version, actions, steps), answer, &self.policy).map_err(|_| Rule::Refused)?;
-        self.conversation.negotiated(decision.agreed);
-        Ok(Reaction::Negotiated { answer })
-    }
-
-    fn take_progress<'f>(&mut self, owed: CommandKind) -> Result<Reaction<'f>, Rule> {
-        if owed != CommandKind::EndOfMessage && !self.policy.takes_progress_anywhere() {
-            return Err(Rule::Progress);
-        }
-        if self.progress >= self.limits.progress {
-            return Err(Rule::TooMuchProgress);
-        }
-        self.progress = self.progress.saturating_add(1);
-        self.interrupt_body();
-        Ok(Reaction::Progress)
-    }
-
-    fn take_edit(&mut self, owed: CommandKind, edit: &Edit<'_>) -> Result<Standing, Rule> {
-        let is_quarantine = matches!(edit, Edit::Quarantine { .. });
-        if owed != CommandKind::EndOfMessage && !(is_quarantine && self.policy.takes_quarantine_anywhere()) {
-            return Err(Rule::EditTooEarly);
-        }
-        let is_agreed = self.conversation.agreed.actions.contains(edit.action());
-        if !is_agreed && !self.policy.takes_surplus_edits() {
-            return Err(Rule::EditNotAgreed);
-        }
-        let is_body = matches!(edit, Edit::ReplaceBody { .. });
-        if is_body {
-            if self.body == Replacement::Interrupted && self.policy.wants_body_in_a_row() {
-                return Err(Rule::BodyInterrupted);
-            }
-            self.body = Replacement::Open;
-        } else {
-            if self.edits >= self.limits.edits {
-                return Err(Rule::TooManyEdits);
-            }
-            self.edits = self.edits.saturating_add(1);
-            self.interrupt_body();
-        }
-        let spoils = is_body && !is_agreed && self.policy.spoils_surplus_body();
-        self.is_spoiled |= spoils;
-        Ok(match () {
-            () if self.drains => Standing::Drained,
-            () if spoils => Standing::Spoils,
-            () if is_agreed => Standing::Agreed,
-            () => Standing::NotAgreed,
-        })
-    }
-
-    fn take_verdict<'f>(
-        &mut self,
-        owed: CommandKind,
-        verdict: Verdict<'f>,
-        deviation: Option<DecodeError>,
-    ) -> Result<Reaction<'f>, Rule> {
-        let effect = self.effect(owed, &verdict)?;
-        let is_accepted = matches!(verdict, Verdict::Continue | Verdict::Accept);
-        let verdict = if self.is_spoiled && is_accepted { Verdict::Tempfail } else { verdict };
-        let scope = match effect {
-            Effect::MeansNothing => Scope::Nothing,
-            Effect::RefusesRecipient if self.is_rejected_rcpt => Scope::Nothing,
-            Effect::RefusesRecipient => Scope::Recipient,
-            Effect::EndsMessage | Effect::RefusesData => Scope::Message,
-            Effect::EndsConnection => Scope::Connection,
-            _ => Scope::Command,
-        };
-        self.conversation.verdict(effect, &verdict);
-        if owed == CommandKind::EndOfMessage {
-            self.end_message();
-            self.may_reuse = verdict == Verdict::Continue;
-        } else if scope == Scope::Message {
-            self.is_decided = true;
-        }
-        Ok(Reaction::Verdict { verdict, scope, command: owed, deviation })
-    }
-
-    /// What a verdict does, as the policy has it.
-    fn effect(&mut self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<Effect, Rule> {
-        let ends_message = owed == CommandKind::EndOfMessage;
-        let effect = effect(owed, verdict);
-        match (effect, verdict) {
-            (Effect::Skips, _) if self.conversation.agreed.steps.contains(Steps::SKIP) => {
-                self.skipped = Some(CommandKind::Body);
-                Ok(effect)
-            }
-            (_, Verdict::Skip) if !self.policy.takes_skip(ends_message) => Err(Rule::Skip),
-            (_, Verdict::Skip) if ends_message => Ok(Effect::EndsMessage),
-            (_, Verdict::Skip) => {
-                let in_content =
-                    matches!(owed, CommandKind::Header | CommandKind::EndOfHeaders | CommandKind::Body);
-                match (self.policy.parks_on_skip(), in_content) {
-                    (true, true) => self.skipped = Some(CommandKind::Body),
-                    (true, false) => self.is_parked = true,
-                    (false, _) => self.skipped = Some(owed),
-                }
-                Ok(Effect::GoesOn)
-            }
-            (_, Verdict::Shutdown) if !self.policy.takes_shutdown() => Err(Rule::Code),
-            (_, Verdict::ConnectionFail) => Err(Rule::Code),
-            (Effect::IsNoAnswer, _) => Err(Rule::NoAnswer),
-            _ => Ok(effect),
-        }
-    }
-
-    /// Any other frame ends a run of body chunks.
-    fn interrupt_body(&mut self) {
-        if self.body == Replacement::Open {
-            self.body = Replacement::Interrupted;
-        }
     }
 
     /// Reads over the edits of this message, after a local error: the connection stays in step, and can
@@ -579,7 +280,7 @@ impl MtaSession {
 
     /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
     ///
-    /// `pending` is [`Assembler::pending`].
+    /// `pending` is [`Assembler::pending`](crate::wire::Assembler::pending).
     pub fn disconnect(&mut self, pending: usize) -> MtaEnding {
         let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
         let owed = self.conversation.owed.take();
@@ -643,7 +344,7 @@ impl MtaSession {
         }
     }
 
-    fn ready(&self) -> Result<(), ReceiveError> {
+    pub(super) fn ready(&self) -> Result<(), ReceiveError> {
         match self.broken {
             Some(violation) => Err(violation.into()),
             None if self.conversation.stage == Stage::Closed => Err(ReceiveError::Closed),
@@ -655,7 +356,7 @@ impl MtaSession {
         Misuse { rule, place: self.place(code) }
     }
 
-    fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
+    pub(super) fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
         let violation = Violation { rule, place: self.place(code), payload };
         self.broken = Some(violation);
         violation.into()
