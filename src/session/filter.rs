@@ -131,10 +131,8 @@ impl FilterSession {
             return Ok(None);
         }
         self.ready()?;
-        match assembler.next_frame(input)? {
-            Some(frame) => self.take(frame).map(Some),
-            None => Ok(None),
-        }
+        let Some(frame) = assembler.next_frame(input)? else { return Ok(None) };
+        Ok(Some(self.take(frame)?))
     }
 
     /// Takes a frame.
@@ -150,8 +148,8 @@ impl FilterSession {
 
     #[inline]
     fn take<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
-        let decoded = match Command::parse_as(frame, self.policy.tolerance()) {
-            Ok(decoded) => decoded,
+        let (command, deviation) = match Command::read(frame, self.policy.tolerance()) {
+            Ok(read) => read,
             Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
         };
         let Some(kind) = CommandKind::of_code(frame.code()) else {
@@ -164,7 +162,7 @@ impl FilterSession {
             Ok(passage) => passage,
             Err(rule) => return Err(self.fail(frame.code(), rule, None)),
         };
-        let mut event = Event { command: decoded.value, passage, deviation: decoded.deviation };
+        let mut event = Event { command, passage, deviation };
         if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && passage.is_taken() {
             match event.command {
                 Command::Negotiate(offer) => self.note_offer(offer),

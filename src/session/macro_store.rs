@@ -68,8 +68,8 @@ pub struct MacroStore<M> {
     used: usize,
     /// Where each slot's list ends; it begins where the one before it ends.
     ends: [usize; SLOTS.len()],
-    /// Slots that were filled since their command came last.
-    fresh: [bool; SLOTS.len()],
+    /// Slots that were filled since their command came last, a bit each.
+    fresh: u8,
     /// The message ended: what belongs to it goes with the next command.
     is_over: bool,
 }
@@ -77,7 +77,7 @@ pub struct MacroStore<M> {
 impl<M: Memory> MacroStore<M> {
     /// Starts without macros.
     pub const fn new(memory: M) -> Self {
-        Self { memory, used: 0, ends: [0; SLOTS.len()], fresh: [false; SLOTS.len()], is_over: false }
+        Self { memory, used: 0, ends: [0; SLOTS.len()], fresh: 0, is_over: false }
     }
 
     /// Takes note of a command: keeps macros, forgets what the command makes old.
@@ -99,10 +99,11 @@ impl<M: Memory> MacroStore<M> {
         if slot <= LAST_THAT_FORGETS {
             self.forget_from(slot.saturating_add(1));
         }
-        match self.fresh.get_mut(slot) {
-            Some(fresh) if *fresh => *fresh = false,
-            _ => self.replace(slot, &[]),
+        let bit = 1 << slot;
+        if self.fresh & bit == 0 {
+            self.replace(slot, &[]);
         }
+        self.fresh &= !bit;
         Ok(())
     }
 
@@ -115,9 +116,7 @@ impl<M: Memory> MacroStore<M> {
             return Err(MacroStoreFull { needed });
         }
         self.replace(slot, list);
-        if let Some(fresh) = self.fresh.get_mut(slot) {
-            *fresh = true;
-        }
+        self.fresh |= 1 << slot;
         Ok(())
     }
 
@@ -151,9 +150,8 @@ impl<M: Memory> MacroStore<M> {
     fn forget_from(&mut self, slot: usize) {
         let start = self.range(slot).start;
         self.used = start;
-        for (end, fresh) in self.ends.iter_mut().zip(&mut self.fresh).skip(slot) {
-            (*end, *fresh) = (start, false);
-        }
+        self.ends.get_mut(slot..).unwrap_or_default().fill(start);
+        self.fresh &= (1_u8 << slot).wrapping_sub(1);
     }
 
     fn range(&self, slot: usize) -> core::ops::Range<usize> {
@@ -165,21 +163,20 @@ impl<M: Memory> MacroStore<M> {
     fn replace(&mut self, slot: usize, list: &[u8]) {
         let old = self.range(slot);
         let end = old.start.saturating_add(list.len());
-        let used = self.used.saturating_sub(old.len()).saturating_add(list.len());
+        let behind = self.used.saturating_sub(old.end);
         let bytes = self.memory.bytes_mut();
-        if used > bytes.len() || self.used > bytes.len() {
-            return;
+        if behind > 0 {
+            shift(bytes, old.end, end, behind);
         }
-        shift(bytes, old.end, end, self.used.saturating_sub(old.end));
         if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
-        self.used = used;
-        for later in self.ends.iter_mut().skip(slot) {
-            *later = later.saturating_sub(old.len()).saturating_add(list.len());
-        }
-        if let (Some(fresh), true) = (self.fresh.get_mut(slot), list.is_empty()) {
-            *fresh = false;
+        self.used = end.saturating_add(behind);
+        let later = self.ends.get_mut(slot..).unwrap_or_default();
+        if behind == 0 {
+            later.fill(end);
+        } else {
+            later.iter_mut().for_each(|later| *later = later.saturating_sub(old.end).saturating_add(end));
         }
     }
 }

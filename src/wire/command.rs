@@ -135,8 +135,17 @@ impl<'a> Command<'a> {
     /// # Errors
     /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
     pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
+        Self::read(frame, tolerance).map(|(value, deviation)| Decoded { value, deviation, frame })
+    }
+
+    /// As [`parse_as`](Self::parse_as), without giving the frame back.
+    pub(crate) fn read(
+        frame: Frame<'a>,
+        tolerance: Tolerance,
+    ) -> Result<(Self, Option<DecodeError>), DecodeError> {
         let mut decoder = Decoder::new(frame, tolerance);
-        Self::decode(&mut decoder, frame).map(|command| decoder.finish(command))
+        let command = Self::decode(&mut decoder, frame)?;
+        Ok((command, decoder.deviation()))
     }
 
     #[inline]

@@ -206,9 +206,10 @@ impl<'a> Decoder<'a> {
         Self { frame, tolerance, deviation: None }
     }
 
+    /// The first deviation that was tolerated.
     #[inline]
-    pub(super) const fn finish<T>(self, value: T) -> Decoded<'a, T> {
-        Decoded { value, deviation: self.deviation, frame: self.frame }
+    pub(super) const fn deviation(&self) -> Option<DecodeError> {
+        self.deviation
     }
 
     /// Runs a parser over `input`, a suffix of the payload.

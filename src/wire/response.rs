@@ -183,7 +183,8 @@ impl<'a> Response<'a> {
     /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
     pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
         let mut decoder = Decoder::new(frame, tolerance);
-        Self::decode(&mut decoder, frame).map(|response| decoder.finish(response))
+        let value = Self::decode(&mut decoder, frame)?;
+        Ok(Decoded { value, deviation: decoder.deviation(), frame })
     }
 
     #[inline]
