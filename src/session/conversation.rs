@@ -4,10 +4,10 @@
 //! [`next`] which command may follow at which stage, [`effects`] what a verdict on a command does.
 //! [`Conversation`] applies them, once for both sides.
 
-use super::error::Rule;
+use super::error::{Place, Rule};
 use super::negotiation::Agreed;
 use super::stage::{CommandKind, Kinds, Stage};
-use crate::wire::{Steps, Verdict};
+use crate::wire::{Offer, Steps, Verdict};
 
 /// Whose reading of the order applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -175,6 +175,7 @@ impl Passage {
 /// The state of one connection, the same on both sides of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Conversation {
+    /// While the answer to OPTNEG is owed, the offer stands here.
     pub(super) agreed: Agreed,
     pub(super) stage: Stage,
     /// The command that has no verdict yet.
@@ -333,6 +334,23 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// Keeps an offer while its answer is owed, in the place of what will be agreed on.
+    pub(super) const fn note_offer(&mut self, offer: Offer) {
+        let Offer { version, actions, steps } = offer;
+        self.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
+    }
+
+    /// The offer whose answer is owed.
+    pub(super) const fn offer(&self) -> Offer {
+        let Agreed { version, actions, steps, .. } = self.agreed;
+        Offer::new(version, actions, steps)
+    }
+
+    /// Where the conversation stands, for what there is to say about a frame.
+    pub(super) const fn place(&self, code: u8) -> Place {
+        Place { code, stage: self.stage, owed: self.owed }
     }
 
     /// Takes the answer to OPTNEG.

@@ -1,7 +1,7 @@
 //! The filter's side.
 
 use super::conversation::{Conversation, Effect, Passage, effect};
-use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
+use super::error::{Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::{Agreed, Decision, Refusal, Wishes, answer};
 use super::policy::Policy;
 use super::stage::{CommandKind, Stage};
@@ -44,7 +44,6 @@ use crate::wire::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FilterSession {
-    /// While the answer to OPTNEG is owed, `agreed` holds the offer.
     conversation: Conversation,
     policy: Policy,
     send_limit: u32,
@@ -165,7 +164,7 @@ impl FilterSession {
         let mut event = Event { command, passage, deviation };
         if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && passage.is_taken() {
             match event.command {
-                Command::Negotiate(offer) => self.note_offer(offer),
+                Command::Negotiate(offer) => self.conversation.note_offer(offer),
                 Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
                     self.end_follows = true;
                     event.command = Command::Body { chunk };
@@ -196,14 +195,7 @@ impl FilterSession {
             return Err(self.misuse(response.code(), rule));
         }
         match &response {
-            Response::Negotiate(Answer { version, actions, steps, .. }) => {
-                self.agree(Agreed {
-                    version: *version,
-                    actions: *actions,
-                    steps: *steps,
-                    emulated: Steps::EMPTY,
-                });
-            }
+            Response::Negotiate(answer) => self.conversation.negotiated(Agreed::of(answer)),
             Response::Verdict(verdict) => self.conversation.answer(verdict),
             _ => {}
         }
@@ -227,7 +219,7 @@ impl FilterSession {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let outgoing = self.send(decision.answer)?;
-        self.agree(decision.agreed);
+        self.conversation.negotiated(decision.agreed);
         Ok(Ok((decision, outgoing)))
     }
 
@@ -390,35 +382,21 @@ impl FilterSession {
         (is_off && self.agreed().is_some()).then_some(Rule::SwitchedOff)
     }
 
-    fn note_offer(&mut self, offer: Offer) {
-        let Offer { version, actions, steps } = offer;
-        self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
-    }
-
     /// The offer that is to be answered.
     fn offer(&self) -> Offer {
-        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
-        Offer::new(version, actions, steps).reading_zeros()
-    }
-
-    fn agree(&mut self, agreed: Agreed) {
-        self.conversation.negotiated(agreed);
+        self.conversation.offer().reading_zeros()
     }
 
     #[cold]
     fn misuse(&self, code: u8, rule: Rule) -> Misuse {
-        Misuse { rule, place: self.place(code) }
+        Misuse { rule, place: self.conversation.place(code) }
     }
 
     #[cold]
     fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.place(code), payload };
+        let violation = Violation { rule, place: self.conversation.place(code), payload };
         self.broken = Some(violation);
         self.conversation.stage = Stage::Closed;
         violation.into()
-    }
-
-    fn place(&self, code: u8) -> Place {
-        Place { code, stage: self.conversation.stage, owed: self.conversation.owed }
     }
 }

@@ -7,8 +7,8 @@ use super::negotiation::{Agreed, accept};
 use super::policy::Policy;
 use super::stage::{CommandKind, Stage};
 use crate::wire::{
-    Answer, Assembler, Command, DecodeError, Direction, Edit, Frame, FrameError, Offer, Response, Steps,
-    Storage, Tolerance, Verdict,
+    Answer, Assembler, Command, DecodeError, Direction, Edit, Frame, FrameError, Response, Steps, Storage,
+    Tolerance, Verdict,
 };
 
 /// Listens to both directions of a connection, and judges them by the strict law.
@@ -32,7 +32,6 @@ use crate::wire::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
-    /// While the answer to OPTNEG is owed, `agreed` holds the offer.
     conversation: Conversation,
 }
 
@@ -117,7 +116,7 @@ impl Monitor {
             meaning: Meaning::Command(Command::Other(frame)),
             deviation: None,
             answers: None,
-            place: Place { code: frame.code(), stage, owed },
+            place: self.conversation.place(frame.code()),
             stage,
             owed,
             ends_message: false,
@@ -170,8 +169,8 @@ impl Monitor {
                 self.conversation.resume(kind);
             }
         }
-        if let Some(Command::Negotiate(Offer { version, actions, steps })) = command {
-            self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
+        if let Some(Command::Negotiate(offer)) = command {
+            self.conversation.note_offer(offer);
         }
     }
 
@@ -211,11 +210,8 @@ impl Monitor {
     }
 
     fn answer(&mut self, answer: Answer<'_>) -> Option<Rule> {
-        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
-        let offer = Offer::new(version, actions, steps).reading_zeros();
-        let is_accepted = accept(offer, answer, &Policy::STRICT).is_ok();
-        let Answer { version, actions, steps, .. } = answer;
-        self.conversation.negotiated(Agreed { version, actions, steps, emulated: Steps::EMPTY });
+        let is_accepted = accept(self.conversation.offer(), answer, &Policy::STRICT).is_ok();
+        self.conversation.negotiated(Agreed::of(&answer));
         (!is_accepted).then_some(Rule::Refused)
     }
 

@@ -2,14 +2,14 @@
 
 use super::content::content_rule;
 use super::conversation::{Conversation, Law, Passage};
-use super::error::{Misuse, Place, ReceiveError, Rule, Violation};
+use super::error::{Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::Agreed;
 use super::policy::Policy;
 use super::reaction::{MtaEnding, MtaTurn, Sent, Why};
 use super::stage::{CommandKind, Stage};
 use super::timing::Wait;
 use crate::Limits;
-use crate::wire::{Command, DecodeError, Offer, Steps};
+use crate::wire::{Command, DecodeError, Steps};
 
 /// The MTA's side of one connection: commands out, replies in, both in their order.
 ///
@@ -41,7 +41,6 @@ use crate::wire::{Command, DecodeError, Offer, Steps};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MtaSession {
-    /// While the answer to OPTNEG is owed, `agreed` holds the offer.
     pub(super) conversation: Conversation,
     pub(super) policy: Policy,
     pub(super) limits: Bounds,
@@ -205,8 +204,8 @@ impl MtaSession {
             }
         }
         self.begin(kind, fate, is_rejected);
-        if let Command::Negotiate(Offer { version, actions, steps }) = *command {
-            self.conversation.agreed = Agreed { version, actions, steps, emulated: Steps::EMPTY };
+        if let Command::Negotiate(offer) = *command {
+            self.conversation.note_offer(offer);
         }
         Ok(fate)
     }
@@ -353,16 +352,12 @@ impl MtaSession {
     }
 
     fn misuse(&self, code: u8, rule: Rule) -> Misuse {
-        Misuse { rule, place: self.place(code) }
+        Misuse { rule, place: self.conversation.place(code) }
     }
 
     pub(super) fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.place(code), payload };
+        let violation = Violation { rule, place: self.conversation.place(code), payload };
         self.broken = Some(violation);
         violation.into()
-    }
-
-    const fn place(&self, code: u8) -> Place {
-        Place { code, stage: self.conversation.stage, owed: self.conversation.owed }
     }
 }

@@ -3,10 +3,10 @@
 use super::conversation::{Effect, effect};
 use super::error::{ReceiveError, Rule};
 use super::mta::{MtaSession, Replacement};
-use super::negotiation::{Agreed, accept};
+use super::negotiation::accept;
 use super::reaction::{Reaction, Scope, Standing};
 use super::stage::{CommandKind, Stage};
-use crate::wire::{Answer, Assembler, DecodeError, Edit, Frame, Offer, Response, Steps, Storage, Verdict};
+use crate::wire::{Answer, Assembler, DecodeError, Edit, Frame, Response, Steps, Storage, Verdict};
 
 impl MtaSession {
     /// Takes the next response from the front of `input`: bytes in, reactions out.
@@ -62,9 +62,7 @@ impl MtaSession {
     }
 
     fn take_answer<'f>(&mut self, answer: Answer<'f>) -> Result<Reaction<'f>, Rule> {
-        let Agreed { version, actions, steps, .. } = self.conversation.agreed;
-        let decision =
-            accept(Offer::new(version, actions, steps), answer, &self.policy).map_err(|_| Rule::Refused)?;
+        let decision = accept(self.conversation.offer(), answer, &self.policy).map_err(|_| Rule::Refused)?;
         self.conversation.negotiated(decision.agreed);
         Ok(Reaction::Negotiated { answer })
     }

@@ -33,6 +33,12 @@ impl Agreed {
         emulated: Steps::EMPTY,
     };
 
+    /// What an answer says, with nothing emulated.
+    pub(super) const fn of(answer: &Answer<'_>) -> Self {
+        let Answer { version, actions, steps, .. } = *answer;
+        Self { version, actions, steps, emulated: Steps::EMPTY }
+    }
+
     /// The largest payload.
     #[must_use]
     pub const fn data_size(&self) -> DataSize {
@@ -364,11 +370,10 @@ pub fn accept<'a>(offer: Offer, answer: Answer<'a>, policy: &Policy) -> Result<D
     if !missing.is_empty() && !policy.takes_surplus_steps() {
         return Err(Refusal::Steps { missing });
     }
-    let Answer { version, actions, steps, .. } = answer;
     Ok(Decision {
         offer,
         answer,
-        agreed: Agreed { version, actions, steps, emulated: Steps::EMPTY },
+        agreed: Agreed::of(&answer),
         stripped: Steps::EMPTY,
         stripped_actions: Actions::EMPTY,
     })
