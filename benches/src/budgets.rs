@@ -45,7 +45,7 @@ pub const BUDGETS: [Budget; 11] = {
             "a whole session W1 of a filter (goal: 16000)",
             "filter_session.typical",
             1,
-            (26_000, 16_000),
+            (21_000, 16_000),
         ),
         row("G9", "take a single byte of a cut frame", "decode_commands.feeds", 65_536, (60, 40)),
     ]
