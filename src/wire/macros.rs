@@ -45,7 +45,8 @@ impl<'a> Macros<'a> {
     }
 
     /// No macros.
-    pub(crate) const fn none(stage: MacroStage) -> Self {
+    #[must_use]
+    pub const fn none(stage: MacroStage) -> Self {
         Self { stage, list: TextList::EMPTY }
     }
 
