@@ -15,7 +15,7 @@ use milter_proto::session::{
     FilterSession, FilterTurn, MtaSession, MtaTurn, Policy, Reaction, ReceiveError, Rule, Scope, Standing,
 };
 use milter_proto::wire::{
-    Actions, Answer, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
+    Actions, Answer, Assembler, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
 };
 use sides::{Filter, Mta, command, edit, edits, text};
 
@@ -134,6 +134,19 @@ fn a_broken_session_says_the_same_for_ever_and_a_misuse_changes_nothing() {
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::EditTooEarly));
     assert_eq!(mta.rule(b'c', b""), Some(Rule::EditTooEarly), "not the rule that is broken now");
     assert_eq!((mta.0.turn(), mta.send(b'Q')), (MtaTurn::Closed, Err(Rule::Closed)));
+}
+
+#[test]
+fn a_filter_reads_over_what_comes_behind_quit() {
+    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+        let mut filter = Filter::with(policy, Steps::EMPTY);
+        let mut assembler = Assembler::new(Vec::new());
+        let mut input: &[u8] = b"\0\0\0\x01Q\0\0\0\x02H\0GET /";
+        let event = filter.0.next_event(&mut assembler, &mut input).unwrap().unwrap();
+        assert_eq!(event.command, Command::Quit);
+        assert_eq!(filter.0.next_event(&mut assembler, &mut input), Ok(None));
+        assert_eq!((input, filter.0.turn()), (&b""[..], FilterTurn::Closed));
+    }
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl FilterSession {
     /// Takes the next command from the front of `input`: bytes in, events out.
     ///
     /// `Ok(None)` means that `input` is empty: read more, or close if that is whose
-    /// [`turn`](Self::turn) it is. The event borrows from `assembler` or from
+    /// [`turn`](Self::turn) it is. What comes behind QUIT is read over. The event borrows from `assembler` or from
     /// `input`, never from the session, so that it can be answered while it lives.
     ///
     /// # Errors
@@ -126,7 +126,9 @@ impl FilterSession {
         if let Some(event) = self.rest_of_frame() {
             return Ok(Some(event));
         }
-        if input.is_empty() && self.has_quit() {
+        if self.has_quit() {
+            // As libmilter does: SPEC_NOTES END-4.
+            *input = &[];
             return Ok(None);
         }
         self.ready()?;
