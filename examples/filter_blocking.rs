@@ -4,12 +4,15 @@
 //! cargo run --example filter_blocking -- --listen inet:8892@127.0.0.1 --add-header X-Seen=yes --log
 //! ```
 //!
-//! `converse` is all there is to the protocol. The rest is what every server has: threads, a bound on
+//! `answer` is all there is to the protocol. The rest is what every server has: threads, a bound on
 //! them, timeouts, and an end that does not cut messages in two.
+
+#![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
 
 #[path = "filter_blocking/server.rs"]
 mod server;
-#[expect(dead_code, reason = "it is shared, and not all of it is used here")]
+#[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
 use std::io::{Write, stderr};
@@ -48,14 +51,14 @@ fn main() -> ExitCode {
 /// Answers an MTA until one of the two leaves, and says how it ended.
 fn serve(connection: &Connection<'_>, rules: &Rules) -> Result<(), Failure> {
     let mut session = FilterSession::new(rules.policy());
-    let mut assembler = Assembler::new(Vec::new());
+    let mut assembler = Assembler::with_limits(Vec::new(), Rules::limits(None));
     let mut handler = Handler::new(rules, connection.number);
     let result = converse(connection, rules, &mut session, &mut assembler, &mut handler);
     handler.end(&session.disconnect(assembler.pending()));
     result
 }
 
-/// Bytes in, events out; replies in, bytes out.
+/// Reads, answers and writes, turn by turn.
 fn converse(
     connection: &Connection<'_>,
     rules: &Rules,
@@ -72,28 +75,42 @@ fn converse(
         if is_idle && !connection.set_idle(true) {
             return Ok(());
         }
-        let read = reader.read(timeouts.of(Wait::Command))?;
+        let input = reader.read(timeouts.of(Wait::Command))?;
         if is_idle {
             connection.set_idle(false);
         }
-        let mut input = match read {
-            None => {
-                assembler.release();
-                continue;
-            }
+        match input {
+            None => assembler.release(),
             Some([]) => return Ok(()),
-            Some(input) => input,
-        };
-        while let Some(event) = session.next_event(assembler, &mut input)? {
-            if let Command::Negotiate(_) = event.command {
-                writer.push(&session.negotiate(&rules.wishes())??.1)?;
-            }
-            handler.hear(&event, session);
-            while let Some(response) = handler.say(session) {
-                writer.push(&session.send(response)?)?;
+            Some(input) => {
+                let result = answer(input, rules, session, assembler, handler, &mut writer);
+                // What was said before an error is said.
+                writer.flush()?;
+                result?;
             }
         }
-        writer.flush()?;
+    }
+    Ok(())
+}
+
+/// Bytes in, events out; replies in, bytes out.
+fn answer(
+    mut input: &[u8],
+    rules: &Rules,
+    session: &mut FilterSession,
+    assembler: &mut Assembler<Vec<u8>>,
+    handler: &mut Handler<'_>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    while let Some(event) = session.next_event(assembler, &mut input)? {
+        handler.hear(&event, session);
+        if let Command::Negotiate(_) = event.command {
+            writer.push(&session.negotiate(&rules.wishes())??.1)?;
+            assembler.set_limits(Rules::limits(session.agreed()));
+        }
+        while let Some(response) = handler.say(session) {
+            writer.push(&session.send(response)?)?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,9 @@
 //!
 //! `converse` is all there is to the protocol: say what is next, and where a reply is owed, write and read.
 
+#![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
+
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
@@ -45,14 +48,14 @@ fn main() -> ExitCode {
 
 /// Plays all connections, each in a thread of its own.
 fn run(options: &Options) -> Result<(), Failure> {
-    let message = Message::load(options.message.as_deref())?;
+    let message = Message::load(options.letter.message.as_deref())?;
     let pool = Pool::default();
     thread::scope(|scope| {
         let play = |number| {
             let (message, pool) = (&message, &pool);
             move || play(options, message, pool, number)
         };
-        let numbers = (1_u64..).take(options.connections);
+        let numbers = 1..=options.connections;
         let threads = numbers.map(|number| scope.spawn(play(number))).collect::<Vec<_>>();
         // All of them end before the first failure is told.
         let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Failure::Thread)));
@@ -62,7 +65,7 @@ fn run(options: &Options) -> Result<(), Failure> {
 
 /// Plays one connection, and shows what came of its messages.
 fn play(options: &Options, message: &Message, pool: &Pool, number: u64) -> Result<(), Failure> {
-    let mut client = Client::new(options, message);
+    let mut client = Client::new(&options.letter, message);
     let mut session = MtaSession::new(options.policy());
     let mut assembler = Assembler::new(Vec::new());
     let result = converse(options, pool, number, &mut session, &mut assembler, &mut client);

@@ -77,8 +77,7 @@ impl Server {
     where
         F: Fn(&Connection<'_>) -> Result<(), Failure> + Sync,
     {
-        let listening =
-            self.spec.listen().map_err(|error| Failure::Listen(self.spec.to_string(), error))?;
+        let listening = self.spec.listen().map_err(|error| Failure::Listen(self.spec.to_string(), error))?;
         let spec = listening.spec();
         let _ = writeln!(stdout(), "listening on {spec}");
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;

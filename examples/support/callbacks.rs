@@ -6,10 +6,8 @@
 use core::fmt::Write as _;
 use std::io::{Write, stdout};
 
-use milter_proto::session::{CommandKind, Ending, Event, MacroStore, Passage};
-use milter_proto::wire::{Command, Peer, Text};
-
-use super::rules::name_of;
+use milter_proto::session::MacroStore;
+use milter_proto::wire::{Command, Peer, Text, TextList};
 
 /// Shows what one connection of a filter is told, on standard output.
 #[derive(Debug)]
@@ -24,56 +22,15 @@ impl<'r> Callbacks<'r> {
         Self { connection, macros }
     }
 
-    /// Shows a command, and what libmilter would say before it.
-    pub(crate) fn event(&self, event: &Event<'_>, macros: &MacroStore<Vec<u8>>) {
-        if matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort) {
-            self.show("abort", &[], None);
-        }
-        if !event.passage.is_taken() {
-            return;
-        }
-        let text = |text: Text<'_>| escaped(text.as_bytes());
-        let (name, arguments) = match event.command {
-            Command::Negotiate(offer) => {
-                let numbers = [offer.version.number(), offer.actions.bits(), offer.steps.bits()];
-                ("negotiate", numbers.iter().map(|number| format!("{number:#x}")).collect())
-            }
-            Command::Connect { host, peer } => ("connect", vec![text(host), address(&peer)]),
-            Command::Helo { name } => ("helo", vec![text(name)]),
-            Command::MailFrom { address, arguments } | Command::RcptTo { address, arguments } => {
-                let name = CommandKind::of(&event.command).and_then(name_of).unwrap_or_default();
-                (name, [address].into_iter().chain(arguments.iter()).map(text).collect())
-            }
-            Command::Header { name, value } => ("header", vec![text(name), text(value)]),
-            Command::Body { chunk } => ("body", vec![escaped(chunk)]),
-            Command::Unknown { line } => ("unknown", vec![text(line)]),
-            Command::Data => ("data", Vec::new()),
-            Command::EndOfHeaders => ("eoh", Vec::new()),
-            Command::EndOfMessage { .. } => ("eom", Vec::new()),
-            Command::Abort => ("abort", Vec::new()),
-            Command::QuitNewConnection => ("close", Vec::new()),
-            _ => return,
-        };
-        self.show(name, &arguments, Some(macros));
-    }
-
-    /// Shows the end of the connection.
-    pub(crate) fn end(&self, ending: &Ending) {
-        if ending.in_message {
-            self.show("abort", &[], None);
-        }
-        self.show("close", &[], None);
-    }
-
-    fn show(&self, name: &str, arguments: &[String], macros: Option<&MacroStore<Vec<u8>>>) {
+    /// Shows a callback with its arguments, and the macros that have a value.
+    pub(crate) fn show(&self, name: &str, arguments: &[String], macros: &MacroStore<Vec<u8>>) {
         let mut line = format!("{} {name}", self.connection);
         for argument in arguments {
             line.push(' ');
             line.push_str(argument);
         }
         for name in self.macros {
-            let name_text = Text::new(name.as_bytes()).unwrap_or_default();
-            if let Some(value) = macros.and_then(|macros| macros.get(name_text)) {
+            if let Some(value) = Text::new(name.as_bytes()).ok().and_then(|name| macros.get(name)) {
                 let _ = write!(line, " {name}={}", escaped(value.as_bytes()));
             }
         }
@@ -83,6 +40,33 @@ impl<'r> Callbacks<'r> {
         let _ = out.write_all(line.as_bytes());
         let _ = out.flush();
     }
+}
+
+/// The callback of a command, and its arguments. There is none for MACRO and QUIT, and ABORT and QUIT_NC
+/// end something, which is said before what belongs to it is forgotten.
+pub(crate) fn of(command: &Command<'_>) -> Option<(&'static str, Vec<String>)> {
+    let text = |text: Text<'_>| escaped(text.as_bytes());
+    Some(match *command {
+        Command::Negotiate(offer) => {
+            let numbers = [offer.version.number(), offer.actions.bits(), offer.steps.bits()];
+            ("negotiate", numbers.iter().map(|number| format!("{number:#x}")).collect())
+        }
+        Command::Connect { host, peer } => ("connect", vec![text(host), address(&peer)]),
+        Command::Helo { name } => ("helo", vec![text(name)]),
+        Command::MailFrom { address, arguments } => ("mail", envelope(address, arguments)),
+        Command::RcptTo { address, arguments } => ("rcpt", envelope(address, arguments)),
+        Command::Header { name, value } => ("header", vec![text(name), text(value)]),
+        Command::Body { chunk } => ("body", vec![escaped(chunk)]),
+        Command::Unknown { line } => ("unknown", vec![text(line)]),
+        Command::Data => ("data", Vec::new()),
+        Command::EndOfHeaders => ("eoh", Vec::new()),
+        Command::EndOfMessage { .. } => ("eom", Vec::new()),
+        _ => return None,
+    })
+}
+
+fn envelope(address: Text<'_>, arguments: TextList<'_>) -> Vec<String> {
+    [address].into_iter().chain(arguments.iter()).map(|text| escaped(text.as_bytes())).collect()
 }
 
 /// The address of a client: family, port and address with colons between them.

@@ -16,14 +16,14 @@ use milter_proto::wire::{
 use super::delivery::Delivery;
 use super::message::Message;
 
-pub(crate) use options::Options;
+pub(crate) use options::{Letter, Options};
 pub(crate) use outcome::Outcome;
 use outcome::{Ending, reply_to};
 use step::Step;
 
 /// One connection of an MTA: the client's session, message after message.
 pub(crate) struct Client<'m> {
-    options: &'m Options,
+    letter: &'m Letter,
     message: &'m Message,
     step: Step,
     /// The macros of this step were sent, or there are none.
@@ -45,16 +45,16 @@ pub(crate) struct Client<'m> {
 }
 
 impl<'m> Client<'m> {
-    pub(crate) fn new(options: &'m Options, message: &'m Message) -> Self {
+    pub(crate) fn new(letter: &'m Letter, message: &'m Message) -> Self {
         Self {
-            options,
+            letter,
             message,
             step: Step::Negotiate,
             is_announced: false,
-            left: options.messages,
+            left: letter.messages,
             is_decided: false,
             asked: 0,
-            outcome: Outcome::new(Delivery::new(message, &options.from, &options.recipients)),
+            outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
             outcomes: Vec::new(),
             body: Chunks::new(&message.body, DataSize::K64),
             progress: ProgressBar::hidden(),
@@ -143,7 +143,7 @@ impl<'m> Client<'m> {
     }
 
     fn refuse_recipient(&mut self, verdict: &Verdict<'_>) {
-        let Some(recipient) = self.options.recipients.get(self.asked) else { return };
+        let Some(recipient) = self.letter.recipients.get(self.asked) else { return };
         let reply = reply_to(verdict).unwrap_or_default();
         self.outcome.refused.push((recipient.as_bytes().to_vec(), reply));
         self.outcome.delivery.refuse(recipient.as_bytes());
@@ -156,7 +156,7 @@ impl<'m> Client<'m> {
             self.outcome.ending = Ending::Refused;
         }
         if self.step == Step::Finish || (self.is_decided && !self.step.is_behind_message()) {
-            let next = Outcome::new(Delivery::new(self.message, &self.options.from, &self.options.recipients));
+            let next = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
             let outcome = core::mem::replace(&mut self.outcome, next);
             let is_unfinished = session.stage().is_in_message() || outcome.ending == Ending::Aborted;
             self.outcomes.push(outcome);
@@ -167,7 +167,7 @@ impl<'m> Client<'m> {
             self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
         }
         if self.step == Step::Next {
-            let may_renew = self.options.quit_nc && session.check(&Command::QuitNewConnection).is_ok();
+            let may_renew = self.letter.quit_nc && session.check(&Command::QuitNewConnection).is_ok();
             self.go_to(match self.left {
                 0 => Step::Quit,
                 _ if may_renew => Step::NewConnection,
@@ -177,7 +177,7 @@ impl<'m> Client<'m> {
         if self.step == Step::Unknown && self.left == 0 {
             self.go_to(Step::Quit);
         }
-        if self.step == Step::Unknown && self.options.unknown.is_none() {
+        if self.step == Step::Unknown && self.letter.unknown.is_none() {
             self.go_to(Step::Mail);
         }
         if session.stage() == Stage::Decided {
@@ -192,28 +192,27 @@ impl<'m> Client<'m> {
 
     /// Goes on behind a step that was said.
     fn advance(&mut self) {
-        let next = self.step.next(self.options, self.message, self.body.len());
+        let next = self.step.next(self.letter, self.message, self.body.len());
         let is_last = self.step.kind() != next.kind();
-        let gives_up = is_last && self.options.abort_after.is_some() && self.step.kind() == self.options.abort_after;
+        let gives_up =
+            is_last && self.letter.abort_after.is_some() && self.step.kind() == self.letter.abort_after;
         self.go_to(if gives_up { Step::Finish } else { next });
     }
 
     /// The command of this step.
     fn command(&mut self) -> Option<Command<'m>> {
-        let options = self.options;
+        let letter = self.letter;
         Some(match self.step {
-            Step::Negotiate => Command::Negotiate(options.offer.map_or(Offer::FULL, |offered| offered.0)),
-            Step::Connect => {
-                Command::Connect { host: text(&options.client.host), peer: options.client.peer() }
-            }
-            Step::Helo => Command::Helo { name: text(&options.helo) },
-            Step::Unknown => Command::Unknown { line: text(options.unknown.as_deref()?) },
-            Step::Mail => Command::MailFrom { address: text(&options.from), arguments: TextList::EMPTY },
+            Step::Negotiate => Command::Negotiate(letter.offer.map_or(Offer::FULL, |offered| offered.0)),
+            Step::Connect => Command::Connect { host: text(&letter.client.host), peer: letter.client.peer() },
+            Step::Helo => Command::Helo { name: text(&letter.helo) },
+            Step::Unknown => Command::Unknown { line: text(letter.unknown.as_deref()?) },
+            Step::Mail => Command::MailFrom { address: text(&letter.from), arguments: TextList::EMPTY },
             Step::Rcpt(at) => {
-                Command::RcptTo { address: text(options.recipients.get(at)?), arguments: TextList::EMPTY }
+                Command::RcptTo { address: text(letter.recipients.get(at)?), arguments: TextList::EMPTY }
             }
             Step::RejectedRcpt(at) => {
-                Command::RcptTo { address: text(options.rejected.get(at)?), arguments: TextList::EMPTY }
+                Command::RcptTo { address: text(letter.rejected.get(at)?), arguments: TextList::EMPTY }
             }
             Step::Data => Command::Data,
             Step::Header(at) => {
@@ -242,15 +241,15 @@ impl<'m> Client<'m> {
 
     /// Puts the macros of this step into the storage, and says how many bytes they take.
     fn gather(&mut self, stage: MacroStage) -> usize {
-        let options = self.options;
+        let letter = self.letter;
         let rejected = matches!(self.step, Step::RejectedRcpt(_));
         let recipient = match self.step {
-            Step::Rcpt(at) => options.recipients.get(at),
-            Step::RejectedRcpt(at) => options.rejected.get(at),
+            Step::Rcpt(at) => letter.recipients.get(at),
+            Step::RejectedRcpt(at) => letter.rejected.get(at),
             _ => None,
         };
         let lookup = |name: Text<'_>| {
-            let mut given = options.macros.iter();
+            let mut given = letter.macros.iter();
             if let Some(found) = given.find(|found| found.name.as_bytes() == name.as_bytes()) {
                 return Some(text(&found.value));
             }
@@ -258,9 +257,9 @@ impl<'m> Client<'m> {
                 b"j" | b"{daemon_name}" => text("mta.example"),
                 b"v" => text("milter-proto"),
                 b"i" => text("4MILTERPROTO"),
-                b"_" => text(&options.client.host),
-                b"{client_name}" => text(&options.client.host),
-                b"{mail_addr}" => text(bare(&options.from)),
+                b"_" => text(&letter.client.host),
+                b"{client_name}" => text(&letter.client.host),
+                b"{mail_addr}" => text(bare(&letter.from)),
                 b"{rcpt_addr}" if rejected => text("5.1.1 no such user"),
                 b"{rcpt_addr}" => text(bare(recipient?)),
                 b"{rcpt_host}" if rejected => text("5.1.1"),
@@ -272,7 +271,7 @@ impl<'m> Client<'m> {
         let lists = MacroLists::new(&self.lists).unwrap_or_default();
         let schedule = MacroSchedule::new(lists);
         // The storage is larger than all values together: options are the only source of them.
-        let needed = options.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
+        let needed = letter.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
         self.storage.resize(needed.sum::<usize>().saturating_add(4096), 0);
         match schedule.macros(stage, defaults(stage), lookup, &mut self.storage) {
             Ok(Some(macros)) => macros.list().as_bytes().len(),

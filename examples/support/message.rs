@@ -84,7 +84,7 @@ impl Header {
 }
 
 /// Lines with CRLF at their ends, whatever they had.
-fn with_crlf(body: &[u8]) -> Vec<u8> {
+pub(crate) fn with_crlf(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     for line in body.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_suffix(b"\n") {

@@ -7,12 +7,14 @@ mod values;
 
 use std::fs;
 
-use milter_proto::session::{CommandKind, Policy, Timeouts, Want, Wishes};
+use milter_proto::Limits;
+use milter_proto::session::{Agreed, CommandKind, Policy, Timeouts, Want, Wishes};
 use milter_proto::wire::{
     Actions, Chunks, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
 };
 
 use super::failure::Failure;
+use super::message::with_crlf;
 use super::tap::{Tap, taps};
 use values::{Envelope, Header};
 
@@ -32,7 +34,8 @@ impl Rules {
     /// Reads what the options name.
     pub(crate) fn new(options: Options) -> Result<Self, Failure> {
         let read = |path: &std::path::PathBuf| {
-            fs::read(path).map_err(|error| Failure::File(path.display().to_string(), error))
+            let body = fs::read(path).map_err(|error| Failure::File(path.display().to_string(), error))?;
+            Ok::<_, Failure>(with_crlf(&body))
         };
         let new_body = options.replace_body.as_ref().map(read).transpose()?;
         let mut macro_lists = MacroListsBuf::new();
@@ -44,6 +47,14 @@ impl Rules {
 
     pub(crate) const fn policy(&self) -> Policy {
         self.options.policy.policy()
+    }
+
+    /// How much an MTA may send at once, which depends on what was agreed.
+    ///
+    /// libmilter closes on more, and so does this filter: no MTA sends it.
+    pub(crate) fn limits(agreed: Option<&Agreed>) -> Limits {
+        let size = agreed.map_or(DataSize::K64, Agreed::data_size);
+        Limits::DEFAULT.with_receive(size.bytes())
     }
 
     /// How long a peer may be silent, and how long it may take nothing.
@@ -86,6 +97,12 @@ impl Rules {
         let holds = !self.options.quarantine_if.is_empty();
         let quarantine = if holds { Actions::QUARANTINE } else { Actions::EMPTY };
         self.options.may.iter().fold(needed | quarantine, |actions, more| actions | more.0)
+    }
+
+    /// Whether the filter asked for a command, or has to be told of it in any case.
+    fn wants(&self, kind: CommandKind) -> bool {
+        let only = self.options.only.as_ref();
+        kind.off().is_none() || only.is_none_or(|only| only.0.contains(&kind))
     }
 
     /// The verdict on a command: that of the first rule that fits.
@@ -147,10 +164,9 @@ impl Rules {
             arguments: arguments.as_deref().map(text),
         });
         let add_rcpt = options.add_rcpt.iter().map(|Envelope { address, arguments }| match arguments {
-            Some(arguments) => Edit::AddRcptWithArguments {
-                address: text(address),
-                arguments: Some(text(arguments)),
-            },
+            Some(arguments) => {
+                Edit::AddRcptWithArguments { address: text(address), arguments: Some(text(arguments)) }
+            }
             None => Edit::AddRcpt { address: text(address) },
         });
         let delete_rcpt =

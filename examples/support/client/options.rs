@@ -11,12 +11,9 @@ use crate::support::rules::{BadValue, Seconds, stage};
 use crate::support::spec::Spec;
 use crate::support::tap::{Tap, taps};
 
-/// Everything is optional but the filter: without options, it is asked about one plain message.
+/// What a client has to say.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Options {
-    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) filter: Spec,
+pub(crate) struct Letter {
     /// The message: headers, a blank line, the body; without it, one that is built in
     #[arg(long, value_name = "FILE")]
     pub(crate) message: Option<PathBuf>,
@@ -38,9 +35,6 @@ pub(crate) struct Options {
     /// Ask about the message that often on each connection
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) messages: usize,
-    /// Connections at the same time
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) connections: usize,
     /// Between messages, end the client's session, and begin another one on the same connection
     #[arg(long)]
     pub(super) quit_nc: bool,
@@ -50,18 +44,31 @@ pub(crate) struct Options {
     /// Give every message up behind this stage: helo, mail, rcpt, data, header, eoh or body
     #[arg(long, value_name = "STAGE", value_parser = stage)]
     pub(super) abort_after: Option<CommandKind>,
-    /// The value of a macro
+    /// The value of a macro; may be given again
     #[arg(long = "macro", value_name = "NAME=VALUE")]
     pub(super) macros: Vec<Macro>,
     /// Offer less than everything: numbers, decimal or with 0x in front
     #[arg(long, value_name = "VERSION[,ACTIONS,STEPS]")]
     pub(super) offer: Option<Offered>,
+}
+
+/// Everything is optional but the filter: without options, it is asked about one plain message.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) filter: Spec,
+    #[command(flatten)]
+    pub(crate) letter: Letter,
+    /// Connections at the same time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) connections: u64,
     /// Judge the filter as this MTA does
     #[arg(long, value_name = "POLICY", default_value = "postfix")]
-    pub(super) policy: Judgement,
+    policy: Judgement,
     /// Wait that long for each reply, in the place of what the MTA of the policy does
     #[arg(long, value_name = "SECONDS")]
-    pub(super) timeout: Option<Seconds>,
+    timeout: Option<Seconds>,
     /// Show every frame on standard error, with sizes in the place of content
     #[arg(long)]
     log: bool,
@@ -102,7 +109,7 @@ impl Options {
 
 /// The policies that fit an MTA.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Judgement {
+enum Judgement {
     /// Refuse what not every implementation takes
     Strict,
     /// Take what Postfix takes, and wait as long as it does

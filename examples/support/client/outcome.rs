@@ -41,8 +41,8 @@ impl<'m> Outcome<'m> {
 
     pub(super) fn note(&mut self, edit: &Edit<'_>, standing: Standing) {
         let mut value = edit_to_json(edit);
-        if standing != Standing::Agreed {
-            value["standing"] = format!("{standing:?}").into();
+        if let Some(value) = value.as_object_mut().filter(|_| standing != Standing::Agreed) {
+            value.insert("standing".to_owned(), format!("{standing:?}").into());
         }
         self.edits.push(value);
     }
@@ -105,9 +105,7 @@ pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<String> {
 
 fn edit_to_json(edit: &Edit<'_>) -> Value {
     let text = |text: Text<'_>| latin(text.as_bytes());
-    let header = |kind: &str, index: Option<u32>, name, value| {
-        json!({ "kind": kind, "index": index, "name": text(name), "value": text(value) })
-    };
+    let header = |kind: &str, index: Option<u32>, name, value| json!({ "kind": kind, "index": index, "name": text(name), "value": text(value) });
     match *edit {
         Edit::AddHeader { name, value } => header("add-header", None, name, value),
         Edit::InsertHeader { index, name, value } => header("insert-header", Some(index), name, value),

@@ -3,7 +3,7 @@
 use milter_proto::session::CommandKind;
 use milter_proto::wire::MacroStage;
 
-use super::options::Options;
+use super::options::Letter;
 use crate::support::message::Message;
 
 /// What is to be said next.
@@ -40,16 +40,16 @@ pub(super) enum Step {
 
 impl Step {
     /// The step behind this one, if nothing comes between. `chunks` are left of the body.
-    pub(super) fn next(self, options: &Options, message: &Message, chunks: usize) -> Self {
+    pub(super) fn next(self, letter: &Letter, message: &Message, chunks: usize) -> Self {
         let or = |is_there: bool, step: Self, other: Self| if is_there { step } else { other };
         match self {
             Self::Negotiate | Self::NewConnection => Self::Connect,
             Self::Connect => Self::Helo,
             Self::Helo => Self::Unknown,
             Self::Unknown => Self::Mail,
-            Self::Mail => Self::Rcpt(0).or_later(options),
-            Self::Rcpt(at) => Self::Rcpt(at.saturating_add(1)).or_later(options),
-            Self::RejectedRcpt(at) => Self::RejectedRcpt(at.saturating_add(1)).or_later(options),
+            Self::Mail => Self::Rcpt(0).or_later(letter),
+            Self::Rcpt(at) => Self::Rcpt(at.saturating_add(1)).or_later(letter),
+            Self::RejectedRcpt(at) => Self::RejectedRcpt(at.saturating_add(1)).or_later(letter),
             Self::Data => Self::Header(0).or_end(message),
             Self::Header(at) => Self::Header(at.saturating_add(1)).or_end(message),
             Self::EndOfHeaders => or(!message.body.is_empty(), Self::Body, Self::EndOfMessage),
@@ -61,11 +61,11 @@ impl Step {
     }
 
     /// A recipient if there is one of that number, or what follows the recipients.
-    fn or_later(self, options: &Options) -> Self {
+    fn or_later(self, letter: &Letter) -> Self {
         match self {
-            Self::Rcpt(at) if at < options.recipients.len() => self,
-            Self::Rcpt(_) => Self::RejectedRcpt(0).or_later(options),
-            Self::RejectedRcpt(at) if at < options.rejected.len() => self,
+            Self::Rcpt(at) if at < letter.recipients.len() => self,
+            Self::Rcpt(_) => Self::RejectedRcpt(0).or_later(letter),
+            Self::RejectedRcpt(at) if at < letter.rejected.len() => self,
             _ => Self::Data,
         }
     }

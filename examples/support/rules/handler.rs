@@ -34,30 +34,39 @@ impl<'r> Handler<'r> {
 
     /// Looks at a command, and makes up its mind about it.
     pub(crate) fn hear(&mut self, event: &Event<'_>, session: &FilterSession) {
+        let is_aborted = matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort);
+        if is_aborted || (event.command == Command::Abort && event.passage.is_taken()) {
+            self.held_for = None;
+            self.tell("abort", &[]);
+        }
+        if event.command == Command::QuitNewConnection && event.passage.is_taken() {
+            self.tell("close", &[]);
+        }
         // Macros that have no room are left out: no real list comes near that much.
         let _ = self.macros.observe(&event.command);
+        self.replies = None;
+        // A command that nobody asked for may come all the same, and passes.
+        let kind = CommandKind::of(&event.command);
+        if !event.passage.is_taken() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
+            return;
+        }
+        if let Some((name, arguments)) = callbacks::of(&event.command) {
+            self.tell(name, &arguments);
+        }
+        if let Command::Header { name, .. } = event.command {
+            self.held_for = self.held_for.take().or(self.rules.quarantine_for(name).map(str::to_owned));
+        }
+        if let FilterTurn::Reply(owed) = session.turn() {
+            let verdict = Response::Verdict(self.rules.verdict(owed, &subject(&event.command)));
+            let before = (owed == CommandKind::EndOfMessage).then(|| self.at_the_end(session));
+            self.replies = Some(Box::new(before.into_iter().flatten().chain([verdict])));
+        }
+    }
+
+    fn tell(&self, name: &str, arguments: &[String]) {
         if let Some(callbacks) = &self.callbacks {
-            callbacks.event(event, &self.macros);
+            callbacks.show(name, arguments, &self.macros);
         }
-        if matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort) {
-            self.held_for = None;
-        }
-        match event.command {
-            Command::MailFrom { .. } | Command::Abort => self.held_for = None,
-            Command::Header { name, .. } => {
-                self.held_for = self.held_for.take().or(self.rules.quarantine_for(name).map(str::to_owned));
-            }
-            _ => {}
-        }
-        self.replies = match session.turn() {
-            FilterTurn::Reply(owed) => {
-                let verdict = Response::Verdict(self.rules.verdict(owed, &subject(&event.command)));
-                let before = (owed == CommandKind::EndOfMessage).then(|| self.at_the_end(session));
-                Some(Box::new(before.into_iter().flatten().chain([verdict])))
-            }
-            FilterTurn::Receive | FilterTurn::Closed => None,
-            _ => None,
-        };
     }
 
     fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Response<'r>> + Send + use<'r> {
@@ -84,10 +93,11 @@ impl<'r> Handler<'r> {
     }
 
     /// The connection is over.
-    pub(crate) fn end(&mut self, ending: &Ending) {
-        if let Some(callbacks) = &self.callbacks {
-            callbacks.end(ending);
+    pub(crate) fn end(&self, ending: &Ending) {
+        if ending.in_message {
+            self.tell("abort", &[]);
         }
+        self.tell("close", &[]);
     }
 }
 

@@ -11,13 +11,17 @@ use wildmatch::WildMatch;
 /// What is wrong with the value of an option.
 #[derive(Debug, Error)]
 pub(crate) enum BadValue {
-    #[error("there is no stage {0:?}; stages are connect, helo, mail, rcpt, data, header, eoh, body, eom, unknown")]
+    #[error(
+        "there is no stage {0:?}; stages are connect, helo, mail, rcpt, data, header, eoh, body, eom, unknown"
+    )]
     Stage(String),
     #[error("no macros are sent for {0:?}; they are for connect, helo, mail, rcpt, data, eoh, eom")]
     MacroStage(String),
     #[error("there is no action {0:?}")]
     Action(String),
-    #[error("there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, shutdown, or an SMTP reply like \"550 5.7.1 go away\"")]
+    #[error(
+        "there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, shutdown, or an SMTP reply like \"550 5.7.1 go away\""
+    )]
     Verdict(String),
     #[error("this SMTP reply cannot be sent: {0}")]
     Reply(#[from] ReplyError),
