@@ -10,7 +10,7 @@ use std::fs;
 use milter_proto::Limits;
 use milter_proto::session::{Agreed, CommandKind, Policy, Timeouts, Want, Wishes};
 use milter_proto::wire::{
-    Actions, Chunks, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
+    Actions, Chunks, Command, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
 };
 
 use super::failure::Failure;
@@ -106,36 +106,30 @@ impl Rules {
     }
 
     /// The verdict on a command: that of the first rule that fits.
-    fn verdict(&self, kind: CommandKind, subject: &[u8]) -> Verdict<'_> {
-        let rule = self.options.at.iter().find(|rule| rule.fits(kind, subject));
-        let is_refused = || {
-            let mut patterns = self.options.reject_rcpt.iter();
-            kind == CommandKind::RcptTo && patterns.any(|pattern| pattern.fits(subject))
-        };
-        match rule {
-            Some(rule) => rule.say.verdict(),
-            None if is_refused() => Verdict::Reject,
-            None => Verdict::Continue,
+    fn verdict(&self, kind: CommandKind, command: &Command<'_>) -> Verdict<'_> {
+        if let Some(rule) = self.options.at.iter().find(|rule| rule.fits(kind, command)) {
+            return rule.say.verdict();
         }
+        let is_refused = kind == CommandKind::RcptTo
+            && self.options.reject_rcpt.iter().any(|pattern| pattern.fits(command));
+        if is_refused { Verdict::Reject } else { Verdict::Continue }
     }
 
-    /// Whether a header of that name is to be held against a message.
+    /// The option by which messages with a header of that name are held.
     fn quarantine_for(&self, name: Text<'_>) -> Option<&str> {
         let mut names = self.options.quarantine_if.iter();
         names.find(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.as_bytes())).map(String::as_str)
     }
 
     /// What is said at the end of a message, before the verdict.
-    fn at_the_end(
-        &self,
+    fn at_the_end<'r>(
+        &'r self,
         space: LeadingSpace,
         size: DataSize,
-        held_for: Option<&'_ str>,
-    ) -> impl Iterator<Item = Response<'_>> + use<'_> {
+        held_for: Option<&'r str>,
+    ) -> impl Iterator<Item = Response<'r>> + use<'r> {
         let progress = core::iter::repeat_n(Response::Progress, self.options.progress);
-        let quarantine = held_for
-            .and_then(|header| self.options.quarantine_if.iter().find(|name| *name == header))
-            .map(|name| Edit::Quarantine { reason: text(name) });
+        let quarantine = held_for.map(|header| Edit::Quarantine { reason: text(header) });
         progress.chain(self.edits(space, size).chain(quarantine).map(Response::Edit))
     }
 

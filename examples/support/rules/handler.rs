@@ -13,9 +13,10 @@ pub(crate) struct Handler<'r> {
     connection: u64,
     macros: MacroStore<Vec<u8>>,
     /// The header for which this message is held.
-    held_for: Option<String>,
-    /// What is to be said, the verdict last.
-    replies: Option<Box<dyn Iterator<Item = Response<'r>> + Send + 'r>>,
+    held_for: Option<&'r str>,
+    /// What is to be said before the verdict.
+    before: Option<Box<dyn Iterator<Item = Response<'r>> + Send + 'r>>,
+    verdict: Verdict<'r>,
     callbacks: Option<Callbacks<'r>>,
 }
 
@@ -27,7 +28,8 @@ impl<'r> Handler<'r> {
             connection,
             macros: MacroStore::new(Vec::new()),
             held_for: None,
-            replies: None,
+            before: None,
+            verdict: Verdict::Continue,
             callbacks: options.events.then(|| Callbacks::new(connection, &options.show_macros)),
         }
     }
@@ -44,22 +46,25 @@ impl<'r> Handler<'r> {
         }
         // Macros that have no room are left out: no real list comes near that much.
         let _ = self.macros.observe(&event.command);
-        self.replies = None;
+        (self.before, self.verdict) = (None, Verdict::Continue);
         // A command that nobody asked for may come all the same, and passes.
         let kind = CommandKind::of(&event.command);
         if !event.passage.is_taken() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
             return;
         }
-        if let Some((name, arguments)) = callbacks::of(&event.command) {
-            self.tell(name, &arguments);
+        if self.callbacks.is_some() {
+            if let Some((name, arguments)) = callbacks::of(&event.command) {
+                self.tell(name, &arguments);
+            }
         }
         if let Command::Header { name, .. } = event.command {
-            self.held_for = self.held_for.take().or(self.rules.quarantine_for(name).map(str::to_owned));
+            self.held_for = self.held_for.or(self.rules.quarantine_for(name));
         }
         if let FilterTurn::Reply(owed) = session.turn() {
-            let verdict = Response::Verdict(self.rules.verdict(owed, &subject(&event.command)));
-            let before = (owed == CommandKind::EndOfMessage).then(|| self.at_the_end(session));
-            self.replies = Some(Box::new(before.into_iter().flatten().chain([verdict])));
+            self.verdict = self.rules.verdict(owed, &event.command);
+            if owed == CommandKind::EndOfMessage {
+                self.before = Some(Box::new(self.at_the_end(session)));
+            }
         }
     }
 
@@ -73,7 +78,7 @@ impl<'r> Handler<'r> {
         let agreed = session.agreed();
         let space = agreed.map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
         let size = agreed.map_or(DataSize::K64, |agreed| agreed.data_size());
-        self.rules.at_the_end(space, size, self.held_for.take().as_deref())
+        self.rules.at_the_end(space, size, self.held_for.take())
     }
 
     /// What is to be said next; `None` once nothing is owed.
@@ -81,9 +86,9 @@ impl<'r> Handler<'r> {
     /// A rule that asks for what was not negotiated, or what is no answer here, is passed over.
     pub(crate) fn say(&mut self, session: &FilterSession) -> Option<Response<'r>> {
         while let FilterTurn::Reply(_) = session.turn() {
-            let Some(response) = self.replies.as_mut().and_then(Iterator::next) else {
-                return Some(Response::Verdict(Verdict::Continue));
-            };
+            let next = self.before.as_mut().and_then(Iterator::next);
+            let verdict = || Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue));
+            let response = next.unwrap_or_else(verdict);
             match session.check(&response) {
                 Ok(()) => return Some(response),
                 Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
@@ -98,20 +103,5 @@ impl<'r> Handler<'r> {
             self.tell("abort", &[]);
         }
         self.tell("close", &[]);
-    }
-}
-
-/// The text of a command that patterns are held against.
-fn subject(command: &Command<'_>) -> Vec<u8> {
-    match *command {
-        Command::Connect { host, peer } => {
-            [host.as_bytes(), b" ", callbacks::address(&peer).as_bytes()].concat()
-        }
-        Command::Helo { name } => name.as_bytes().to_vec(),
-        Command::MailFrom { address, .. } | Command::RcptTo { address, .. } => address.as_bytes().to_vec(),
-        Command::Header { name, value } => [name.as_bytes(), b": ", value.as_bytes()].concat(),
-        Command::Body { chunk } => chunk.to_vec(),
-        Command::Unknown { line } => line.as_bytes().to_vec(),
-        _ => Vec::new(),
     }
 }

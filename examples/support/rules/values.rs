@@ -2,11 +2,16 @@
 
 use core::str::FromStr;
 use core::time::Duration;
+use std::borrow::Cow;
 
 use milter_proto::session::CommandKind;
-use milter_proto::wire::{Actions, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict};
+use milter_proto::wire::{
+    Actions, Command, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict,
+};
 use thiserror::Error;
 use wildmatch::WildMatch;
+
+use crate::support::callbacks::address;
 
 /// What is wrong with the value of an option.
 #[derive(Debug, Error)]
@@ -73,8 +78,8 @@ impl FromStr for Kinds {
 pub(super) struct Pattern(WildMatch);
 
 impl Pattern {
-    pub(super) fn fits(&self, subject: &[u8]) -> bool {
-        self.0.matches(&String::from_utf8_lossy(subject))
+    pub(super) fn fits(&self, command: &Command<'_>) -> bool {
+        self.0.matches(&String::from_utf8_lossy(&subject(command)))
     }
 }
 
@@ -83,6 +88,23 @@ impl FromStr for Pattern {
 
     fn from_str(pattern: &str) -> Result<Self, Self::Err> {
         Ok(Self(WildMatch::new_case_insensitive(pattern)))
+    }
+}
+
+/// The text of a command that patterns are held against.
+fn subject<'c>(command: &Command<'c>) -> Cow<'c, [u8]> {
+    match *command {
+        Command::Connect { host, peer } => {
+            Cow::Owned([host.as_bytes(), b" ", address(&peer).as_bytes()].concat())
+        }
+        Command::Helo { name } => Cow::Borrowed(name.as_bytes()),
+        Command::MailFrom { address, .. } | Command::RcptTo { address, .. } => {
+            Cow::Borrowed(address.as_bytes())
+        }
+        Command::Header { name, value } => Cow::Owned([name.as_bytes(), b": ", value.as_bytes()].concat()),
+        Command::Body { chunk } => Cow::Borrowed(chunk),
+        Command::Unknown { line } => Cow::Borrowed(line.as_bytes()),
+        _ => Cow::Borrowed(b""),
     }
 }
 
@@ -95,8 +117,8 @@ pub(super) struct At {
 }
 
 impl At {
-    pub(super) fn fits(&self, kind: CommandKind, subject: &[u8]) -> bool {
-        self.stage == kind && self.pattern.as_ref().is_none_or(|pattern| pattern.fits(subject))
+    pub(super) fn fits(&self, kind: CommandKind, command: &Command<'_>) -> bool {
+        self.stage == kind && self.pattern.as_ref().is_none_or(|pattern| pattern.fits(command))
     }
 }
 
