@@ -91,6 +91,7 @@ impl<'r> Handler<'r> {
             let response = next.unwrap_or_else(verdict);
             match session.check(&response) {
                 Ok(()) => return Some(response),
+                Err(_) if response == Response::Verdict(Verdict::Continue) => return None,
                 Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
             }
         }
