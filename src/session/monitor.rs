@@ -33,6 +33,8 @@ use crate::wire::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
     conversation: Conversation,
+    /// The last message ended with CONTINUE, and nothing was said since.
+    may_reuse: bool,
 }
 
 /// A frame that passed, and what there is to say about it.
@@ -89,7 +91,7 @@ impl Monitor {
     /// Starts listening at the beginning of a connection.
     #[must_use]
     pub const fn new() -> Self {
-        Self { conversation: Conversation::new(Law::Strict) }
+        Self { conversation: Conversation::new(Law::Strict), may_reuse: false }
     }
 
     /// Takes the next frame of one direction from the front of `input`.
@@ -162,7 +164,10 @@ impl Monitor {
         if is_off {
             sighting.breaks(Rule::SwitchedOff);
         }
+        let may_reuse = self.may_reuse;
+        self.may_reuse &= kind == CommandKind::Macros;
         match self.conversation.command(kind) {
+            Ok(_) if kind == CommandKind::QuitNewConnection && !may_reuse => sighting.breaks(Rule::Reuse),
             Ok(passage) => sighting.ends_message = passage == Passage::AfterAbort,
             Err(rule) => {
                 sighting.breaks(rule);
@@ -236,6 +241,7 @@ impl Monitor {
             effect => (effect, None),
         };
         self.conversation.verdict(effect, verdict);
+        self.may_reuse = owed == CommandKind::EndOfMessage && *verdict == Verdict::Continue;
         rule
     }
 
