@@ -21,6 +21,9 @@ pub(crate) use outcome::Outcome;
 use outcome::{Ending, reply_to};
 use step::Step;
 
+/// Bytes of a header that is sent to a filter, cut there as Postfix cuts it: a frame has room for 65,535.
+const LONGEST: usize = 60_000;
+
 /// One connection of an MTA: the client's session, message after message.
 pub(crate) struct Client<'m> {
     letter: &'m Letter,
@@ -217,8 +220,10 @@ impl<'m> Client<'m> {
             Step::Data => Command::Data,
             Step::Header(at) => {
                 let header = self.message.headers.get(at)?;
-                let value = Text::new(self.space.to_wire(&header.value)).unwrap_or_default();
-                Command::Header { name: Text::new(&header.name).unwrap_or_default(), value }
+                let value = self.space.to_wire(&header.value);
+                let value = value.get(..LONGEST.saturating_sub(header.name.len())).unwrap_or(value);
+                let [name, value] = [&header.name, value].map(|text| Text::new(text).unwrap_or_default());
+                Command::Header { name, value }
             }
             Step::EndOfHeaders => Command::EndOfHeaders,
             Step::Body => {

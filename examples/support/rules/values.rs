@@ -25,7 +25,7 @@ pub(crate) enum BadValue {
     #[error("there is no action {0:?}")]
     Action(String),
     #[error(
-        "there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, shutdown, or an SMTP reply like \"550 5.7.1 go away\""
+        "there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, or an SMTP reply like \"550 5.7.1 go away\""
     )]
     Verdict(String),
     #[error("this SMTP reply cannot be sent: {0}")]
@@ -168,7 +168,6 @@ impl FromStr for Say {
             "tempfail" => Verdict::Tempfail,
             "discard" => Verdict::Discard,
             "skip" => Verdict::Skip,
-            "shutdown" => Verdict::Shutdown,
             reply => return Self::reply(reply),
         }))
     }
