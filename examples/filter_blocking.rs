@@ -19,8 +19,8 @@ use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use milter_proto::session::{FilterSession, FilterTurn, Wait};
-use milter_proto::wire::{Assembler, Command};
+use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Wait};
+use milter_proto::wire::Assembler;
 
 use server::{Connection, Server};
 use support::failure::Failure;
@@ -104,7 +104,7 @@ fn answer(
 ) -> Result<(), Failure> {
     while let Some(event) = session.next_event(assembler, &mut input)? {
         handler.hear(&event, session);
-        if let Command::Negotiate(_) = event.command {
+        if session.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
             writer.push(&session.negotiate(&rules.wishes())??.1)?;
             assembler.set_limits(Rules::limits(session.agreed()));
         }

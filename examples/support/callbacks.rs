@@ -47,7 +47,8 @@ impl<'r> Callbacks<'r> {
 pub(crate) fn of(command: &Command<'_>) -> Option<(&'static str, Vec<String>)> {
     let text = |text: Text<'_>| escaped(text.as_bytes());
     Some(match *command {
-        Command::Negotiate(offer) => {
+        // libmilter closes on any other version without asking the filter.
+        Command::Negotiate(offer) if (2..=0x7fff_ffff).contains(&offer.version.number()) => {
             let numbers = [offer.version.number(), offer.actions.bits(), offer.steps.bits()];
             ("negotiate", numbers.iter().map(|number| format!("{number:#x}")).collect())
         }

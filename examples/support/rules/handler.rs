@@ -44,8 +44,11 @@ impl<'r> Handler<'r> {
         if event.command == Command::QuitNewConnection && event.passage.is_taken() {
             self.tell("close", &[]);
         }
+        // What is ignored makes nothing old, and at the end of the connection macros can still be asked for.
         // Macros that have no room are left out: no real list comes near that much.
-        let _ = self.macros.observe(&event.command);
+        if event.passage.is_taken() && event.command != Command::Quit {
+            let _ = self.macros.observe(&event.command);
+        }
         (self.before, self.verdict) = (None, Verdict::Continue);
         // A command that nobody asked for may come all the same, and passes.
         let kind = CommandKind::of(&event.command);
