@@ -115,6 +115,12 @@ fn find_far(bytes: &[u8], rest: &[u8]) -> Option<usize> {
     rest.find_substring("\0").map(|nul| before.wrapping_add(nul))
 }
 
+/// Whether the number of NULs is odd.
+// A sum of bits rather than a count: the compiler adds up whole vectors of them.
+pub(super) fn has_odd_nuls(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |odd, &byte| odd ^ (byte == 0))
+}
+
 /// Looks at all bytes, so that the compiler makes one vector comparison of it.
 #[inline]
 fn has_nul(block: &[u8; 16]) -> bool {
