@@ -191,3 +191,12 @@ pub enum ReceiveError {
     #[error("the connection is closed")]
     Closed,
 }
+
+impl ReceiveError {
+    // Out of line, as every error: one that is built in line decides how its `Result` is taken apart, also
+    // where there is none.
+    #[cold]
+    pub(super) fn of_stream(error: FrameError) -> Self {
+        Self::Stream(error)
+    }
+}

@@ -118,6 +118,7 @@ impl FilterSession {
     /// # Errors
     /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
     /// broken, and every later call says the same.
+    #[inline]
     pub fn next_event<'s, 'i: 's, S: Storage>(
         &mut self,
         assembler: &'s mut Assembler<S>,
@@ -132,8 +133,11 @@ impl FilterSession {
             return Ok(None);
         }
         self.ready()?;
-        let Some(frame) = assembler.next_frame(input)? else { return Ok(None) };
-        Ok(Some(self.take(frame)?))
+        match assembler.next_frame(input) {
+            Ok(Some(frame)) => self.take(frame),
+            Ok(None) => Ok(None),
+            Err(error) => Err(ReceiveError::of_stream(error)),
+        }
     }
 
     /// Takes a frame.
@@ -147,24 +151,27 @@ impl FilterSession {
         self.take(frame)
     }
 
+    /// Takes a frame, and returns what its callers return, so that they need not move the event.
     #[inline]
-    fn take<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
-        let (command, deviation) = match Command::read(frame, self.policy.tolerance()) {
-            Ok(read) => read,
-            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
-        };
-        let Some(kind) = CommandKind::of_code(frame.code()) else {
-            return Err(self.fail(frame.code(), Rule::Code, None));
+    fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
+        let code = frame.code();
+        let kind = CommandKind::of_code(code);
+        let mut event = Event { command: Command::Quit, passage: Passage::InOrder, deviation: None };
+        match event.command.read(frame, self.policy.tolerance()) {
+            Ok(deviation) => event.deviation = deviation,
+            Err(error) => return Err(self.fail(code, Rule::Payload, Some(error))),
+        }
+        let Some(kind) = kind else {
+            return Err(self.fail(code, Rule::Code, None));
         };
         if let Some(rule) = self.objection(kind) {
-            return Err(self.fail(frame.code(), rule, None));
+            return Err(self.fail(code, rule, None));
         }
-        let passage = match self.conversation.command(kind) {
+        event.passage = match self.conversation.command(kind) {
             Ok(passage) => passage,
-            Err(rule) => return Err(self.fail(frame.code(), rule, None)),
+            Err(rule) => return Err(self.fail(code, rule, None)),
         };
-        let mut event = Event { command, passage, deviation };
-        if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && passage.is_taken() {
+        if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && event.passage.is_taken() {
             match event.command {
                 Command::Negotiate(offer) => self.conversation.note_offer(offer),
                 Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
@@ -174,7 +181,7 @@ impl FilterSession {
                 _ => {}
             }
         }
-        Ok(event)
+        Ok(event.into())
     }
 
     /// The end of the message, if it came in one frame with the chunk that was given out before.
@@ -196,12 +203,16 @@ impl FilterSession {
         if let Err(rule) = self.judge(&response) {
             return Err(self.misuse(response.code(), rule));
         }
+        let outgoing = response.encode();
+        if !self.is_within(&outgoing) {
+            return Err(self.misuse(response.code(), Rule::TooLong));
+        }
         match &response {
             Response::Negotiate(answer) => self.conversation.negotiated(Agreed::of(answer)),
             Response::Verdict(verdict) => self.conversation.answer(verdict),
             _ => {}
         }
-        Ok(response.encode())
+        Ok(outgoing)
     }
 
     /// Answers OPTNEG with what comes of these wishes, and says what became of every bit.
@@ -230,9 +241,11 @@ impl FilterSession {
     /// # Errors
     /// [`Misuse`], as `send`.
     pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
-        self.judge(response).map_err(|rule| self.misuse(response.code(), rule))
+        let size = if self.is_within(&response.encode()) { Ok(()) } else { Err(Rule::TooLong) };
+        self.judge(response).and(size).map_err(|rule| self.misuse(response.code(), rule))
     }
 
+    /// Whether a response may come now, whatever its size.
     #[inline]
     fn judge(&self, response: &Response<'_>) -> Result<(), Rule> {
         let owed = match self.turn() {
@@ -241,31 +254,24 @@ impl FilterSession {
             FilterTurn::Closed => return Err(Rule::Closed),
         };
         match response {
-            Response::Negotiate(answer) => self.judge_answer(answer)?,
-            _ if owed == Some(CommandKind::Negotiate) => return Err(Rule::Negotiation),
-            Response::Verdict(verdict) => {
-                self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict)?;
-                if !matches!(verdict, Verdict::Reply(_)) {
-                    return Ok(());
-                }
-            }
-            Response::Edit(edit) => self.judge_edit(edit)?,
-            Response::Progress => {
-                return match owed {
-                    None => Err(Rule::NotOwed),
-                    Some(CommandKind::EndOfMessage) => Ok(()),
-                    Some(_) if self.policy.takes_progress_anywhere() => Ok(()),
-                    Some(_) => Err(Rule::Progress),
-                };
-            }
-            Response::MacroList { .. } | Response::Other(_) => return Err(Rule::Code),
+            Response::Negotiate(answer) => self.judge_answer(answer),
+            _ if owed == Some(CommandKind::Negotiate) => Err(Rule::Negotiation),
+            Response::Verdict(verdict) => self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict),
+            Response::Edit(edit) => self.judge_edit(edit),
+            Response::Progress => match owed {
+                None => Err(Rule::NotOwed),
+                Some(CommandKind::EndOfMessage) => Ok(()),
+                Some(_) if self.policy.takes_progress_anywhere() => Ok(()),
+                Some(_) => Err(Rule::Progress),
+            },
+            Response::MacroList { .. } | Response::Other(_) => Err(Rule::Code),
         }
-        self.judge_size(&response.encode())
     }
 
-    fn judge_size(&self, outgoing: &Outgoing<'_>) -> Result<(), Rule> {
+    #[inline]
+    fn is_within(&self, outgoing: &Outgoing<'_>) -> bool {
         let limit = self.send_limit.max(self.conversation.agreed.data_size().bytes());
-        outgoing.within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
+        outgoing.is_within(Limits::DEFAULT.with_send(limit))
     }
 
     fn judge_answer(&self, answer: &Answer<'_>) -> Result<(), Rule> {
@@ -278,6 +284,7 @@ impl FilterSession {
         if version.contains(&answer.version) && is_offered { Ok(()) } else { Err(Rule::Refused) }
     }
 
+    #[inline]
     fn judge_verdict(&self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<(), Rule> {
         let emulated = self.conversation.agreed.emulated;
         if !emulated.is_empty()
@@ -315,7 +322,8 @@ impl FilterSession {
     ///
     /// `pending` is [`Assembler::pending`].
     pub fn disconnect(&mut self, pending: usize) -> Ending {
-        let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        let stage = self.conversation.stage();
+        self.conversation.enter(Stage::Closed);
         let stage = self.broken.map_or(stage, |violation| violation.place.stage);
         Ending {
             in_message: stage.is_in_message() || self.conversation.owed == Some(CommandKind::EndOfMessage),
@@ -330,7 +338,7 @@ impl FilterSession {
     #[inline]
     pub fn turn(&self) -> FilterTurn {
         match self.conversation.owed {
-            _ if self.conversation.stage == Stage::Closed => FilterTurn::Closed,
+            _ if self.conversation.stage() == Stage::Closed => FilterTurn::Closed,
             _ if self.end_follows => FilterTurn::Receive,
             Some(owed) => FilterTurn::Reply(owed),
             None => FilterTurn::Receive,
@@ -340,7 +348,7 @@ impl FilterSession {
     /// How far the connection has come.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.conversation.stage
+        self.conversation.stage()
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.
@@ -363,15 +371,21 @@ impl FilterSession {
     }
 
     fn has_quit(&self) -> bool {
-        self.conversation.stage == Stage::Closed && self.broken.is_none()
+        self.conversation.stage() == Stage::Closed && self.broken.is_none()
     }
 
     #[inline]
     fn ready(&self) -> Result<(), ReceiveError> {
+        if self.turn() == FilterTurn::Receive { Ok(()) } else { Err(self.not_ready()) }
+    }
+
+    #[cold]
+    fn not_ready(&self) -> ReceiveError {
         match self.turn() {
-            FilterTurn::Receive => Ok(()),
-            FilterTurn::Reply(owed) => Err(ReceiveError::ReplyOwed(owed)),
-            FilterTurn::Closed => Err(self.broken.map_or(ReceiveError::Closed, ReceiveError::Peer)),
+            FilterTurn::Reply(owed) => ReceiveError::ReplyOwed(owed),
+            FilterTurn::Receive | FilterTurn::Closed => {
+                self.broken.map_or(ReceiveError::Closed, ReceiveError::Peer)
+            }
         }
     }
 
@@ -398,7 +412,7 @@ impl FilterSession {
     fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
         let violation = Violation { rule, place: self.conversation.place(code), payload };
         self.broken = Some(violation);
-        self.conversation.stage = Stage::Closed;
+        self.conversation.enter(Stage::Closed);
         violation.into()
     }
 }

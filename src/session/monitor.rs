@@ -111,7 +111,7 @@ impl Monitor {
 
     /// Takes a frame.
     pub fn observe<'f>(&mut self, direction: Direction, frame: Frame<'f>) -> Sighting<'f> {
-        let Conversation { stage, owed, .. } = self.conversation;
+        let (stage, owed) = (self.conversation.stage(), self.conversation.owed);
         let mut sighting = Sighting {
             direction,
             frame,
@@ -131,7 +131,7 @@ impl Monitor {
         if sighting.deviation.is_some() || matches!(sighting.meaning, Meaning::Malformed(_)) {
             sighting.breaks(Rule::Payload);
         }
-        sighting.stage = self.conversation.stage;
+        sighting.stage = self.conversation.stage();
         sighting.owed = self.conversation.owed;
         sighting
     }
@@ -248,7 +248,7 @@ impl Monitor {
     /// How far the conversation has come.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.conversation.stage
+        self.conversation.stage()
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.

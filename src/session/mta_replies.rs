@@ -20,7 +20,7 @@ impl MtaSession {
         assembler: &'s mut Assembler<S>,
         input: &mut &'i [u8],
     ) -> Result<Option<Reaction<'s>>, ReceiveError> {
-        if self.broken.is_none() && self.conversation.stage == Stage::Closed {
+        if self.broken.is_none() && self.conversation.stage() == Stage::Closed {
             // Some filters answer QUIT, which nobody asked them to.
             *input = &[];
             return Ok(None);
