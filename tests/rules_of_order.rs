@@ -12,7 +12,8 @@ mod sides;
 
 use milter_proto::Limits;
 use milter_proto::session::{
-    FilterSession, FilterTurn, MtaSession, MtaTurn, Policy, Reaction, ReceiveError, Rule, Scope, Standing,
+    FilterSession, FilterTurn, MtaSession, MtaTurn, Passage, Policy, Reaction, ReceiveError, Rule, Scope,
+    Stage, Standing,
 };
 use milter_proto::wire::{
     Actions, Answer, Assembler, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
@@ -134,6 +135,23 @@ fn a_broken_session_says_the_same_for_ever_and_a_misuse_changes_nothing() {
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::EditTooEarly));
     assert_eq!(mta.rule(b'c', b""), Some(Rule::EditTooEarly), "not the rule that is broken now");
     assert_eq!((mta.0.turn(), mta.send(b'Q')), (MtaTurn::Closed, Err(Rule::Closed)));
+}
+
+#[test]
+fn the_payload_of_an_ignored_command_is_not_read() {
+    let malformed = Frame::new(b'C', b"");
+    let mut filter = FilterSession::new(Policy::LIBMILTER);
+    let event = filter.receive(malformed).expect("CONNECT before OPTNEG is ignored");
+    assert_eq!((event.command, event.passage), (Command::Other(malformed), Passage::Ignored));
+    assert_eq!(event.deviation.map(|deviation| deviation.code()), Some(b'C'));
+    assert_eq!((filter.turn(), filter.stage()), (FilterTurn::Receive, Stage::Greeted));
+    filter.receive(Frame::new(b'M', b"<a>\0")).expect("MAIL is taken from there");
+
+    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let error = filter.0.receive(malformed).unwrap_err();
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
+    let error = FilterSession::new(Policy::STRICT).receive(malformed).unwrap_err();
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::wire::{
 /// # Examples
 /// ```
 /// use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Wishes};
-/// use milter_proto::wire::{Actions, Assembler, Command, Edit, Text, Verdict};
+/// use milter_proto::wire::{Actions, Assembler, Edit, Text, Verdict};
 ///
 /// let wishes = Wishes::new([CommandKind::MailFrom]).may(Actions::ADD_HEADERS);
 /// let mut session = FilterSession::new(Policy::LIBMILTER);
@@ -26,16 +26,15 @@ use crate::wire::{
 ///
 /// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0";
 /// while let Some(event) = session.next_event(&mut assembler, &mut input)? {
-///     match event.command {
-///         Command::Negotiate(_) => session.negotiate(&wishes)??.1.append_to(&mut out),
-///         Command::EndOfMessage { .. } => {
+///     println!("{:?}", event.command);
+///     match session.turn() {
+///         FilterTurn::Reply(CommandKind::Negotiate) => session.negotiate(&wishes)??.1.append_to(&mut out),
+///         FilterTurn::Reply(CommandKind::EndOfMessage) => {
 ///             let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
 ///             session.send(Edit::AddHeader { name, value })?.append_to(&mut out);
 ///             session.send(Verdict::Continue)?.append_to(&mut out);
 ///         }
-///         _ if matches!(session.turn(), FilterTurn::Reply(_)) => {
-///             session.send(Verdict::Continue)?.append_to(&mut out);
-///         }
+///         FilterTurn::Reply(_) => session.send(Verdict::Continue)?.append_to(&mut out),
 ///         _ => {}
 ///     }
 /// }
@@ -68,7 +67,7 @@ pub enum FilterTurn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Event<'f> {
-    /// The command.
+    /// The command. One that is ignored, and whose payload cannot be read, is [`Command::Other`].
     pub command: Command<'f>,
     /// Whether it came in order. Under [`Policy::STRICT`] it did; HELO and QUIT can end a message.
     pub passage: Passage,
@@ -112,8 +111,8 @@ impl FilterSession {
     /// Takes the next command from the front of `input`: bytes in, events out.
     ///
     /// `Ok(None)` means that `input` is empty: read more, or close if that is whose
-    /// [`turn`](Self::turn) it is. What comes behind QUIT is read over. The event borrows from `assembler` or from
-    /// `input`, never from the session, so that it can be answered while it lives.
+    /// [`turn`](Self::turn) it is. What comes behind QUIT is read over. The event borrows from `assembler`
+    /// or from `input`, never from the session, so that it can be answered while it lives.
     ///
     /// # Errors
     /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
@@ -159,7 +158,7 @@ impl FilterSession {
         let mut event = Event { command: Command::Quit, passage: Passage::InOrder, deviation: None };
         match event.command.read(frame, self.policy.tolerance()) {
             Ok(deviation) => event.deviation = deviation,
-            Err(error) => return Err(self.fail(code, Rule::Payload, Some(error))),
+            Err(error) => return self.take_unread(frame, error).map(E::from),
         }
         let Some(kind) = kind else {
             return Err(self.fail(code, Rule::Code, None));
@@ -182,6 +181,19 @@ impl FilterSession {
             }
         }
         Ok(event.into())
+    }
+
+    /// Takes a frame whose payload cannot be read: an engine that ignores the command never looks at it.
+    #[cold]
+    fn take_unread<'f>(&mut self, frame: Frame<'f>, error: DecodeError) -> Result<Event<'f>, ReceiveError> {
+        let is_ignored = |kind| self.conversation.passage(kind).is_ok_and(|passage| !passage.is_taken());
+        let ignored = CommandKind::of_code(frame.code()).filter(|&kind| is_ignored(kind));
+        match ignored.map(|kind| self.conversation.command(kind)) {
+            Some(Ok(passage)) => {
+                Ok(Event { command: Command::Other(frame), passage, deviation: Some(error) })
+            }
+            _ => Err(self.fail(frame.code(), Rule::Payload, Some(error))),
+        }
     }
 
     /// The end of the message, if it came in one frame with the chunk that was given out before.

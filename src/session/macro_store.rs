@@ -37,7 +37,8 @@ const FIRST_OF_MESSAGE: usize = 2;
 /// The last slot whose command forgets all later ones: RCPT.
 const LAST_THAT_FORGETS: usize = 3;
 
-/// Macros by stage: give it every command, then ask for names.
+/// Macros by stage: give it every command that is taken, then ask for names. One that is ignored makes
+/// nothing old.
 ///
 /// A new list replaces the one of its stage, and a command forgets the lists of all later stages, as in
 /// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
