@@ -13,12 +13,12 @@ mod sides;
 use milter_proto::Limits;
 use milter_proto::session::{
     FilterSession, FilterTurn, MtaSession, MtaTurn, Passage, Policy, Reaction, ReceiveError, Rule, Scope,
-    Stage, Standing,
+    Sent, Stage, Standing,
 };
 use milter_proto::wire::{
     Actions, Answer, Assembler, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
 };
-use sides::{Filter, Mta, command, edit, edits, text};
+use sides::{Filter, Mta, command, edit, edits, payload_of, text};
 
 fn mta(before: &str) -> Mta {
     let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
@@ -120,6 +120,18 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
     let error = filter.0.receive(Frame::new(b'?', b"")).unwrap_err();
     assert_eq!(error.to_string(), "the peer sent code 0x3f at stage Negotiated: no such code (ORD-13)");
+    let error = FilterSession::new(Policy::STRICT).receive(Frame::new(b'O', b"\0")).unwrap_err();
+    let shown = "the peer sent OPTNEG at stage Start: the payload is malformed (ORD-26): OPTNEG: version at offset \
+                 0 is cut short";
+    assert_eq!(error.to_string(), shown);
+    let mut mta = MtaSession::new(Policy::STRICT);
+    let offer = Offer::new(Version::V6, Actions::ADD_HEADERS, Steps::ALL);
+    let Ok(Sent::Frame(_)) = mta.send(Command::Negotiate(offer)) else { panic!("an offer can be sent") };
+    let answer = Answer::new(Version::V6, Actions::CHANGE_FROM, Steps::EMPTY);
+    let error = mta.receive(Frame::new(b'O', &payload_of(&Response::Negotiate(answer)))).unwrap_err();
+    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG owed: the negotiation failed \
+                 (ORD-25): not offered: CHANGE_FROM";
+    assert_eq!(error.to_string(), shown);
 }
 
 #[test]

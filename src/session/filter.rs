@@ -1,7 +1,7 @@
 //! The filter's side.
 
 use super::conversation::{Conversation, Effect, Passage, effect};
-use super::error::{Misuse, ReceiveError, Rule, Violation};
+use super::error::{Detail, Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::{Agreed, Decision, Refusal, Wishes, answer};
 use super::policy::Policy;
 use super::stage::{CommandKind, Stage};
@@ -192,7 +192,7 @@ impl FilterSession {
             Some(Ok(passage)) => {
                 Ok(Event { command: Command::Other(frame), passage, deviation: Some(error) })
             }
-            _ => Err(self.fail(frame.code(), Rule::Payload, Some(error))),
+            _ => Err(self.fail(frame.code(), Rule::Payload, Some(Detail::Payload(error)))),
         }
     }
 
@@ -421,8 +421,8 @@ impl FilterSession {
     }
 
     #[cold]
-    fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.conversation.place(code), payload };
+    fn fail(&mut self, code: u8, rule: Rule, detail: Option<Detail>) -> ReceiveError {
+        let violation = Violation { rule, place: self.conversation.place(code), detail };
         self.broken = Some(violation);
         self.conversation.enter(Stage::Closed);
         violation.into()

@@ -2,14 +2,14 @@
 
 use super::content::content_rule;
 use super::conversation::{Conversation, Law, Passage};
-use super::error::{Misuse, ReceiveError, Rule, Violation};
+use super::error::{Detail, Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::Agreed;
 use super::policy::Policy;
 use super::reaction::{MtaEnding, MtaTurn, Sent, Why};
 use super::stage::{CommandKind, Stage};
 use super::timing::Wait;
 use crate::Limits;
-use crate::wire::{Command, DecodeError, Steps};
+use crate::wire::{Command, Steps};
 
 /// The MTA's side of one connection: commands out, replies in, both in their order.
 ///
@@ -356,8 +356,8 @@ impl MtaSession {
         Misuse { rule, place: self.conversation.place(code) }
     }
 
-    pub(super) fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.conversation.place(code), payload };
+    pub(super) fn fail(&mut self, code: u8, rule: Rule, detail: Option<Detail>) -> ReceiveError {
+        let violation = Violation { rule, place: self.conversation.place(code), detail };
         self.broken = Some(violation);
         violation.into()
     }
