@@ -7,8 +7,9 @@
 //! cargo run --example converse -- --listen inet:8892@127.0.0.1  # be a filter, for a real MTA
 //! ```
 
-#[path = "converse/delivered.rs"]
-mod delivered;
+#![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
+
 #[path = "converse/filter.rs"]
 mod filter;
 #[path = "dump/layout.rs"]
@@ -16,51 +17,42 @@ mod filter;
 mod layout;
 #[path = "converse/link.rs"]
 mod link;
-#[path = "converse/message.rs"]
-mod message;
 #[path = "converse/mta.rs"]
 mod mta;
-#[path = "converse/spec.rs"]
-mod spec;
+#[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
+mod support;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
 use anstream::println;
 use clap::Parser;
 
-use delivered::Delivery;
-use link::{Failure, Link, Printer};
-use message::Message;
-use spec::Spec;
+use link::{Link, Printer};
+use support::client::Letter;
+use support::failure::Failure;
+use support::message::Message;
+use support::spec::Spec;
 
 /// Lets an MTA and a filter talk about a message, and shows what they say.
 #[derive(Debug, Parser)]
 #[command(name = "converse", version)]
 struct Arguments {
-    /// The message: headers, a blank line, the body; without it, one that is built in
-    #[arg(long, value_name = "FILE")]
-    message: Option<PathBuf>,
     /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
     #[arg(long, value_name = "SPEC", conflicts_with = "listen")]
     filter: Option<Spec>,
     /// Wait there for MTAs, as a filter that lets everything pass
-    #[arg(long, value_name = "SPEC", conflicts_with = "message")]
+    #[arg(long, value_name = "SPEC")]
     listen: Option<Spec>,
     /// With --listen: end after the first connection
     #[arg(long, requires = "listen")]
     once: bool,
-    /// The sender of the message
-    #[arg(long, value_name = "ADDRESS", default_value = "<alice@sender.example>")]
-    from: String,
-    /// A recipient of the message; may be given again
-    #[arg(long = "to", value_name = "ADDRESS", default_value = "<bob@rcpt.example>")]
-    recipients: Vec<String>,
     /// Show sizes in the place of addresses, header values and bodies
     #[arg(long)]
     hide: bool,
+    #[command(flatten)]
+    letter: Letter,
 }
 
 fn main() -> ExitCode {
@@ -81,12 +73,11 @@ fn main() -> ExitCode {
 
 /// Plays the MTA against a filter that is running.
 fn ask(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
-    let message = Message::load(arguments.message.as_deref())?;
+    let message = Message::load(arguments.letter.message.as_deref())?;
     let socket = spec.connect().map_err(|error| Failure::Connect(spec.to_string(), error))?;
     let link = Link::new(socket, Printer::new(arguments.hide, None));
-    let envelope = Delivery::new(&message, &arguments.from, &arguments.recipients);
-    let outcome = mta::converse(link, &message, envelope)?;
-    println!("\n{outcome}");
+    let client = mta::converse(link, &arguments.letter, &message)?;
+    client.outcomes().iter().for_each(|outcome| println!("\n{outcome}"));
     Ok(())
 }
 

@@ -63,8 +63,8 @@
 //! | none | everything above, in storage of the caller | |
 //! | `alloc` | `Vec` storage, owned frames and builders, the transcript reader | an allocator |
 //! | `std` (default) | `Outgoing::io_slices` | std |
-//! | `arbitrary` | `Arbitrary` for every public value | the arbitrary crate |
-//! | `proptest` | strategies for every public value | the proptest crate |
+//! | `arbitrary` | `Arbitrary` for every value of the wire | the arbitrary crate |
+//! | `proptest` | strategies for every value of the wire | the proptest crate |
 //!
 //! # Minimum supported Rust version
 //!

@@ -18,8 +18,8 @@
 //! * `unknown-by-agreement`: UNKNOWN counts as switched off where that was agreed on and where the version
 //!   does not have it. In libmilter it counts so where the filter wished for that, granted or not; it
 //!   decides what may follow ABORT.
-//! * `payload-first`: a payload that cannot be read breaks the connection even where the command would
-//!   have been ignored. It is left out here, as is the negotiation of larger payloads.
+//!
+//! Payloads that cannot be read are left out here, as is the negotiation of larger ones.
 
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]

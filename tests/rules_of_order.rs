@@ -12,12 +12,13 @@ mod sides;
 
 use milter_proto::Limits;
 use milter_proto::session::{
-    FilterSession, FilterTurn, MtaSession, MtaTurn, Policy, Reaction, ReceiveError, Rule, Scope, Standing,
+    FilterSession, FilterTurn, MtaSession, MtaTurn, Passage, Policy, Reaction, ReceiveError, Rule, Scope,
+    Sent, Stage, Standing,
 };
 use milter_proto::wire::{
-    Actions, Answer, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
+    Actions, Answer, Assembler, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
 };
-use sides::{Filter, Mta, command, edit, edits, text};
+use sides::{Filter, Mta, command, edit, edits, payload_of, text};
 
 fn mta(before: &str) -> Mta {
     let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
@@ -119,6 +120,18 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
     let error = filter.0.receive(Frame::new(b'?', b"")).unwrap_err();
     assert_eq!(error.to_string(), "the peer sent code 0x3f at stage Negotiated: no such code (ORD-13)");
+    let error = FilterSession::new(Policy::STRICT).receive(Frame::new(b'O', b"\0")).unwrap_err();
+    let shown = "the peer sent OPTNEG at stage Start: the payload is malformed (ORD-26): OPTNEG: version at offset \
+                 0 is cut short";
+    assert_eq!(error.to_string(), shown);
+    let mut mta = MtaSession::new(Policy::STRICT);
+    let offer = Offer::new(Version::V6, Actions::ADD_HEADERS, Steps::ALL);
+    let Ok(Sent::Frame(_)) = mta.send(Command::Negotiate(offer)) else { panic!("an offer can be sent") };
+    let answer = Answer::new(Version::V6, Actions::CHANGE_FROM, Steps::EMPTY);
+    let error = mta.receive(Frame::new(b'O', &payload_of(&Response::Negotiate(answer)))).unwrap_err();
+    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG owed: the negotiation failed \
+                 (ORD-25): not offered: CHANGE_FROM";
+    assert_eq!(error.to_string(), shown);
 }
 
 #[test]
@@ -134,6 +147,36 @@ fn a_broken_session_says_the_same_for_ever_and_a_misuse_changes_nothing() {
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::EditTooEarly));
     assert_eq!(mta.rule(b'c', b""), Some(Rule::EditTooEarly), "not the rule that is broken now");
     assert_eq!((mta.0.turn(), mta.send(b'Q')), (MtaTurn::Closed, Err(Rule::Closed)));
+}
+
+#[test]
+fn the_payload_of_an_ignored_command_is_not_read() {
+    let malformed = Frame::new(b'C', b"");
+    let mut filter = FilterSession::new(Policy::LIBMILTER);
+    let event = filter.receive(malformed).expect("CONNECT before OPTNEG is ignored");
+    assert_eq!((event.command, event.passage), (Command::Other(malformed), Passage::Ignored));
+    assert_eq!(event.deviation.map(|deviation| deviation.code()), Some(b'C'));
+    assert_eq!((filter.turn(), filter.stage()), (FilterTurn::Receive, Stage::Greeted));
+    filter.receive(Frame::new(b'M', b"<a>\0")).expect("MAIL is taken from there");
+
+    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let error = filter.0.receive(malformed).unwrap_err();
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
+    let error = FilterSession::new(Policy::STRICT).receive(malformed).unwrap_err();
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
+}
+
+#[test]
+fn a_filter_reads_over_what_comes_behind_quit() {
+    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+        let mut filter = Filter::with(policy, Steps::EMPTY);
+        let mut assembler = Assembler::new(Vec::new());
+        let mut input: &[u8] = b"\0\0\0\x01Q\0\0\0\x02H\0GET /";
+        let event = filter.0.next_event(&mut assembler, &mut input).unwrap().unwrap();
+        assert_eq!(event.command, Command::Quit);
+        assert_eq!(filter.0.next_event(&mut assembler, &mut input), Ok(None));
+        assert_eq!((input, filter.0.turn()), (&b""[..], FilterTurn::Closed));
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@ use milter_proto::wire::{Command, Response, Verdict};
 use milter_proto_benches::budgets;
 use milter_proto_benches::codec::{self, Reader};
 use milter_proto_benches::workloads::{
-    bare_commands, bare_responses, chunks, commands_to_bytes, headers, responses_to_bytes, typical,
+    Script, bare_commands, bare_responses, chunks, commands_to_bytes, headers, large_body, many_headers,
+    responses_to_bytes, typical,
 };
 
 /// Segments, and an assembler to give them to.
@@ -98,23 +99,44 @@ fn lend_commands(commands: Vec<Command<'static>>) -> Vec<Command<'static>> {
 /// A session, and everything in it that keeps its room from one session to the next.
 type Filter = (Reading, MacroStore<Vec<u8>>, Vec<Response<'static>>, Vec<u8>);
 
-fn filter() -> Filter {
-    let script = typical();
+fn filter(script: Script) -> Filter {
+    let commands = script.command_bytes();
     let mut store = MacroStore::new(Vec::new());
     for command in &script.commands {
         store.observe(command).expect("room");
     }
     let is_continue = |response: &Response<'_>| *response == Response::from(Verdict::Continue);
     let responses = script.responses.into_iter().filter(|response| !is_continue(response)).collect();
-    (whole(typical().command_bytes()), store, responses, Vec::with_capacity(1 << 16))
+    (whole(commands), store, responses, Vec::with_capacity(1 << 16))
 }
 
 #[library_benchmark]
-#[bench::typical(args = (filter()), config = ceiling("filter_session.typical"))]
+#[bench::typical(args = (filter(typical())), config = ceiling("filter_session.typical"))]
+#[bench::large_body(args = (filter(large_body())))]
+#[bench::many_headers(args = (filter(many_headers(true))))]
+#[bench::no_reply(args = (filter(many_headers(false))))]
 fn filter_session(filter: Filter) -> Filter {
     let ((mut reader, segments), mut store, responses, mut out) = filter;
     black_box(codec::filter_session(&mut reader, &mut store, black_box(&segments), &responses, &mut out));
     ((reader, segments), store, responses, out)
+}
+
+/// An MTA's session: the replies, the commands, and a buffer that has room for them.
+type Mta = (Reading, Vec<Command<'static>>, Vec<u8>);
+
+fn mta(script: Script) -> Mta {
+    (whole(script.response_bytes()), script.commands, Vec::with_capacity(1 << 17))
+}
+
+#[library_benchmark]
+#[bench::typical(args = (mta(typical())), config = ceiling("mta_session.typical"))]
+#[bench::large_body(args = (mta(large_body())))]
+#[bench::many_headers(args = (mta(many_headers(true))))]
+#[bench::no_reply(args = (mta(many_headers(false))))]
+fn mta_session(mta: Mta) -> Mta {
+    let ((mut reader, segments), commands, mut out) = mta;
+    black_box(codec::mta_session(&mut reader, black_box(&commands), black_box(&segments), &mut out));
+    ((reader, segments), commands, out)
 }
 
 #[library_benchmark]
@@ -147,6 +169,7 @@ library_benchmark_group!(
         encode_responses,
         lend_commands,
         filter_session,
+        mta_session,
         decode_halves,
         copy_halves
     ]

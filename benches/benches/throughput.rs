@@ -4,6 +4,8 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use milter_proto::session::MacroStore;
+use milter_proto::wire::{Response, Verdict};
 use milter_proto_benches::codec::{self, Reader};
 use milter_proto_benches::workloads::{
     bare_commands, bare_responses, commands_to_bytes, large_body, many_headers, random_segments,
@@ -52,6 +54,41 @@ fn encode(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Whole sessions: a filter that keeps macros and answers, and an MTA that sends and judges.
+fn sessions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sessions");
+    let scripts =
+        [("W1", typical()), ("W2", large_body()), ("W3", many_headers(true)), ("W3nr", many_headers(false))];
+    for (name, script) in &scripts {
+        let (commands, responses) = (script.command_bytes(), script.response_bytes());
+        let bytes: Vec<_> = commands.chunks(1).collect();
+        let mut ways = vec![("whole", vec![&commands[..]])];
+        if *name == "W1" {
+            ways.extend([("bytes", bytes), ("random", random_segments(&commands))]);
+        }
+        let said = script.responses.iter().copied();
+        let said: Vec<_> = said.filter(|said| *said != Response::from(Verdict::Continue)).collect();
+        let (mut reader, mut store) = (Reader::new(Vec::new()), MacroStore::new(Vec::new()));
+        let mut out = Vec::with_capacity(commands.len());
+        group.throughput(both(commands.len() + responses.len(), script.commands.len()));
+        for (way, segments) in &ways {
+            group.bench_function(format!("filter/{name}/{way}"), |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    codec::filter_session(&mut reader, &mut store, black_box(segments), &said, &mut out)
+                });
+            });
+        }
+        group.bench_function(format!("mta/{name}"), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                codec::mta_session(&mut reader, black_box(&script.commands), &[&responses], &mut out)
+            });
+        });
+    }
+    group.finish();
+}
+
 fn decode_commands(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, segments: &[&[u8]]) {
     let mut reader = Reader::new(Vec::new());
     let frames = codec::decode_commands(&mut reader, segments);
@@ -75,5 +112,5 @@ fn both(bytes: usize, frames: usize) -> Throughput {
     Throughput::ElementsAndBytes { elements, bytes }
 }
 
-criterion_group!(benches, decode, encode);
+criterion_group!(benches, decode, encode, sessions);
 criterion_main!(benches);

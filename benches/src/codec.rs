@@ -3,8 +3,10 @@
 use std::hint::black_box;
 use std::mem::discriminant;
 
-use milter_proto::session::{CommandKind, FilterSession, FilterTurn, MacroStore, Policy};
-use milter_proto::wire::{Assembler, Command, Response, Verdict};
+use milter_proto::session::{
+    CommandKind, FilterSession, FilterTurn, MacroStore, MtaSession, MtaTurn, Policy, Reaction, Sent,
+};
+use milter_proto::wire::{Assembler, Command, Edit, Response, Verdict};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
 pub type Reader = Assembler<Vec<u8>>;
@@ -79,6 +81,41 @@ pub fn filter_session(
     session.turn()
 }
 
+/// Frames of this size and more are written from where they lie.
+const LARGE: usize = 4096;
+
+/// A whole session on the MTA's side: commands put in order and encoded, replies decoded and judged.
+///
+/// Small frames are gathered for one write a turn, large ones are lent, as an adapter does.
+///
+/// # Panics
+/// If the two halves of the script do not fit together.
+#[inline(never)]
+pub fn mta_session(
+    reader: &mut Reader,
+    commands: &[Command<'_>],
+    segments: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> MtaTurn {
+    let mut session = MtaSession::new(Policy::POSTFIX);
+    let mut segments = segments.iter();
+    let mut input: &[u8] = &[];
+    for &command in commands {
+        match session.send(command).expect("a command in its order") {
+            Sent::Frame(frame) if frame.len() < LARGE => frame.append_to(out),
+            Sent::Frame(frame) => frame.segments().for_each(|piece| _ = black_box(piece)),
+            Sent::Suppressed(why) => _ = black_box(why),
+        }
+        while let MtaTurn::Receive(_) = session.turn() {
+            match session.next_event(reader, &mut input).expect("a reply that is owed") {
+                Some(reaction) => use_reaction(reaction),
+                None => input = segments.next().expect("a reply"),
+            }
+        }
+    }
+    session.turn()
+}
+
 /// Encodes commands behind each other into one buffer.
 #[inline(never)]
 pub fn encode_commands(commands: &[Command<'_>], out: &mut Vec<u8>) {
@@ -143,6 +180,18 @@ fn use_command(command: Command<'_>) {
         Command::Header { name, value } => _ = black_box((name, value)),
         Command::Body { chunk } => _ = black_box(chunk),
         Command::EndOfMessage { chunk } => _ = black_box(chunk.len()),
+        bare => _ = black_box(discriminant(&bare)),
+    }
+}
+
+/// Uses what an MTA would act upon.
+#[inline]
+fn use_reaction(reaction: Reaction<'_>) {
+    match reaction {
+        Reaction::Negotiated { answer } => _ = black_box(answer),
+        Reaction::Edit { edit, standing, .. } => _ = black_box::<(Edit<'_>, _)>((edit, standing)),
+        Reaction::Verdict { verdict: Verdict::Reply(reply), scope, .. } => _ = black_box((reply, scope)),
+        Reaction::Verdict { verdict, scope, .. } => _ = black_box((discriminant(&verdict), scope)),
         bare => _ = black_box(discriminant(&bare)),
     }
 }

@@ -5,6 +5,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use milter_proto::session::MacroStore;
+use milter_proto::wire::{Response, Verdict};
 use milter_proto_benches::codec::{self, Reader};
 use milter_proto_benches::workloads::{self, Script};
 
@@ -90,4 +92,25 @@ fn a_new_session_whose_frames_are_whole_allocates_nothing() {
     let commands = workloads::typical().command_bytes();
     let decode = || codec::decode_commands(&mut Reader::new(Vec::new()), &[&commands]);
     assert_eq!(allocations(|| assert_eq!(decode(), 46)), 0);
+}
+
+#[test]
+fn whole_sessions_allocate_nothing_on_either_side() {
+    for script in scripts() {
+        let (commands, replies) = (script.command_bytes(), script.response_bytes());
+        let said = script.responses.iter().copied();
+        let said: Vec<_> = said.filter(|said| *said != Response::from(Verdict::Continue)).collect();
+        let (mut reader, mut store) = (Reader::new(Vec::new()), MacroStore::new(Vec::new()));
+        let mut out = Vec::with_capacity(commands.len());
+        let filter = || {
+            out.clear();
+            codec::filter_session(&mut reader, &mut store, &[&commands], &said, &mut out);
+        };
+        assert_eq!(in_steady_state(filter), 0, "the filter's side");
+        let mta = || {
+            out.clear();
+            codec::mta_session(&mut reader, &script.commands, &[&replies], &mut out);
+        };
+        assert_eq!(in_steady_state(mta), 0, "the MTA's side");
+    }
 }

@@ -3,7 +3,8 @@
 use milter_proto::session::{FilterSession, FilterTurn, Policy, Timeouts, Wait, Want, Wishes};
 use milter_proto::wire::{Actions, Command, Direction, Edit, LeadingSpace, Text, Verdict};
 
-use crate::link::{Failure, Link};
+use crate::link::Link;
+use crate::support::failure::Failure;
 
 /// What the filter does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,14 @@ pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
     loop {
         match link.take(Direction::ToFilter)? {
             Some(frame) => {
-                let event = session.receive(frame)?;
-                let is_offer = matches!(event.command, Command::Negotiate(_));
+                let is_offer = match session.receive(frame) {
+                    Ok(event) => matches!(event.command, Command::Negotiate(_)),
+                    Err(error) => {
+                        // What was said before an error is said.
+                        link.flush(timeouts.of(Wait::Write))?;
+                        return Err(error.into());
+                    }
+                };
                 answer(&mut session, &mut link, is_offer.then_some(&wishes), manner)?;
                 while let Some(_end) = session.rest_of_frame() {
                     answer(&mut session, &mut link, None, manner)?;

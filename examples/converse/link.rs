@@ -1,19 +1,19 @@
 //! A connection that shows what passes: bytes below, frames above, a monitor in between.
 
 use core::time::Duration;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use milter_proto::session::{CommandKind, Misuse, Monitor, ReceiveError, Refusal, Sighting};
+use milter_proto::session::{Monitor, Sighting};
 use milter_proto::transcript::Line;
 use milter_proto::wire::codes::command;
-use milter_proto::wire::{Assembler, DecodeError, Direction, Frame, FrameError, Outgoing};
-use thiserror::Error;
+use milter_proto::wire::{Assembler, Direction, Frame, Outgoing};
 
 use crate::layout::{shortened, words};
-use crate::spec::Socket;
+use crate::support::failure::Failure;
+use crate::support::spec::Socket;
 
 /// Bytes to read at a time.
 const READ: usize = 64 * 1024;
@@ -49,8 +49,9 @@ impl Link {
 
     /// Writes everything that was kept, at once.
     pub(crate) fn flush(&mut self, timeout: Duration) -> Result<(), Failure> {
-        self.socket.set_timeouts(None, timeout).map_err(Failure::Write)?;
-        self.socket.write_all(&self.out).map_err(Failure::Write)?;
+        self.socket.set_write_timeout(timeout).map_err(Failure::Write)?;
+        let mut socket = &self.socket;
+        socket.write_all(&self.out).map_err(|error| Failure::writing(error, timeout))?;
         self.out.clear();
         Ok(())
     }
@@ -69,24 +70,13 @@ impl Link {
 
     /// Reads once. `false`: the peer has closed.
     pub(crate) fn fill(&mut self, timeout: Duration) -> Result<bool, Failure> {
-        self.socket.set_timeouts(Some(timeout), timeout).map_err(Failure::Read)?;
+        self.socket.set_read_timeout(timeout).map_err(Failure::Read)?;
         // Everything that was read is taken: what is left of a frame is in the assembler.
         self.read.resize(READ, 0);
-        let result = loop {
-            match self.socket.read(&mut self.read) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
+        let result = self.socket.read_once(&mut self.read);
         self.start = 0;
         self.read.truncate(result.as_ref().copied().unwrap_or(0));
-        match result {
-            Ok(count) => Ok(count > 0),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Err(Failure::Timeout(timeout))
-            }
-            Err(error) => Err(Failure::Read(error)),
-        }
+        result.map(|count| count > 0).map_err(|error| Failure::reading(error, timeout))
     }
 
     /// Bytes of a frame whose rest has not come.
@@ -171,41 +161,4 @@ fn remark(sighting: &Sighting<'_>) -> String {
         (Some(command), None) => format!("answers {command}"),
         (Some(command), Some(_)) => format!("part of the answer to {command}"),
     }
-}
-
-/// Why a conversation ended before its time.
-#[derive(Debug, Error)]
-pub(crate) enum Failure {
-    #[error("{0}: {1}")]
-    Message(String, #[source] io::Error),
-    #[error("the argument {0:?} holds a NUL, which no address may")]
-    Argument(String),
-    #[error("cannot reach {0}: {1}")]
-    Connect(String, #[source] io::Error),
-    #[error("cannot listen at {0}: {1}")]
-    Listen(String, #[source] io::Error),
-    #[error("cannot read from the peer: {0}")]
-    Read(#[source] io::Error),
-    #[error("cannot write to the peer: {0}")]
-    Write(#[source] io::Error),
-    #[error("the peer said nothing for {} s", .0.as_secs())]
-    Timeout(Duration),
-    #[error("the filter closed the connection and left {0} unanswered")]
-    Closed(CommandKind),
-    #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
-    Refused,
-    #[error(transparent)]
-    Negotiation(#[from] Refusal),
-    #[error("the peer sent what is no frame: {0}")]
-    Stream(#[from] FrameError),
-    #[error(transparent)]
-    Receive(#[from] ReceiveError),
-    #[error("this side is wrong: {0}")]
-    Misuse(#[from] Misuse),
-    #[error("{0}")]
-    Payload(#[from] DecodeError),
-    #[error("{0}")]
-    Sending(String),
-    #[error("the other side's thread broke down")]
-    Thread,
 }

@@ -20,19 +20,21 @@ pub(super) enum Law {
 
 /// The commands that may follow at a stage, apart from the stages that may be passed over.
 ///
-/// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO may come at
-/// any stage and changes none; under the strict law QUIT may too. SPEC_NOTES ORD-27 to ORD-31.
+/// `next_states` in libmilter/engine.c, and beside it what is safe with every peer. MACRO changes no
+/// stage. SPEC_NOTES ORD-27 to ORD-31.
 #[inline]
 const fn next(law: Law, stage: Stage) -> Kinds {
     use CommandKind::{
-        Abort, Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, Negotiate, Quit,
-        QuitNewConnection, RcptTo, Unknown,
+        Abort, Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, Macros, MailFrom, Negotiate,
+        Quit, QuitNewConnection, RcptTo, Unknown,
     };
+    /// Macros and the end of the connection may come anywhere, once it has begun.
     const fn row(strict: &[CommandKind], libmilter: &[CommandKind]) -> (Kinds, Kinds) {
-        (Kinds::of(strict), Kinds::of(libmilter))
+        let always = Kinds::of(&[Macros, Quit]);
+        (Kinds::of(strict).and(always), Kinds::of(libmilter).and(always))
     }
     let (strict, libmilter) = match stage {
-        Stage::Start => const { row(&[Negotiate], &[Negotiate]) },
+        Stage::Start => const { (Kinds::of(&[Negotiate, Quit]), Kinds::of(&[Negotiate, Macros, Quit])) },
         // ABORT here would send libmilter back to HELO, and CONNECT would be ignored.
         Stage::Negotiated => const { row(&[Connect], &[Connect, Unknown]) },
         Stage::Connected | Stage::Greeted => {
@@ -53,17 +55,26 @@ const fn next(law: Law, stage: Stage) -> Kinds {
         Stage::EndOfHeaders | Stage::Body => {
             const { row(&[Body, EndOfMessage, Abort], &[Body, EndOfMessage, Abort]) }
         }
-        Stage::EndOfMessage => const { row(&[], &[MailFrom, Quit, QuitNewConnection, Unknown]) },
+        Stage::EndOfMessage => const { row(&[], &[MailFrom, QuitNewConnection, Unknown]) },
         Stage::Unknown => {
-            const { row(&[], &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, Quit, QuitNewConnection]) }
+            const { row(&[], &[Helo, MailFrom, RcptTo, Data, Body, Abort, Unknown, QuitNewConnection]) }
         }
         Stage::Reconnecting => const { row(&[], &[Connect, Unknown]) },
-        Stage::Aborted | Stage::Closed | Stage::Decided => const { row(&[], &[]) },
+        Stage::Aborted | Stage::Decided => const { row(&[], &[]) },
+        Stage::Closed => const { (Kinds::of(&[]), Kinds::of(&[])) },
     };
     match law {
         Law::Strict => strict,
         Law::Libmilter => libmilter,
     }
+}
+
+/// The commands that end a message which is in progress.
+const ENDS_MESSAGE: Kinds = Kinds::of(&[CommandKind::Helo, CommandKind::Quit]);
+
+/// The commands that may follow at a stage, whatever was negotiated and whatever came before.
+const fn usual(law: Law, stage: Stage) -> Kinds {
+    next(law, stage).without(ENDS_MESSAGE)
 }
 
 /// What a verdict does, beyond answering the command.
@@ -177,7 +188,9 @@ impl Passage {
 pub(super) struct Conversation {
     /// While the answer to OPTNEG is owed, the offer stands here.
     pub(super) agreed: Agreed,
-    pub(super) stage: Stage,
+    stage: Stage,
+    /// The commands that pass in order here with nothing else to be looked at: nearly all that come.
+    usual: Kinds,
     /// The command that has no verdict yet.
     pub(super) owed: Option<CommandKind>,
     /// SKIP was the answer to a chunk of this body.
@@ -187,7 +200,24 @@ pub(super) struct Conversation {
 
 impl Conversation {
     pub(super) const fn new(law: Law) -> Self {
-        Self { agreed: Agreed::NOTHING, stage: Stage::Start, owed: None, body_skipped: false, law }
+        let (stage, usual) = (Stage::Start, usual(law, Stage::Start));
+        Self { agreed: Agreed::NOTHING, stage, usual, owed: None, body_skipped: false, law }
+    }
+
+    /// How far the conversation has come.
+    #[inline]
+    pub(super) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Goes to a stage. SKIP holds as long as the body does.
+    #[inline]
+    pub(super) fn enter(&mut self, stage: Stage) {
+        if self.stage != stage || self.body_skipped {
+            self.stage = stage;
+            self.usual = usual(self.law, stage);
+            self.body_skipped = false;
+        }
     }
 
     /// Takes a command that is on the wire, or that was switched off and is only passed by.
@@ -197,18 +227,13 @@ impl Conversation {
         if kind == CommandKind::Macros {
             return Ok(passage);
         }
-        self.stage = match (passage, kind, self.law) {
-            (Passage::Ignored | Passage::IgnoredAfterAbort, ..) => Stage::Greeted,
-            (_, CommandKind::Unknown, Law::Strict) => self.stage,
-            (_, CommandKind::Abort, Law::Strict) => self.stage.without_message(),
-            (_, CommandKind::QuitNewConnection, Law::Strict) => Stage::Negotiated,
-            _ => kind.target(),
-        };
-        if passage.is_taken() && self.is_replied(kind) {
-            self.owed = Some(kind);
+        if !passage.is_taken() {
+            self.enter(Stage::Greeted);
+            return Ok(passage);
         }
-        if kind != CommandKind::Body {
-            self.body_skipped = false;
+        self.enter(self.target(kind));
+        if self.is_replied(kind) {
+            self.owed = Some(kind);
         }
         Ok(passage)
     }
@@ -216,48 +241,40 @@ impl Conversation {
     /// How a command would pass.
     #[inline]
     pub(super) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
-        if self.stage == Stage::Closed {
-            return Err(Rule::Closed);
+        if self.usual.contains(kind) { Ok(Passage::InOrder) } else { self.unusual_passage(kind) }
+    }
+
+    /// How a command would pass that ends a message, skips a stage, or is out of order.
+    #[inline(never)]
+    fn unusual_passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
+        if self.body_skipped && kind == CommandKind::Body {
+            return Err(Rule::Skipped);
         }
         let in_message = self.stage.is_in_message();
-        match self.law {
-            Law::Strict => {
-                if kind == CommandKind::Body && self.body_skipped {
-                    return Err(Rule::Skipped);
-                }
-                let is_open = self.stage != Stage::Start;
-                let is_free = kind == CommandKind::Quit || (kind == CommandKind::Macros && is_open);
-                if !is_free && !self.reaches(self.stage, kind) {
-                    return Err(Rule::Order);
-                }
-                let ends_message = matches!(kind, CommandKind::Helo | CommandKind::Quit);
-                Ok(if ends_message && in_message { Passage::AfterAbort } else { Passage::InOrder })
-            }
-            // QUIT ends the connection wherever it comes.
-            Law::Libmilter if kind == CommandKind::Quit => {
-                Ok(if in_message { Passage::AfterAbort } else { Passage::InOrder })
-            }
-            Law::Libmilter => {
-                Ok(match (kind == CommandKind::Macros || self.reaches(self.stage, kind), in_message) {
-                    (true, _) => Passage::InOrder,
-                    (false, false) if self.reaches(Stage::Greeted, kind) => Passage::InOrder,
-                    (false, true) if self.reaches(Stage::Greeted, kind) => Passage::AfterAbort,
-                    (false, false) => Passage::Ignored,
-                    (false, true) => Passage::IgnoredAfterAbort,
-                })
-            }
+        if self.reaches(self.stage, kind) {
+            return Ok(if ENDS_MESSAGE.contains(kind) && in_message {
+                Passage::AfterAbort
+            } else {
+                Passage::InOrder
+            });
         }
+        match (self.stage, self.law) {
+            (Stage::Closed, _) => return Err(Rule::Closed),
+            (_, Law::Strict) => return Err(Rule::Order),
+            (_, Law::Libmilter) => {}
+        }
+        Ok(match (self.reaches(Stage::Greeted, kind), in_message) {
+            (true, false) => Passage::InOrder,
+            (true, true) => Passage::AfterAbort,
+            (false, false) => Passage::Ignored,
+            (false, true) => Passage::IgnoredAfterAbort,
+        })
     }
 
     /// Whether a command may follow at `stage`, itself or past stages that may be left out.
     ///
     /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-29.
-    #[inline]
     fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
-        next(self.law, stage).contains(kind) || self.reaches_past(stage, kind)
-    }
-
-    fn reaches_past(&self, stage: Stage, kind: CommandKind) -> bool {
         let mut stage = stage;
         loop {
             if next(self.law, stage).contains(kind) {
@@ -276,21 +293,34 @@ impl Conversation {
         always || self.agreed.effective_steps().contains(off)
     }
 
-    /// Whether a command gets a reply on this connection.
-    pub(super) fn is_replied(&self, kind: CommandKind) -> bool {
-        kind.has_reply() && kind.no_reply().is_none_or(|bit| !self.agreed.steps.contains(bit))
+    /// The stage that a command leads to.
+    #[inline]
+    fn target(&self, kind: CommandKind) -> Stage {
+        match self.law {
+            Law::Strict => self.strict_target(kind),
+            Law::Libmilter => kind.target(),
+        }
     }
 
-    /// Takes step again with a command that came out of order.
-    pub(super) fn resume(&mut self, kind: CommandKind) {
-        self.stage = match kind {
+    const fn strict_target(&self, kind: CommandKind) -> Stage {
+        match kind {
             CommandKind::Macros | CommandKind::Unknown => self.stage,
             CommandKind::Abort => self.stage.without_message(),
             CommandKind::QuitNewConnection => Stage::Negotiated,
             _ => kind.target(),
-        };
+        }
+    }
+
+    /// Whether a command gets a reply on this connection.
+    #[inline]
+    pub(super) fn is_replied(&self, kind: CommandKind) -> bool {
+        kind.is_replied(self.agreed.steps)
+    }
+
+    /// Takes step again with a command that came out of order.
+    pub(super) fn resume(&mut self, kind: CommandKind) {
+        self.enter(self.strict_target(kind));
         self.owed = self.is_replied(kind).then_some(kind);
-        self.body_skipped = false;
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.
@@ -315,25 +345,30 @@ impl Conversation {
         let Some(command) = self.owed.take() else { return };
         match self.law {
             Law::Strict => match effect {
-                Effect::EndsMessage => self.stage = Stage::Greeted,
-                Effect::EndsConnection => self.stage = Stage::Decided,
-                Effect::RefusesData => self.stage = Stage::Recipients,
-                Effect::Skips => self.body_skipped = true,
+                Effect::EndsMessage => self.enter(Stage::Greeted),
+                Effect::EndsConnection => self.enter(Stage::Decided),
+                Effect::RefusesData => self.enter(Stage::Recipients),
+                Effect::Skips => self.skip_body(),
                 _ => {}
             },
             Law::Libmilter => {
                 let is_lenient = matches!(command, CommandKind::RcptTo | CommandKind::Unknown);
                 match verdict {
-                    Verdict::Accept => self.stage = Stage::Greeted,
+                    Verdict::Accept => self.enter(Stage::Greeted),
                     Verdict::Reject | Verdict::Tempfail | Verdict::Discard | Verdict::Reply(_)
                         if !is_lenient =>
                     {
-                        self.stage = Stage::Greeted;
+                        self.enter(Stage::Greeted);
                     }
                     _ => {}
                 }
             }
         }
+    }
+
+    fn skip_body(&mut self) {
+        self.body_skipped = true;
+        self.usual = self.usual.without(Kinds::of(&[CommandKind::Body]));
     }
 
     /// Keeps an offer while its answer is owed, in the place of what will be agreed on.

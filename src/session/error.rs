@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::negotiation::Refusal;
 use super::stage::{CommandKind, Stage};
 use crate::wire::{DecodeError, FrameError, code_name};
 
@@ -164,14 +165,34 @@ pub struct Misuse {
 /// The peer broke a rule. The session is broken, and every later call says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("the peer sent {place}: {rule} ({})", .rule.id())]
+#[error("the peer sent {place}: {rule} ({}){}", .rule.id(), Behind(*.detail))]
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
     /// What, and where.
     pub place: Place,
-    /// What is wrong with the payload, for [`Rule::Payload`].
-    pub payload: Option<DecodeError>,
+    /// What is wrong, where the rule alone does not say it.
+    pub detail: Option<Detail>,
+}
+
+/// What exactly is against a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error(transparent)]
+pub enum Detail {
+    /// For [`Rule::Payload`]: which field, and where.
+    Payload(DecodeError),
+    /// For [`Rule::Refused`]: which version or bits.
+    Negotiation(Refusal),
+}
+
+/// A detail behind the rule that it belongs to.
+struct Behind(Option<Detail>);
+
+impl core::fmt::Display for Behind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.map_or(Ok(()), |detail| write!(f, ": {detail}"))
+    }
 }
 
 /// Why a frame was not taken.
@@ -190,4 +211,13 @@ pub enum ReceiveError {
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
+}
+
+impl ReceiveError {
+    // Out of line, as every error: one that is built in line decides how its `Result` is taken apart, also
+    // where there is none.
+    #[cold]
+    pub(super) fn of_stream(error: FrameError) -> Self {
+        Self::Stream(error)
+    }
 }

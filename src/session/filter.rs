@@ -1,7 +1,7 @@
 //! The filter's side.
 
 use super::conversation::{Conversation, Effect, Passage, effect};
-use super::error::{Misuse, ReceiveError, Rule, Violation};
+use super::error::{Detail, Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::{Agreed, Decision, Refusal, Wishes, answer};
 use super::policy::Policy;
 use super::stage::{CommandKind, Stage};
@@ -17,7 +17,7 @@ use crate::wire::{
 /// # Examples
 /// ```
 /// use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Wishes};
-/// use milter_proto::wire::{Actions, Assembler, Command, Edit, Text, Verdict};
+/// use milter_proto::wire::{Actions, Assembler, Edit, Text, Verdict};
 ///
 /// let wishes = Wishes::new([CommandKind::MailFrom]).may(Actions::ADD_HEADERS);
 /// let mut session = FilterSession::new(Policy::LIBMILTER);
@@ -26,16 +26,15 @@ use crate::wire::{
 ///
 /// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0";
 /// while let Some(event) = session.next_event(&mut assembler, &mut input)? {
-///     match event.command {
-///         Command::Negotiate(_) => session.negotiate(&wishes)??.1.append_to(&mut out),
-///         Command::EndOfMessage { .. } => {
+///     println!("{:?}", event.command);
+///     match session.turn() {
+///         FilterTurn::Reply(CommandKind::Negotiate) => session.negotiate(&wishes)??.1.append_to(&mut out),
+///         FilterTurn::Reply(CommandKind::EndOfMessage) => {
 ///             let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
 ///             session.send(Edit::AddHeader { name, value })?.append_to(&mut out);
 ///             session.send(Verdict::Continue)?.append_to(&mut out);
 ///         }
-///         _ if matches!(session.turn(), FilterTurn::Reply(_)) => {
-///             session.send(Verdict::Continue)?.append_to(&mut out);
-///         }
+///         FilterTurn::Reply(_) => session.send(Verdict::Continue)?.append_to(&mut out),
 ///         _ => {}
 ///     }
 /// }
@@ -68,7 +67,7 @@ pub enum FilterTurn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Event<'f> {
-    /// The command.
+    /// The command. One that is ignored, and whose payload cannot be read, is [`Command::Other`].
     pub command: Command<'f>,
     /// Whether it came in order. Under [`Policy::STRICT`] it did; HELO and QUIT can end a message.
     pub passage: Passage,
@@ -112,12 +111,13 @@ impl FilterSession {
     /// Takes the next command from the front of `input`: bytes in, events out.
     ///
     /// `Ok(None)` means that `input` is empty: read more, or close if that is whose
-    /// [`turn`](Self::turn) it is. The event borrows from `assembler` or from
-    /// `input`, never from the session, so that it can be answered while it lives.
+    /// [`turn`](Self::turn) it is. What comes behind QUIT is read over. The event borrows from `assembler`
+    /// or from `input`, never from the session, so that it can be answered while it lives.
     ///
     /// # Errors
     /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
     /// broken, and every later call says the same.
+    #[inline]
     pub fn next_event<'s, 'i: 's, S: Storage>(
         &mut self,
         assembler: &'s mut Assembler<S>,
@@ -126,12 +126,17 @@ impl FilterSession {
         if let Some(event) = self.rest_of_frame() {
             return Ok(Some(event));
         }
-        if input.is_empty() && self.has_quit() {
+        if self.has_quit() {
+            // As libmilter does: SPEC_NOTES END-4.
+            *input = &[];
             return Ok(None);
         }
         self.ready()?;
-        let Some(frame) = assembler.next_frame(input)? else { return Ok(None) };
-        Ok(Some(self.take(frame)?))
+        match assembler.next_frame(input) {
+            Ok(Some(frame)) => self.take(frame),
+            Ok(None) => Ok(None),
+            Err(error) => Err(ReceiveError::of_stream(error)),
+        }
     }
 
     /// Takes a frame.
@@ -145,24 +150,27 @@ impl FilterSession {
         self.take(frame)
     }
 
+    /// Takes a frame, and returns what its callers return, so that they need not move the event.
     #[inline]
-    fn take<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
-        let (command, deviation) = match Command::read(frame, self.policy.tolerance()) {
-            Ok(read) => read,
-            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
-        };
-        let Some(kind) = CommandKind::of_code(frame.code()) else {
-            return Err(self.fail(frame.code(), Rule::Code, None));
+    fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
+        let code = frame.code();
+        let kind = CommandKind::of_code(code);
+        let mut event = Event { command: Command::Quit, passage: Passage::InOrder, deviation: None };
+        match event.command.read(frame, self.policy.tolerance()) {
+            Ok(deviation) => event.deviation = deviation,
+            Err(error) => return self.take_unread(frame, error).map(E::from),
+        }
+        let Some(kind) = kind else {
+            return Err(self.fail(code, Rule::Code, None));
         };
         if let Some(rule) = self.objection(kind) {
-            return Err(self.fail(frame.code(), rule, None));
+            return Err(self.fail(code, rule, None));
         }
-        let passage = match self.conversation.command(kind) {
+        event.passage = match self.conversation.command(kind) {
             Ok(passage) => passage,
-            Err(rule) => return Err(self.fail(frame.code(), rule, None)),
+            Err(rule) => return Err(self.fail(code, rule, None)),
         };
-        let mut event = Event { command, passage, deviation };
-        if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && passage.is_taken() {
+        if matches!(kind, CommandKind::Negotiate | CommandKind::EndOfMessage) && event.passage.is_taken() {
             match event.command {
                 Command::Negotiate(offer) => self.conversation.note_offer(offer),
                 Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
@@ -172,7 +180,20 @@ impl FilterSession {
                 _ => {}
             }
         }
-        Ok(event)
+        Ok(event.into())
+    }
+
+    /// Takes a frame whose payload cannot be read: an engine that ignores the command never looks at it.
+    #[cold]
+    fn take_unread<'f>(&mut self, frame: Frame<'f>, error: DecodeError) -> Result<Event<'f>, ReceiveError> {
+        let is_ignored = |kind| self.conversation.passage(kind).is_ok_and(|passage| !passage.is_taken());
+        let ignored = CommandKind::of_code(frame.code()).filter(|&kind| is_ignored(kind));
+        match ignored.map(|kind| self.conversation.command(kind)) {
+            Some(Ok(passage)) => {
+                Ok(Event { command: Command::Other(frame), passage, deviation: Some(error) })
+            }
+            _ => Err(self.fail(frame.code(), Rule::Payload, Some(Detail::Payload(error)))),
+        }
     }
 
     /// The end of the message, if it came in one frame with the chunk that was given out before.
@@ -194,12 +215,16 @@ impl FilterSession {
         if let Err(rule) = self.judge(&response) {
             return Err(self.misuse(response.code(), rule));
         }
+        let outgoing = response.encode();
+        if !self.is_within(&outgoing) {
+            return Err(self.misuse(response.code(), Rule::TooLong));
+        }
         match &response {
             Response::Negotiate(answer) => self.conversation.negotiated(Agreed::of(answer)),
             Response::Verdict(verdict) => self.conversation.answer(verdict),
             _ => {}
         }
-        Ok(response.encode())
+        Ok(outgoing)
     }
 
     /// Answers OPTNEG with what comes of these wishes, and says what became of every bit.
@@ -228,9 +253,11 @@ impl FilterSession {
     /// # Errors
     /// [`Misuse`], as `send`.
     pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
-        self.judge(response).map_err(|rule| self.misuse(response.code(), rule))
+        let size = if self.is_within(&response.encode()) { Ok(()) } else { Err(Rule::TooLong) };
+        self.judge(response).and(size).map_err(|rule| self.misuse(response.code(), rule))
     }
 
+    /// Whether a response may come now, whatever its size.
     #[inline]
     fn judge(&self, response: &Response<'_>) -> Result<(), Rule> {
         let owed = match self.turn() {
@@ -239,31 +266,24 @@ impl FilterSession {
             FilterTurn::Closed => return Err(Rule::Closed),
         };
         match response {
-            Response::Negotiate(answer) => self.judge_answer(answer)?,
-            _ if owed == Some(CommandKind::Negotiate) => return Err(Rule::Negotiation),
-            Response::Verdict(verdict) => {
-                self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict)?;
-                if !matches!(verdict, Verdict::Reply(_)) {
-                    return Ok(());
-                }
-            }
-            Response::Edit(edit) => self.judge_edit(edit)?,
-            Response::Progress => {
-                return match owed {
-                    None => Err(Rule::NotOwed),
-                    Some(CommandKind::EndOfMessage) => Ok(()),
-                    Some(_) if self.policy.takes_progress_anywhere() => Ok(()),
-                    Some(_) => Err(Rule::Progress),
-                };
-            }
-            Response::MacroList { .. } | Response::Other(_) => return Err(Rule::Code),
+            Response::Negotiate(answer) => self.judge_answer(answer),
+            _ if owed == Some(CommandKind::Negotiate) => Err(Rule::Negotiation),
+            Response::Verdict(verdict) => self.judge_verdict(owed.ok_or(Rule::NotOwed)?, verdict),
+            Response::Edit(edit) => self.judge_edit(edit),
+            Response::Progress => match owed {
+                None => Err(Rule::NotOwed),
+                Some(CommandKind::EndOfMessage) => Ok(()),
+                Some(_) if self.policy.takes_progress_anywhere() => Ok(()),
+                Some(_) => Err(Rule::Progress),
+            },
+            Response::MacroList { .. } | Response::Other(_) => Err(Rule::Code),
         }
-        self.judge_size(&response.encode())
     }
 
-    fn judge_size(&self, outgoing: &Outgoing<'_>) -> Result<(), Rule> {
+    #[inline]
+    fn is_within(&self, outgoing: &Outgoing<'_>) -> bool {
         let limit = self.send_limit.max(self.conversation.agreed.data_size().bytes());
-        outgoing.within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
+        outgoing.is_within(Limits::DEFAULT.with_send(limit))
     }
 
     fn judge_answer(&self, answer: &Answer<'_>) -> Result<(), Rule> {
@@ -276,6 +296,7 @@ impl FilterSession {
         if version.contains(&answer.version) && is_offered { Ok(()) } else { Err(Rule::Refused) }
     }
 
+    #[inline]
     fn judge_verdict(&self, owed: CommandKind, verdict: &Verdict<'_>) -> Result<(), Rule> {
         let emulated = self.conversation.agreed.emulated;
         if !emulated.is_empty()
@@ -313,7 +334,8 @@ impl FilterSession {
     ///
     /// `pending` is [`Assembler::pending`].
     pub fn disconnect(&mut self, pending: usize) -> Ending {
-        let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        let stage = self.conversation.stage();
+        self.conversation.enter(Stage::Closed);
         let stage = self.broken.map_or(stage, |violation| violation.place.stage);
         Ending {
             in_message: stage.is_in_message() || self.conversation.owed == Some(CommandKind::EndOfMessage),
@@ -328,7 +350,7 @@ impl FilterSession {
     #[inline]
     pub fn turn(&self) -> FilterTurn {
         match self.conversation.owed {
-            _ if self.conversation.stage == Stage::Closed => FilterTurn::Closed,
+            _ if self.conversation.stage() == Stage::Closed => FilterTurn::Closed,
             _ if self.end_follows => FilterTurn::Receive,
             Some(owed) => FilterTurn::Reply(owed),
             None => FilterTurn::Receive,
@@ -338,7 +360,7 @@ impl FilterSession {
     /// How far the connection has come.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.conversation.stage
+        self.conversation.stage()
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.
@@ -361,15 +383,21 @@ impl FilterSession {
     }
 
     fn has_quit(&self) -> bool {
-        self.conversation.stage == Stage::Closed && self.broken.is_none()
+        self.conversation.stage() == Stage::Closed && self.broken.is_none()
     }
 
     #[inline]
     fn ready(&self) -> Result<(), ReceiveError> {
+        if self.turn() == FilterTurn::Receive { Ok(()) } else { Err(self.not_ready()) }
+    }
+
+    #[cold]
+    fn not_ready(&self) -> ReceiveError {
         match self.turn() {
-            FilterTurn::Receive => Ok(()),
-            FilterTurn::Reply(owed) => Err(ReceiveError::ReplyOwed(owed)),
-            FilterTurn::Closed => Err(self.broken.map_or(ReceiveError::Closed, ReceiveError::Peer)),
+            FilterTurn::Reply(owed) => ReceiveError::ReplyOwed(owed),
+            FilterTurn::Receive | FilterTurn::Closed => {
+                self.broken.map_or(ReceiveError::Closed, ReceiveError::Peer)
+            }
         }
     }
 
@@ -393,10 +421,10 @@ impl FilterSession {
     }
 
     #[cold]
-    fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.conversation.place(code), payload };
+    fn fail(&mut self, code: u8, rule: Rule, detail: Option<Detail>) -> ReceiveError {
+        let violation = Violation { rule, place: self.conversation.place(code), detail };
         self.broken = Some(violation);
-        self.conversation.stage = Stage::Closed;
+        self.conversation.enter(Stage::Closed);
         violation.into()
     }
 }

@@ -1,5 +1,6 @@
 //! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
 
+use crate::wire::codes::command;
 use crate::wire::{Command, MacroStage, Macros, Text, TextList};
 
 use thiserror::Error;
@@ -36,7 +37,8 @@ const FIRST_OF_MESSAGE: usize = 2;
 /// The last slot whose command forgets all later ones: RCPT.
 const LAST_THAT_FORGETS: usize = 3;
 
-/// Macros by stage: give it every command, then ask for names.
+/// Macros by stage: give it every command that is taken, then ask for names. One that is ignored makes
+/// nothing old.
 ///
 /// A new list replaces the one of its stage, and a command forgets the lists of all later stages, as in
 /// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
@@ -84,18 +86,32 @@ impl<M: Memory> MacroStore<M> {
     ///
     /// # Errors
     /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
+    #[inline]
     pub fn observe(&mut self, command: &Command<'_>) -> Result<(), MacroStoreFull> {
+        match command {
+            // Most commands, and nothing is to be done for them.
+            Command::Header { .. } | Command::Body { .. } if !self.is_over => Ok(()),
+            Command::Macros(macros) => self.keep(*macros),
+            _ => {
+                self.pass(command.code());
+                Ok(())
+            }
+        }
+    }
+
+    /// Forgets what a command makes old.
+    #[inline(never)]
+    fn pass(&mut self, code: u8) {
         if self.is_over {
             self.end_message();
         }
-        match command {
-            Command::Macros(macros) => return self.keep(macros),
-            Command::Negotiate(_) | Command::Quit | Command::QuitNewConnection => self.clear(),
-            Command::Abort => self.end_message(),
-            Command::EndOfMessage { .. } => self.is_over = true,
+        match code {
+            command::OPTNEG | command::QUIT | command::QUIT_NC => self.clear(),
+            command::ABORT => self.end_message(),
+            command::BODYEOB => self.is_over = true,
             _ => {}
         }
-        let Some(slot) = slot_of(MacroStage::new(command.code())) else { return Ok(()) };
+        let Some(slot) = slot_of(MacroStage::new(code)) else { return };
         if slot <= LAST_THAT_FORGETS {
             self.forget_from(slot.saturating_add(1));
         }
@@ -104,10 +120,13 @@ impl<M: Memory> MacroStore<M> {
             self.replace(slot, &[]);
         }
         self.fresh &= !bit;
-        Ok(())
     }
 
-    fn keep(&mut self, macros: &Macros<'_>) -> Result<(), MacroStoreFull> {
+    #[inline(never)]
+    fn keep(&mut self, macros: Macros<'_>) -> Result<(), MacroStoreFull> {
+        if self.is_over {
+            self.end_message();
+        }
         let Some(slot) = slot_of(macros.stage()) else { return Ok(()) };
         let list = macros.list().as_bytes();
         let needed = self.used.saturating_sub(self.range(slot).len()).saturating_add(list.len());

@@ -39,7 +39,7 @@ mod tables;
 mod timing;
 
 pub use conversation::{Effect, Passage};
-pub use error::{Misuse, Place, ReceiveError, Rule, Violation};
+pub use error::{Detail, Misuse, Place, ReceiveError, Rule, Violation};
 pub use filter::{Ending, Event, FilterSession, FilterTurn};
 pub use macro_store::{MacroStore, MacroStoreFull, Memory};
 pub use monitor::{Meaning, Monitor, Sighting};

@@ -33,6 +33,8 @@ use crate::wire::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
     conversation: Conversation,
+    /// The last message ended with CONTINUE, and nothing was said since.
+    may_reuse: bool,
 }
 
 /// A frame that passed, and what there is to say about it.
@@ -89,7 +91,7 @@ impl Monitor {
     /// Starts listening at the beginning of a connection.
     #[must_use]
     pub const fn new() -> Self {
-        Self { conversation: Conversation::new(Law::Strict) }
+        Self { conversation: Conversation::new(Law::Strict), may_reuse: false }
     }
 
     /// Takes the next frame of one direction from the front of `input`.
@@ -109,7 +111,7 @@ impl Monitor {
 
     /// Takes a frame.
     pub fn observe<'f>(&mut self, direction: Direction, frame: Frame<'f>) -> Sighting<'f> {
-        let Conversation { stage, owed, .. } = self.conversation;
+        let (stage, owed) = (self.conversation.stage(), self.conversation.owed);
         let mut sighting = Sighting {
             direction,
             frame,
@@ -129,7 +131,7 @@ impl Monitor {
         if sighting.deviation.is_some() || matches!(sighting.meaning, Meaning::Malformed(_)) {
             sighting.breaks(Rule::Payload);
         }
-        sighting.stage = self.conversation.stage;
+        sighting.stage = self.conversation.stage();
         sighting.owed = self.conversation.owed;
         sighting
     }
@@ -162,7 +164,10 @@ impl Monitor {
         if is_off {
             sighting.breaks(Rule::SwitchedOff);
         }
+        let may_reuse = self.may_reuse;
+        self.may_reuse &= kind == CommandKind::Macros;
         match self.conversation.command(kind) {
+            Ok(_) if kind == CommandKind::QuitNewConnection && !may_reuse => sighting.breaks(Rule::Reuse),
             Ok(passage) => sighting.ends_message = passage == Passage::AfterAbort,
             Err(rule) => {
                 sighting.breaks(rule);
@@ -236,13 +241,14 @@ impl Monitor {
             effect => (effect, None),
         };
         self.conversation.verdict(effect, verdict);
+        self.may_reuse = owed == CommandKind::EndOfMessage && *verdict == Verdict::Continue;
         rule
     }
 
     /// How far the conversation has come.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.conversation.stage
+        self.conversation.stage()
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.

@@ -2,14 +2,14 @@
 
 use super::content::content_rule;
 use super::conversation::{Conversation, Law, Passage};
-use super::error::{Misuse, ReceiveError, Rule, Violation};
+use super::error::{Detail, Misuse, ReceiveError, Rule, Violation};
 use super::negotiation::Agreed;
 use super::policy::Policy;
 use super::reaction::{MtaEnding, MtaTurn, Sent, Why};
 use super::stage::{CommandKind, Stage};
 use super::timing::Wait;
 use crate::Limits;
-use crate::wire::{Command, DecodeError, Steps};
+use crate::wire::{Command, Steps};
 
 /// The MTA's side of one connection: commands out, replies in, both in their order.
 ///
@@ -176,7 +176,7 @@ impl MtaSession {
             Command::Macros(macros) => CommandKind::of_code(macros.stage().byte()).unwrap_or(kind),
             _ => kind,
         };
-        if self.conversation.stage == Stage::Decided && kind != CommandKind::Quit {
+        if self.conversation.stage() == Stage::Decided && kind != CommandKind::Quit {
             return Ok(Fate::Suppressed(Why::ConnectionDecided));
         }
         if self.is_decided && scope.is_of_message() {
@@ -197,7 +197,7 @@ impl MtaSession {
             // What is passed by counts as said and answered, except a recipient that does not exist.
             self.conversation.owed = None;
             if kind == CommandKind::EndOfMessage {
-                self.conversation.stage = Stage::Greeted;
+                self.conversation.enter(Stage::Greeted);
             }
             if is_rejected {
                 self.conversation = before;
@@ -231,7 +231,7 @@ impl MtaSession {
             () if kind.off().is_some_and(|off| agreed.steps.contains(off)) => Some(Why::SwitchedOff),
             () if is_rejected && !agreed.steps.contains(Steps::REJECTED_RCPT) => Some(Why::NotWanted),
             () if kind == CommandKind::Unknown
-                && self.conversation.stage.is_in_message()
+                && self.conversation.stage().is_in_message()
                 && agreed.effective_steps().contains(Steps::NO_DATA) =>
             {
                 Some(Why::ForgetsMessage)
@@ -281,7 +281,8 @@ impl MtaSession {
     ///
     /// `pending` is [`Assembler::pending`](crate::wire::Assembler::pending).
     pub fn disconnect(&mut self, pending: usize) -> MtaEnding {
-        let stage = core::mem::replace(&mut self.conversation.stage, Stage::Closed);
+        let stage = self.conversation.stage();
+        self.conversation.enter(Stage::Closed);
         let owed = self.conversation.owed.take();
         let at_end = owed == Some(CommandKind::EndOfMessage);
         MtaEnding {
@@ -297,7 +298,7 @@ impl MtaSession {
     #[must_use]
     pub fn turn(&self) -> MtaTurn {
         match self.conversation.owed {
-            _ if self.broken.is_some() || self.conversation.stage == Stage::Closed => MtaTurn::Closed,
+            _ if self.broken.is_some() || self.conversation.stage() == Stage::Closed => MtaTurn::Closed,
             Some(owed) => MtaTurn::Receive(owed),
             None => MtaTurn::Send,
         }
@@ -314,7 +315,7 @@ impl MtaSession {
     /// How far the connection has come.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.conversation.stage
+        self.conversation.stage()
     }
 
     /// What was agreed on; `None` before OPTNEG was answered.
@@ -327,7 +328,7 @@ impl MtaSession {
     #[must_use]
     pub fn wants(&self, kind: CommandKind) -> bool {
         let is_late = self.is_decided && kind.is_of_message();
-        let is_over = self.conversation.stage == Stage::Decided && kind != CommandKind::Quit;
+        let is_over = self.conversation.stage() == Stage::Decided && kind != CommandKind::Quit;
         self.turn() == MtaTurn::Send
             && !is_late
             && !is_over
@@ -346,7 +347,7 @@ impl MtaSession {
     pub(super) fn ready(&self) -> Result<(), ReceiveError> {
         match self.broken {
             Some(violation) => Err(violation.into()),
-            None if self.conversation.stage == Stage::Closed => Err(ReceiveError::Closed),
+            None if self.conversation.stage() == Stage::Closed => Err(ReceiveError::Closed),
             None => Ok(()),
         }
     }
@@ -355,8 +356,8 @@ impl MtaSession {
         Misuse { rule, place: self.conversation.place(code) }
     }
 
-    pub(super) fn fail(&mut self, code: u8, rule: Rule, payload: Option<DecodeError>) -> ReceiveError {
-        let violation = Violation { rule, place: self.conversation.place(code), payload };
+    pub(super) fn fail(&mut self, code: u8, rule: Rule, detail: Option<Detail>) -> ReceiveError {
+        let violation = Violation { rule, place: self.conversation.place(code), detail };
         self.broken = Some(violation);
         violation.into()
     }

@@ -1,7 +1,7 @@
 //! The MTA's side, as far as replies go: what is taken, and what it does.
 
 use super::conversation::{Effect, effect};
-use super::error::{ReceiveError, Rule};
+use super::error::{Detail, ReceiveError, Rule};
 use super::mta::{MtaSession, Replacement};
 use super::negotiation::accept;
 use super::reaction::{Reaction, Scope, Standing};
@@ -20,7 +20,7 @@ impl MtaSession {
         assembler: &'s mut Assembler<S>,
         input: &mut &'i [u8],
     ) -> Result<Option<Reaction<'s>>, ReceiveError> {
-        if self.broken.is_none() && self.conversation.stage == Stage::Closed {
+        if self.broken.is_none() && self.conversation.stage() == Stage::Closed {
             // Some filters answer QUIT, which nobody asked them to.
             *input = &[];
             return Ok(None);
@@ -44,11 +44,15 @@ impl MtaSession {
         };
         let decoded = match Response::parse_as(frame, self.policy.tolerance()) {
             Ok(decoded) => decoded,
-            Err(error) => return Err(self.fail(frame.code(), Rule::Payload, Some(error))),
+            Err(error) => {
+                return Err(self.fail(frame.code(), Rule::Payload, Some(Detail::Payload(error))));
+            }
         };
         let deviation = decoded.deviation;
         let reaction = match decoded.value {
-            Response::Negotiate(answer) if owed == CommandKind::Negotiate => self.take_answer(answer),
+            Response::Negotiate(answer) if owed == CommandKind::Negotiate => {
+                return self.take_answer(frame.code(), answer);
+            }
             Response::Negotiate(_) => Err(Rule::Negotiation),
             _ if owed == CommandKind::Negotiate => Err(Rule::Negotiation),
             Response::Progress => self.take_progress(owed),
@@ -61,10 +65,14 @@ impl MtaSession {
         reaction.map_err(|rule| self.fail(frame.code(), rule, None))
     }
 
-    fn take_answer<'f>(&mut self, answer: Answer<'f>) -> Result<Reaction<'f>, Rule> {
-        let decision = accept(self.conversation.offer(), answer, &self.policy).map_err(|_| Rule::Refused)?;
-        self.conversation.negotiated(decision.agreed);
-        Ok(Reaction::Negotiated { answer })
+    fn take_answer<'f>(&mut self, code: u8, answer: Answer<'f>) -> Result<Reaction<'f>, ReceiveError> {
+        match accept(self.conversation.offer(), answer, &self.policy) {
+            Ok(decision) => {
+                self.conversation.negotiated(decision.agreed);
+                Ok(Reaction::Negotiated { answer })
+            }
+            Err(refusal) => Err(self.fail(code, Rule::Refused, Some(Detail::Negotiation(refusal)))),
+        }
     }
 
     fn take_progress<'f>(&mut self, owed: CommandKind) -> Result<Reaction<'f>, Rule> {

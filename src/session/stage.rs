@@ -151,20 +151,21 @@ pub enum CommandKind {
 struct Row {
     code: u8,
     target: Stage,
-    off: Option<Steps>,
-    no_reply: Option<Steps>,
+    /// Empty: it cannot be switched off.
+    off: Steps,
+    no_reply: Steps,
     wait: Option<Wait>,
 }
 
 impl Row {
     /// A command that cannot be switched off.
     const fn always(code: u8, target: Stage, wait: Option<Wait>) -> Self {
-        Self { code, target, off: None, no_reply: None, wait }
+        Self { code, target, off: Steps::EMPTY, no_reply: Steps::EMPTY, wait }
     }
 
     /// A command that can be switched off, and its reply too.
     const fn new(code: u8, target: Stage, off: Steps, no_reply: Steps, wait: Wait) -> Self {
-        Self { code, target, off: Some(off), no_reply: Some(no_reply), wait: Some(wait) }
+        Self { code, target, off, no_reply, wait: Some(wait) }
     }
 }
 
@@ -238,48 +239,79 @@ impl CommandKind {
     ///
     /// SPEC_NOTES ORD-27, ORD-34, TIM-1.
     #[inline]
-    const fn row(self) -> Row {
+    const fn row(self) -> &'static Row {
         use Wait::{Content, Reply};
+        // References to constants: the compiler makes one table of them, and no code for each row.
         match self {
-            Self::Negotiate => Row::always(command::OPTNEG, Stage::Negotiated, Some(Wait::Negotiation)),
-            Self::Macros => Row::always(command::MACRO, Stage::Start, None),
-            Self::Connect => Row::new(
-                command::CONNECT,
-                Stage::Connected,
-                Steps::NO_CONNECT,
-                Steps::NO_REPLY_CONNECT,
-                Reply,
-            ),
+            Self::Negotiate => {
+                const { &Row::always(command::OPTNEG, Stage::Negotiated, Some(Wait::Negotiation)) }
+            }
+            Self::Macros => const { &Row::always(command::MACRO, Stage::Start, None) },
+            Self::Connect => {
+                const {
+                    &Row::new(
+                        command::CONNECT,
+                        Stage::Connected,
+                        Steps::NO_CONNECT,
+                        Steps::NO_REPLY_CONNECT,
+                        Reply,
+                    )
+                }
+            }
             Self::Helo => {
-                Row::new(command::HELO, Stage::Greeted, Steps::NO_HELO, Steps::NO_REPLY_HELO, Reply)
+                const { &Row::new(command::HELO, Stage::Greeted, Steps::NO_HELO, Steps::NO_REPLY_HELO, Reply) }
             }
             Self::MailFrom => {
-                Row::new(command::MAIL, Stage::Mail, Steps::NO_MAIL, Steps::NO_REPLY_MAIL, Reply)
+                const { &Row::new(command::MAIL, Stage::Mail, Steps::NO_MAIL, Steps::NO_REPLY_MAIL, Reply) }
             }
             Self::RcptTo => {
-                Row::new(command::RCPT, Stage::Recipients, Steps::NO_RCPT, Steps::NO_REPLY_RCPT, Reply)
+                const { &Row::new(command::RCPT, Stage::Recipients, Steps::NO_RCPT, Steps::NO_REPLY_RCPT, Reply) }
             }
-            Self::Data => Row::new(command::DATA, Stage::Data, Steps::NO_DATA, Steps::NO_REPLY_DATA, Reply),
+            Self::Data => {
+                const { &Row::new(command::DATA, Stage::Data, Steps::NO_DATA, Steps::NO_REPLY_DATA, Reply) }
+            }
             Self::Header => {
-                Row::new(command::HEADER, Stage::Headers, Steps::NO_HEADERS, Steps::NO_REPLY_HEADER, Content)
+                const {
+                    &Row::new(
+                        command::HEADER,
+                        Stage::Headers,
+                        Steps::NO_HEADERS,
+                        Steps::NO_REPLY_HEADER,
+                        Content,
+                    )
+                }
             }
-            Self::EndOfHeaders => Row::new(
-                command::EOH,
-                Stage::EndOfHeaders,
-                Steps::NO_END_OF_HEADERS,
-                Steps::NO_REPLY_END_OF_HEADERS,
-                Content,
-            ),
-            Self::Body => Row::new(command::BODY, Stage::Body, Steps::NO_BODY, Steps::NO_REPLY_BODY, Content),
+            Self::EndOfHeaders => {
+                const {
+                    &Row::new(
+                        command::EOH,
+                        Stage::EndOfHeaders,
+                        Steps::NO_END_OF_HEADERS,
+                        Steps::NO_REPLY_END_OF_HEADERS,
+                        Content,
+                    )
+                }
+            }
+            Self::Body => {
+                const { &Row::new(command::BODY, Stage::Body, Steps::NO_BODY, Steps::NO_REPLY_BODY, Content) }
+            }
             Self::EndOfMessage => {
-                Row::always(command::BODYEOB, Stage::EndOfMessage, Some(Wait::EndOfMessage))
+                const { &Row::always(command::BODYEOB, Stage::EndOfMessage, Some(Wait::EndOfMessage)) }
             }
             Self::Unknown => {
-                Row::new(command::UNKNOWN, Stage::Unknown, Steps::NO_UNKNOWN, Steps::NO_REPLY_UNKNOWN, Reply)
+                const {
+                    &Row::new(
+                        command::UNKNOWN,
+                        Stage::Unknown,
+                        Steps::NO_UNKNOWN,
+                        Steps::NO_REPLY_UNKNOWN,
+                        Reply,
+                    )
+                }
             }
-            Self::Abort => Row::always(command::ABORT, Stage::Aborted, None),
-            Self::Quit => Row::always(command::QUIT, Stage::Closed, None),
-            Self::QuitNewConnection => Row::always(command::QUIT_NC, Stage::Reconnecting, None),
+            Self::Abort => const { &Row::always(command::ABORT, Stage::Aborted, None) },
+            Self::Quit => const { &Row::always(command::QUIT, Stage::Closed, None) },
+            Self::QuitNewConnection => const { &Row::always(command::QUIT_NC, Stage::Reconnecting, None) },
         }
     }
 
@@ -317,19 +349,28 @@ impl CommandKind {
     /// The step by which a filter switches the command off.
     #[must_use]
     pub const fn off(self) -> Option<Steps> {
-        self.row().off
+        let off = self.row().off;
+        if off.is_empty() { None } else { Some(off) }
     }
 
     /// The step by which a filter switches the reply off.
     #[must_use]
     pub const fn no_reply(self) -> Option<Steps> {
-        self.row().no_reply
+        let no_reply = self.row().no_reply;
+        if no_reply.is_empty() { None } else { Some(no_reply) }
     }
 
     /// Whether the command gets a reply, unless that was switched off.
     #[must_use]
     pub const fn has_reply(self) -> bool {
         self.row().wait.is_some()
+    }
+
+    /// Whether the command gets a reply on a connection with these steps.
+    #[inline]
+    pub(super) const fn is_replied(self, steps: Steps) -> bool {
+        let row = self.row();
+        row.wait.is_some() && steps.intersection(row.no_reply).is_empty()
     }
 
     /// How long the reply may take.
@@ -359,7 +400,7 @@ impl CommandKind {
 }
 
 /// A set of kinds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kinds(u16);
 
 impl Kinds {
@@ -373,6 +414,15 @@ impl Kinds {
         set
     }
 
+    pub(super) const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    pub(super) const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    #[inline]
     pub(super) const fn contains(self, kind: CommandKind) -> bool {
         self.0 & kind.bit() != 0
     }

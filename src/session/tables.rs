@@ -26,8 +26,8 @@ pub fn transitions() -> impl Iterator<Item = Transition> {
     every.map(|(stage, command)| {
         let take = |law| {
             let mut conversation = Conversation::new(law);
-            conversation.stage = stage;
-            conversation.command(command).ok().map(|passage| (passage, conversation.stage))
+            conversation.enter(stage);
+            conversation.command(command).ok().map(|passage| (passage, conversation.stage()))
         };
         Transition {
             stage,

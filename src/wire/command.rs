@@ -127,7 +127,9 @@ impl<'a> Command<'a> {
     /// promises. A code that is no command is not an error, but [`Other`](Self::Other).
     #[inline]
     pub fn parse(frame: Frame<'a>) -> Result<Self, DecodeError> {
-        Self::decode(&mut Decoder::new(frame, Tolerance::STRICT), frame)
+        let mut command = Self::Quit;
+        command.decode(&mut Decoder::new(frame, Tolerance::STRICT), frame)?;
+        Ok(command)
     }
 
     /// Finds the meaning of a frame as a real receiver does.
@@ -135,51 +137,76 @@ impl<'a> Command<'a> {
     /// # Errors
     /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
     pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
-        Self::read(frame, tolerance).map(|(value, deviation)| Decoded { value, deviation, frame })
+        let mut value = Self::Quit;
+        let deviation = value.read(frame, tolerance)?;
+        Ok(Decoded { value, deviation, frame })
     }
 
-    /// As [`parse_as`](Self::parse_as), without giving the frame back.
+    /// Becomes the meaning of a frame, and returns how that departs from the clean form.
+    // In place, since moving a command through the results of all callers costs more than to decode it.
+    #[inline]
     pub(crate) fn read(
+        &mut self,
         frame: Frame<'a>,
         tolerance: Tolerance,
-    ) -> Result<(Self, Option<DecodeError>), DecodeError> {
+    ) -> Result<Option<DecodeError>, DecodeError> {
         let mut decoder = Decoder::new(frame, tolerance);
-        let command = Self::decode(&mut decoder, frame)?;
-        Ok((command, decoder.deviation()))
+        self.decode(&mut decoder, frame)?;
+        Ok(decoder.deviation())
     }
 
-    #[inline]
-    fn decode(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Self, DecodeError> {
+    #[inline(always)]
+    fn decode(&mut self, decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<(), DecodeError> {
         use Deviation::{ArgumentTail, CommandSurplus, OfferSurplus};
         let payload = frame.payload();
         match frame.code() {
-            command::OPTNEG => decoder.whole(offer, OfferSurplus),
-            command::MACRO => macros(decoder, payload),
-            command::CONNECT => connect(decoder, payload),
-            command::HELO => {
-                let (rest, name) = decoder.text(Field::Name, payload)?;
-                text_end(decoder, rest).map(|()| Self::Helo { name })
+            command::OPTNEG => *self = decoder.whole(offer, OfferSurplus)?,
+            command::MACRO => *self = macros(decoder, payload)?,
+            command::CONNECT => *self = connect(decoder, payload)?,
+            command::HELO => *self = Self::Helo { name: decoder.last_text(Field::Name, payload)? },
+            command::MAIL => {
+                let (address, arguments) = decoder.whole(envelope, ArgumentTail)?;
+                *self = Self::MailFrom { address, arguments };
             }
-            command::MAIL => decoder
-                .whole(envelope, ArgumentTail)
-                .map(|(address, arguments)| Self::MailFrom { address, arguments }),
-            command::RCPT => decoder
-                .whole(envelope, ArgumentTail)
-                .map(|(address, arguments)| Self::RcptTo { address, arguments }),
-            command::DATA => decoder.end(payload, CommandSurplus).map(|()| Self::Data),
-            command::HEADER => header(decoder, payload),
-            command::EOH => decoder.end(payload, CommandSurplus).map(|()| Self::EndOfHeaders),
-            command::BODY if payload.is_empty() => decoder
-                .tolerate(Deviation::EmptyBody, 0, Field::Chunk, Fault::Empty)
-                .map(|()| Self::Body { chunk: payload }),
-            command::BODY => Ok(Self::Body { chunk: payload }),
-            command::BODYEOB => Ok(Self::EndOfMessage { chunk: payload }),
-            command::UNKNOWN => unknown(decoder, payload),
-            command::ABORT => decoder.end(payload, CommandSurplus).map(|()| Self::Abort),
-            command::QUIT => decoder.end(payload, CommandSurplus).map(|()| Self::Quit),
-            command::QUIT_NC => decoder.end(payload, CommandSurplus).map(|()| Self::QuitNewConnection),
-            _ => Ok(Self::Other(frame)),
+            command::RCPT => {
+                let (address, arguments) = decoder.whole(envelope, ArgumentTail)?;
+                *self = Self::RcptTo { address, arguments };
+            }
+            command::DATA => {
+                decoder.end(payload, CommandSurplus)?;
+                *self = Self::Data;
+            }
+            command::HEADER => {
+                let (name, value) = header(decoder, payload)?;
+                *self = Self::Header { name, value };
+            }
+            command::EOH => {
+                decoder.end(payload, CommandSurplus)?;
+                *self = Self::EndOfHeaders;
+            }
+            command::BODY => {
+                if payload.is_empty() {
+                    decoder.tolerate(Deviation::EmptyBody, 0, Field::Chunk, Fault::Empty)?;
+                }
+                *self = Self::Body { chunk: payload };
+            }
+            command::BODYEOB => *self = Self::EndOfMessage { chunk: payload },
+            command::UNKNOWN => *self = unknown(decoder, payload)?,
+            command::ABORT => {
+                decoder.end(payload, CommandSurplus)?;
+                *self = Self::Abort;
+            }
+            command::QUIT => {
+                decoder.end(payload, CommandSurplus)?;
+                *self = Self::Quit;
+            }
+            command::QUIT_NC => {
+                decoder.end(payload, CommandSurplus)?;
+                *self = Self::QuitNewConnection;
+            }
+            _ => *self = Self::Other(frame),
         }
+        Ok(())
     }
 
     /// The code byte of the command.
@@ -313,40 +340,28 @@ fn offer(input: &[u8]) -> Step<'_, Command<'_>> {
     .parse(input)
 }
 
+#[inline(never)]
 fn connect<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
     let (rest, host) = decoder.text(Field::Host, payload)?;
-    let address = || (half(Field::Port), text(Field::Address));
-    let (rest, peer) = match decoder.run(byte(Field::Family), rest)? {
+    let (rest, family) = match decoder.run(byte(Field::Family), rest)? {
         (rest, b'U') => {
             decoder.end(rest, Deviation::CommandSurplus)?;
             return Ok(Command::Connect { host, peer: Peer::Unknown });
         }
-        (rest, b'L') => decoder.run(map(address(), |(port, path)| Peer::Unix { port, path }), rest)?,
-        (rest, b'4') => decoder.run(map(address(), |(port, address)| Peer::Inet { port, address }), rest)?,
-        (rest, b'6') => decoder.run(map(address(), |(port, address)| Peer::Inet6 { port, address }), rest)?,
+        (rest, family @ (b'L' | b'4' | b'6')) => (rest, family),
         _ => return Err(decoder.error(rest.len(), Field::Family, Fault::UnknownValue)),
     };
-    text_end(decoder, rest).map(|()| Command::Connect { host, peer })
+    let (rest, port) = decoder.run(half(Field::Port), rest)?;
+    let address = decoder.last_text(Field::Address, rest)?;
+    let peer = match family {
+        b'L' => Peer::Unix { port, path: address },
+        b'4' => Peer::Inet { port, address },
+        _ => Peer::Inet6 { port, address },
+    };
+    Ok(Command::Connect { host, peer })
 }
 
-/// Accepts the end of the payload behind its last text. What libmilter reads over must end with a NUL.
-#[inline]
-fn text_end(decoder: &mut Decoder<'_>, rest: &[u8]) -> Result<(), DecodeError> {
-    match rest.last() {
-        None => Ok(()),
-        Some(0) => decoder.end(rest, Deviation::CommandSurplus),
-        Some(_) => Err(decoder.error(rest.len(), Field::Payload, Fault::Unterminated)),
-    }
-}
-
-/// An address, and texts up to the last NUL.
-#[inline]
-fn envelope(input: &[u8]) -> Step<'_, (Text<'_>, TextList<'_>)> {
-    let (rest, address) = text(Field::Address).parse(input)?;
-    let (arguments, tail) = TextList::split(rest);
-    Ok((tail, (address, arguments)))
-}
-
+#[inline(never)]
 fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
     let (rest, stage) = decoder.run(byte(Field::Stage), payload)?;
     let (list, tail) = TextList::split(rest);
@@ -359,18 +374,23 @@ fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a
     Ok(Command::Macros(macros))
 }
 
+/// An address, and texts up to the last NUL.
 #[inline]
-fn header<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {
-    let (rest, name) = decoder.text(Field::Name, payload)?;
-    let rest = if name.is_empty() {
+fn envelope(input: &[u8]) -> Step<'_, (Text<'_>, TextList<'_>)> {
+    let (rest, address) = text(Field::Address).parse(input)?;
+    let (arguments, tail) = TextList::split(rest);
+    Ok((tail, (address, arguments)))
+}
+
+#[inline]
+fn header<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<(Text<'a>, Text<'a>), DecodeError> {
+    let (mut rest, name) = decoder.text(Field::Name, payload)?;
+    if name.is_empty() {
         decoder.tolerate(Deviation::EmptyHeaderName, payload.len(), Field::Name, Fault::Empty)?;
         // libmilter looks for the end of the name from the second byte on.
-        decoder.text(Field::Name, rest)?.0
-    } else {
-        rest
-    };
-    let (rest, value) = decoder.text(Field::Value, rest)?;
-    text_end(decoder, rest).map(|()| Command::Header { name, value })
+        rest = decoder.text(Field::Name, rest)?.0;
+    }
+    Ok((name, decoder.last_text(Field::Value, rest)?))
 }
 
 fn unknown<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a>, DecodeError> {

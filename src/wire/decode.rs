@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::code;
 use super::frame::Frame;
 use super::outgoing::Outgoing;
-use super::parse::{Step, Stop, split_text};
+use super::parse::{Step, Stop, holds_nul, split_text};
 use super::reply_fault::ReplyFault;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
@@ -232,6 +232,26 @@ impl<'a> Decoder<'a> {
         match split_text(input) {
             Some(step) => Ok(step),
             None => Err(self.error(input.len(), field, Fault::Unterminated)),
+        }
+    }
+
+    /// Takes the text that ends with the payload, and its NUL.
+    #[inline]
+    pub(super) fn last_text(&mut self, field: Field, input: &'a [u8]) -> Result<Text<'a>, DecodeError> {
+        match input.split_last() {
+            Some((0, text)) if !holds_nul(text) => Ok(Text::known(text)),
+            _ => self.text_and_surplus(field, input),
+        }
+    }
+
+    /// Takes a text, its NUL, and what stands behind it. That must end with a NUL, as libmilter reads over
+    /// it.
+    #[cold]
+    fn text_and_surplus(&mut self, field: Field, input: &'a [u8]) -> Result<Text<'a>, DecodeError> {
+        let (rest, text) = self.text(field, input)?;
+        match rest.last() {
+            None | Some(0) => self.end(rest, Deviation::CommandSurplus).map(|()| text),
+            Some(_) => Err(self.error(rest.len(), Field::Payload, Fault::Unterminated)),
         }
     }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use thiserror::Error;
 
 use super::code::MacroStage;
+use super::parse::has_odd_nuls;
 use super::text::{Text, TextList};
 
 /// The macros of one stage: names and values, sent before the command that they belong to.
@@ -45,22 +46,20 @@ impl<'a> Macros<'a> {
     }
 
     /// No macros.
-    pub(crate) const fn none(stage: MacroStage) -> Self {
+    #[must_use]
+    pub const fn none(stage: MacroStage) -> Self {
         Self { stage, list: TextList::EMPTY }
     }
 
     /// The pairs of a list, and the name that has no value.
     #[inline]
     pub(super) fn split(stage: MacroStage, list: TextList<'a>) -> (Self, Option<Text<'a>>) {
-        let mut texts = list.iter();
-        while let Some(name) = texts.next() {
-            if texts.next().is_none() {
-                let paired = list.as_bytes().len().saturating_sub(name.len().saturating_add(1));
-                let pairs = list.as_bytes().get(..paired).unwrap_or_default();
-                return (Self { stage, list: TextList::split(pairs).0 }, Some(name));
-            }
+        // Every text of a list has its NUL, so there is no need to look for the texts.
+        if !has_odd_nuls(list.as_bytes()) {
+            return (Self { stage, list }, None);
         }
-        (Self { stage, list }, None)
+        let (list, name) = list.split_last();
+        (Self { stage, list }, name)
     }
 
     /// The command that these macros belong to.

@@ -137,13 +137,17 @@ impl<'a> Outgoing<'a> {
     /// # Errors
     /// [`TooLong`], with both sizes.
     pub fn within(self, limits: Limits) -> Result<Self, TooLong> {
-        let payload = self.len().saturating_sub(5);
-        let limit = limits.send();
-        if u32::try_from(payload).is_ok_and(|payload| payload <= limit && payload < u32::MAX) {
+        if self.is_within(limits) {
             Ok(self)
         } else {
-            Err(TooLong { payload, limit })
+            Err(TooLong { payload: self.len().saturating_sub(5), limit: limits.send() })
         }
+    }
+
+    #[inline]
+    pub(crate) fn is_within(&self, limits: Limits) -> bool {
+        let payload = u32::try_from(self.len().saturating_sub(5));
+        payload.is_ok_and(|payload| payload <= limits.send() && payload < u32::MAX)
     }
 
     /// The pieces in their order, none of them empty.

@@ -202,6 +202,14 @@ impl<'a> TextList<'a> {
         (Self(list), tail)
     }
 
+    /// The list without its last text, and that.
+    pub(super) fn split_last(self) -> (Self, Option<Text<'a>>) {
+        let Some((_, texts)) = self.0.split_last() else { return (self, None) };
+        let start = texts.iter().rposition(|&byte| byte == 0).map_or(0, |nul| nul.saturating_add(1));
+        let (list, last) = texts.split_at_checked(start).unwrap_or((texts, &[]));
+        (Self(list), Some(Text(last)))
+    }
+
     /// The texts in their order.
     #[must_use]
     pub const fn iter(self) -> Texts<'a> {

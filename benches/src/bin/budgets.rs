@@ -1,20 +1,40 @@
-//! Prints the table of budgets from gungraun's JSON on standard input. Fails if one is broken.
+//! Prints the table of budgets from gungraun's JSON on standard input, and what has moved against the
+//! stored figures. Fails if a budget is broken, or if a case takes over one per cent more than is stored.
+//!
+//! With `--store` the figures are stored instead, in the change that moves them.
 
-use std::collections::HashMap;
-use std::io;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::{env, fs, io};
 
 use milter_proto_benches::budgets::{BUDGETS, RATIOS};
 use serde_json::Value;
 
+/// The instructions of every case, by its name.
+type Counts = BTreeMap<String, u64>;
+
+const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.json");
+
 fn main() -> ExitCode {
     let counts = counts();
+    let mut broken = table(&counts);
+    if env::args().nth(1).as_deref() == Some("--store") {
+        let figures = serde_json::to_string_pretty(&counts).expect("JSON");
+        fs::write(STORE, figures + "\n").expect("a place for the figures");
+    } else {
+        let stored = serde_json::from_str(&fs::read_to_string(STORE).expect("stored figures")).expect("JSON");
+        broken += compare(&counts, &stored);
+    }
+    ExitCode::from(broken)
+}
+
+/// Prints what each budget has come to, and says how many are broken.
+fn table(counts: &Counts) -> u8 {
     let mut broken = 0;
     let mut judge = |is_kept: bool| {
         broken += u8::from(!is_kept);
         if is_kept { "" } else { " BROKEN" }
     };
-
     println!("| goal | what | must | reach | Ir | |\n| --- | --- | --- | --- | --- | --- |");
     for budget in &BUDGETS {
         let total = counts[budget.case];
@@ -29,12 +49,35 @@ fn main() -> ExitCode {
         let verdict = judge(measured <= ratio.must);
         println!("| {} | {} | {} | | {measured:.4} |{verdict} |", ratio.goal, ratio.what, ratio.must);
     }
-    ExitCode::from(broken)
+    broken
 }
 
-/// The instructions of every case, by its name.
-fn counts() -> HashMap<String, u64> {
-    let mut counts = HashMap::new();
+/// Names the cases that have moved by over one per cent, and says how many of them have got worse, or are
+/// stored and were not measured or the other way round.
+fn compare(counts: &Counts, stored: &Counts) -> u8 {
+    let mut broken = 0;
+    for (case, &count) in counts {
+        let Some(&before) = stored.get(case) else {
+            println!("{case}: {count} Ir, and nothing is stored: BROKEN");
+            broken += 1;
+            continue;
+        };
+        if count * 100 > before * 101 {
+            println!("{case}: {count} Ir, stored are {before}: BROKEN");
+            broken += 1;
+        } else if count * 101 < before * 100 {
+            println!("{case}: {count} Ir, better than the {before} that are stored: run with --store");
+        }
+    }
+    for case in stored.keys().filter(|case| !counts.contains_key(*case)) {
+        println!("{case}: stored, and not measured: BROKEN");
+        broken += 1;
+    }
+    broken
+}
+
+fn counts() -> Counts {
+    let mut counts = Counts::new();
     for line in io::stdin().lines() {
         let summary: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
         let [function, id] = ["function_name", "id"].map(|key| summary[key].as_str().expect(key));

@@ -6,7 +6,7 @@ use core::str::FromStr;
 use core::time::Duration;
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ impl Spec {
                     io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
                 for address in self.addresses()? {
                     match TcpStream::connect_timeout(&address, Timeouts::POSTFIX.connect) {
-                        Ok(stream) => return Ok(Socket::Tcp(stream)),
+                        Ok(stream) => return Socket::tcp(stream),
                         Err(error) => last = error,
                     }
                 }
@@ -127,7 +127,7 @@ pub(crate) enum Listening {
 impl Listening {
     pub(crate) fn accept(&self) -> io::Result<Socket> {
         match self {
-            Self::Tcp(listener) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),
+            Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| Socket::tcp(stream)),
             Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
         }
     }
@@ -163,41 +163,66 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    pub(crate) fn set_timeouts(&self, read: Option<Duration>, write: Duration) -> io::Result<()> {
+    /// Each write is a whole turn, so that nothing is gained by holding one back.
+    fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(read)?;
-                stream.set_write_timeout(Some(write))
-            }
-            Self::Unix(stream) => {
-                stream.set_read_timeout(read)?;
-                stream.set_write_timeout(Some(write))
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        }
+    }
+
+    pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(Some(timeout)),
+            Self::Unix(stream) => stream.set_read_timeout(Some(timeout)),
+        }
+    }
+
+    pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(timeout)),
+        }
+    }
+
+    /// Reads once, again after a signal.
+    pub(crate) fn read_once(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self;
+        loop {
+            match socket.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
             }
         }
     }
 }
 
-impl Read for Socket {
+impl Read for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
+            Socket::Tcp(stream) => (&*stream).read(buffer),
+            Socket::Unix(stream) => (&*stream).read(buffer),
         }
     }
 }
 
-impl Write for Socket {
+impl Write for &Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            Self::Unix(stream) => stream.write(bytes),
+            Socket::Tcp(stream) => (&*stream).write(bytes),
+            Socket::Unix(stream) => (&*stream).write(bytes),
         }
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write_vectored(pieces),
-            Self::Unix(stream) => stream.write_vectored(pieces),
+            Socket::Tcp(stream) => (&*stream).write_vectored(pieces),
+            Socket::Unix(stream) => (&*stream).write_vectored(pieces),
         }
     }
 

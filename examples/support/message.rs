@@ -5,7 +5,7 @@ use std::path::Path;
 
 use milter_proto::wire::folds_to_wire;
 
-use crate::link::Failure;
+use super::failure::Failure;
 
 const BUNDLED: &[u8] = b"From: Alice Example <alice@sender.example>\r\n\
 To: bob@rcpt.example\r\n\
@@ -38,7 +38,7 @@ impl Message {
         let Some(path) = path else { return Ok(Self::parse(BUNDLED)) };
         fs::read(path)
             .map(|bytes| Self::parse(&bytes))
-            .map_err(|error| Failure::Message(path.display().to_string(), error))
+            .map_err(|error| Failure::File(path.display().to_string(), error))
     }
 
     /// Takes a message apart: whatever is no header ends the headers, as both MTAs have it.
@@ -84,7 +84,7 @@ impl Header {
 }
 
 /// Lines with CRLF at their ends, whatever they had.
-fn with_crlf(body: &[u8]) -> Vec<u8> {
+pub(crate) fn with_crlf(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     for line in body.split_inclusive(|&byte| byte == b'\n') {
         match line.strip_suffix(b"\n") {

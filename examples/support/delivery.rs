@@ -1,31 +1,32 @@
 //! What becomes of a message: envelope, headers and body, after the edits of a filter.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use milter_proto::wire::{Edit, LeadingSpace, folds_from_wire};
 
-use crate::message::{Header, Message};
+use super::message::{Header, Message};
 
 /// A message on its way, as the MTA has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery {
+pub(crate) struct Delivery<'m> {
     pub(crate) from: Vec<u8>,
     pub(crate) recipients: Vec<Vec<u8>>,
-    headers: Vec<Header>,
-    body: Vec<u8>,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) body: Cow<'m, [u8]>,
     /// Chunks of a new body have come.
     is_replaced: bool,
-    quarantine: Option<Vec<u8>>,
+    pub(crate) quarantine: Option<Vec<u8>>,
     edits: usize,
 }
 
-impl Delivery {
-    pub(crate) fn new(message: &Message, from: &str, recipients: &[String]) -> Self {
+impl<'m> Delivery<'m> {
+    pub(crate) fn new(message: &'m Message, from: &str, recipients: &[String]) -> Self {
         Self {
             from: from.as_bytes().to_vec(),
             recipients: recipients.iter().map(|address| address.as_bytes().to_vec()).collect(),
             headers: message.headers.clone(),
-            body: message.body.clone(),
+            body: Cow::Borrowed(&message.body),
             is_replaced: false,
             quarantine: None,
             edits: 0,
@@ -71,9 +72,9 @@ impl Delivery {
             Edit::DeleteRcpt { address } => self.refuse(address.as_bytes()),
             Edit::ReplaceBody { chunk } => {
                 if !core::mem::replace(&mut self.is_replaced, true) {
-                    self.body.clear();
+                    self.body = Cow::default();
                 }
-                self.body.extend_from_slice(chunk);
+                self.body.to_mut().extend_from_slice(chunk);
             }
             Edit::Quarantine { reason } => self.quarantine = Some(reason.as_bytes().to_vec()),
             _ => {}
@@ -83,7 +84,7 @@ impl Delivery {
 
 /// The envelope, and the message as it would be delivered. What is no printable ASCII is escaped, and a
 /// long body is cut.
-impl fmt::Display for Delivery {
+impl fmt::Display for Delivery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 2000;
         writeln!(f, "# edits: {}; to be delivered:", self.edits)?;

@@ -1,0 +1,116 @@
+//! A filter on threads: one for each connection, over TCP or unix sockets.
+//!
+//! ```text
+//! cargo run --example filter_blocking -- --listen inet:8892@127.0.0.1 --add-header X-Seen=yes --log
+//! ```
+//!
+//! `answer` is all there is to the protocol. The rest is what every server has: threads, a bound on
+//! them, timeouts, and an end that does not cut messages in two.
+
+#![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
+
+#[path = "filter_blocking/server.rs"]
+mod server;
+#[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
+mod support;
+
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Wait};
+use milter_proto::wire::Assembler;
+
+use server::{Connection, Server};
+use support::failure::Failure;
+use support::io::{Reader, Writer};
+use support::rules::{Handler, Options, Rules};
+
+/// A filter that does what its command line says.
+#[derive(Debug, Parser)]
+#[command(name = "filter_blocking", version)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn main() -> ExitCode {
+    let Arguments { options } = Arguments::parse();
+    let server = Server::new(options.listen.clone(), options.connections, options.grace.0);
+    let result = Rules::new(options).and_then(|rules| server.run(&|connection| serve(connection, &rules)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(stderr(), "filter_blocking: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers an MTA until one of the two leaves, and says how it ended.
+fn serve(connection: &Connection<'_>, rules: &Rules) -> Result<(), Failure> {
+    let mut session = FilterSession::new(rules.policy());
+    let mut assembler = Assembler::with_limits(Vec::new(), Rules::limits(None));
+    let mut handler = Handler::new(rules, connection.number);
+    let result = converse(connection, rules, &mut session, &mut assembler, &mut handler);
+    handler.end(&session.disconnect(assembler.pending()));
+    result
+}
+
+/// Reads, answers and writes, turn by turn.
+fn converse(
+    connection: &Connection<'_>,
+    rules: &Rules,
+    session: &mut FilterSession,
+    assembler: &mut Assembler<Vec<u8>>,
+    handler: &mut Handler<'_>,
+) -> Result<(), Failure> {
+    let timeouts = rules.timeouts();
+    let [read, written] = rules.taps(connection.number);
+    let mut reader = Reader::new(connection.socket, connection.pool, read);
+    let mut writer = Writer::new(connection.socket, written, timeouts.of(Wait::Write))?;
+    while session.turn() != FilterTurn::Closed {
+        let is_idle = !session.stage().is_in_message();
+        if is_idle && !connection.set_idle(true) {
+            return Ok(());
+        }
+        let input = reader.read(timeouts.of(Wait::Command))?;
+        if is_idle {
+            connection.set_idle(false);
+        }
+        match input {
+            None => assembler.release(),
+            Some([]) => return Ok(()),
+            Some(input) => {
+                let result = answer(input, rules, session, assembler, handler, &mut writer);
+                // What was said before an error is said.
+                writer.flush()?;
+                result?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes in, events out; replies in, bytes out.
+fn answer(
+    mut input: &[u8],
+    rules: &Rules,
+    session: &mut FilterSession,
+    assembler: &mut Assembler<Vec<u8>>,
+    handler: &mut Handler<'_>,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    while let Some(event) = session.next_event(assembler, &mut input)? {
+        handler.hear(&event, session);
+        if session.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
+            writer.push(&session.negotiate(&rules.wishes())??.1)?;
+            assembler.set_limits(Rules::limits(session.agreed()));
+        }
+        while let Some(response) = handler.say(session) {
+            writer.push(&session.send(response)?)?;
+        }
+    }
+    Ok(())
+}

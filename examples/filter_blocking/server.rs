@@ -1,0 +1,166 @@
+//! Threads for connections: not too many, and an end that lets messages in progress finish.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io::{Write, stdout};
+use std::net::Shutdown;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::support::failure::Failure;
+use crate::support::pool::Pool;
+use crate::support::spec::{Listening, Socket, Spec};
+use crate::support::tap::Tap;
+
+/// Stack of a connection's thread: what a rule needs, with room to spare.
+const STACK: usize = 256 * 1024;
+/// How long to wait when the system is out of sockets or threads.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket, and the connections that came of it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    spec: Spec,
+    most: usize,
+    grace: Duration,
+    pool: Pool,
+    state: Mutex<State>,
+    /// A connection ended, or the server is to stop.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_stopping: bool,
+    last: u64,
+    open: HashMap<u64, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    socket: Arc<Socket>,
+    /// No message is in progress, and the thread waits for the next command.
+    is_idle: bool,
+}
+
+/// One connection, as its thread has it.
+#[derive(Debug)]
+pub(crate) struct Connection<'s> {
+    pub(crate) socket: &'s Socket,
+    pub(crate) pool: &'s Pool,
+    pub(crate) number: u64,
+    server: &'s Server,
+}
+
+impl Connection<'_> {
+    /// Says whether it waits between messages, where it may be ended. `false`: it is to end now.
+    pub(crate) fn set_idle(&self, is_idle: bool) -> bool {
+        let mut state = self.server.state();
+        if let Some(open) = state.open.get_mut(&self.number) {
+            open.is_idle = is_idle;
+        }
+        !(is_idle && state.is_stopping)
+    }
+}
+
+impl Server {
+    pub(crate) fn new(spec: Spec, most: usize, grace: Duration) -> Self {
+        let (pool, state, changed) = (Pool::default(), Mutex::default(), Condvar::new());
+        Self { spec, most, grace, pool, state, changed }
+    }
+
+    /// Serves until SIGTERM or SIGINT comes, each connection in a thread of its own.
+    pub(crate) fn run<F>(&self, serve: &F) -> Result<(), Failure>
+    where
+        F: Fn(&Connection<'_>) -> Result<(), Failure> + Sync,
+    {
+        let listening = self.spec.listen().map_err(|error| Failure::Listen(self.spec.to_string(), error))?;
+        let spec = listening.spec();
+        let _ = writeln!(stdout(), "listening on {spec}");
+        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                signals.forever().next();
+                self.stop();
+                // `accept` returns, and sees that it is the last time.
+                let _ = spec.connect();
+            });
+            while let Some((number, socket)) = self.next(&listening) {
+                let attend = move || self.attend(number, &socket, serve);
+                if let Err(error) = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, attend) {
+                    Tap::note(number, &error);
+                    self.forget(number);
+                    thread::sleep(PAUSE);
+                }
+            }
+            self.drain();
+        });
+        Ok(())
+    }
+
+    /// Waits for a connection, and before that for one to end if there are too many.
+    fn next(&self, listening: &Listening) -> Option<(u64, Arc<Socket>)> {
+        loop {
+            let has_room = |state: &mut State| state.open.len() >= self.most && !state.is_stopping;
+            drop(self.changed.wait_while(self.state(), has_room).unwrap_or_else(PoisonError::into_inner));
+            let socket = match listening.accept() {
+                Ok(socket) => Arc::new(socket),
+                Err(error) => {
+                    Tap::note(0, &error);
+                    thread::sleep(PAUSE);
+                    continue;
+                }
+            };
+            let mut state = self.state();
+            if state.is_stopping {
+                return None;
+            }
+            state.last = state.last.wrapping_add(1);
+            let number = state.last;
+            state.open.insert(number, Open { socket: Arc::clone(&socket), is_idle: false });
+            return Some((number, socket));
+        }
+    }
+
+    fn attend<F>(&self, number: u64, socket: &Socket, serve: &F)
+    where
+        F: Fn(&Connection<'_>) -> Result<(), Failure>,
+    {
+        if let Err(failure) = serve(&Connection { socket, pool: &self.pool, number, server: self }) {
+            Tap::note(number, &failure);
+        }
+        self.forget(number);
+    }
+
+    fn forget(&self, number: u64) {
+        self.state().open.remove(&number);
+        self.changed.notify_all();
+    }
+
+    /// Accepts nothing more, and ends what is idle.
+    fn stop(&self) {
+        let mut state = self.state();
+        state.is_stopping = true;
+        for open in state.open.values().filter(|open| open.is_idle) {
+            let _ = open.socket.shutdown(Shutdown::Read);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits for the messages in progress, and cuts off those that take too long.
+    fn drain(&self) {
+        let is_busy = |state: &mut State| !state.open.is_empty();
+        let waited = self.changed.wait_timeout_while(self.state(), self.grace, is_busy);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        for open in state.open.values() {
+            let _ = open.socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,307 @@
+//! What the MTA examples say about a message, and what comes of it: command by command, without I/O.
+
+mod options;
+mod outcome;
+mod step;
+
+use indicatif::ProgressBar;
+use milter_proto::session::{
+    CommandKind, MacroSchedule, Misuse, MtaSession, Reaction, Scope, Sent, Stage, Standing,
+};
+use milter_proto::wire::{
+    Answer, Chunks, Command, DataSize, LeadingSpace, MacroLists, MacroStage, Macros, Offer, Text, TextList,
+    Verdict,
+};
+
+use super::delivery::Delivery;
+use super::message::Message;
+
+pub(crate) use options::{Letter, Options};
+pub(crate) use outcome::Outcome;
+use outcome::{Ending, reply_to};
+use step::Step;
+
+/// Bytes of a header that is sent to a filter, cut there as Postfix cuts it: a frame has room for 65,535.
+const LONGEST: usize = 60_000;
+
+/// One connection of an MTA: the client's session, message after message.
+pub(crate) struct Client<'m> {
+    letter: &'m Letter,
+    message: &'m Message,
+    step: Step,
+    /// The macros of this step were sent, or there are none.
+    is_announced: bool,
+    /// Messages that are still to come, this one included.
+    left: usize,
+    /// What becomes of this message is known.
+    is_decided: bool,
+    /// The recipient that was named last.
+    asked: usize,
+    outcome: Outcome<'m>,
+    outcomes: Vec<Outcome<'m>>,
+    body: Chunks<'m>,
+    progress: ProgressBar,
+    /// The macro lists that the filter asked for.
+    lists: Vec<u8>,
+    storage: Vec<u8>,
+    space: LeadingSpace,
+}
+
+impl<'m> Client<'m> {
+    pub(crate) fn new(letter: &'m Letter, message: &'m Message) -> Self {
+        Self {
+            letter,
+            message,
+            step: Step::Negotiate,
+            is_announced: false,
+            left: letter.messages,
+            is_decided: false,
+            asked: 0,
+            outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
+            outcomes: Vec::new(),
+            body: Chunks::new(&message.body, DataSize::K64),
+            progress: ProgressBar::hidden(),
+            lists: Vec::new(),
+            storage: vec![0; 4096],
+            space: LeadingSpace::Mta,
+        }
+    }
+
+    /// Shows how much of the body was sent.
+    pub(crate) fn showing(self, progress: ProgressBar) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// What came of the messages.
+    pub(crate) fn outcomes(&self) -> &[Outcome<'m>] {
+        &self.outcomes
+    }
+
+    /// Says what is next; `None` once all is said.
+    ///
+    /// # Errors
+    /// [`Misuse`]: what the options ask for cannot be said there.
+    pub(crate) fn say(&mut self, session: &mut MtaSession) -> Result<Option<Sent<'_>>, Misuse> {
+        self.settle(session);
+        let step = self.step;
+        if !core::mem::replace(&mut self.is_announced, true) {
+            if let Some((stage, len)) = step.macro_stage().map(|stage| (stage, self.gather(stage))) {
+                if len > 0 {
+                    return session.send(Command::Macros(self.gathered(stage, len))).map(Some);
+                }
+            }
+        }
+        let Some(command) = self.command() else { return Ok(None) };
+        self.advance();
+        if let Step::Rcpt(at) = step {
+            self.asked = at;
+        }
+        let sent = match step {
+            Step::RejectedRcpt(_) => session.send_rejected(command)?,
+            _ => session.send(command)?,
+        };
+        if step == Step::EndOfMessage && matches!(sent, Sent::Suppressed(_)) {
+            self.decide(&Verdict::Continue, CommandKind::EndOfMessage);
+        }
+        Ok(Some(sent))
+    }
+
+    /// Takes what the filter says.
+    pub(crate) fn hear(&mut self, reaction: &Reaction<'_>) {
+        match reaction {
+            Reaction::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
+                self.lists = macro_lists.as_bytes().to_vec();
+                self.space = LeadingSpace::of(*steps);
+            }
+            Reaction::Edit { edit, standing, .. } => {
+                self.outcome.note(edit, *standing);
+                if matches!(standing, Standing::Agreed | Standing::NotAgreed) {
+                    self.outcome.delivery.apply(edit, self.space);
+                }
+            }
+            Reaction::Verdict { verdict, scope, command, .. } => match scope {
+                Scope::Recipient => self.refuse_recipient(verdict),
+                Scope::Message | Scope::Connection => {
+                    if *scope == Scope::Connection {
+                        // Nothing more is asked on this connection.
+                        self.left = self.left.min(1);
+                    }
+                    self.decide(verdict, *command);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, verdict: &Verdict<'_>, command: CommandKind) {
+        self.is_decided = true;
+        self.outcome.at = Some(command);
+        self.outcome.reply = reply_to(verdict);
+        self.outcome.ending = match verdict {
+            Verdict::Discard => Ending::Discarded,
+            _ if self.outcome.reply.is_some() => Ending::Refused,
+            _ => Ending::Accepted,
+        };
+    }
+
+    fn refuse_recipient(&mut self, verdict: &Verdict<'_>) {
+        let Some(recipient) = self.letter.recipients.get(self.asked) else { return };
+        let reply = reply_to(verdict).unwrap_or_default();
+        self.outcome.refused.push((recipient.as_bytes().to_vec(), reply));
+        self.outcome.delivery.refuse(recipient.as_bytes());
+    }
+
+    /// Ends a message of which nothing more is to be said.
+    fn settle(&mut self, session: &MtaSession) {
+        if self.step == Step::Data && self.outcome.delivery.recipients.is_empty() && !self.is_decided {
+            self.is_decided = true;
+            self.outcome.ending = Ending::Refused;
+        }
+        if self.step == Step::Finish || (self.is_decided && !self.step.is_behind_message()) {
+            let next = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
+            let outcome = core::mem::replace(&mut self.outcome, next);
+            let is_unfinished = session.stage().is_in_message() || outcome.ending == Ending::Aborted;
+            self.outcomes.push(outcome);
+            self.left = self.left.saturating_sub(1);
+            self.is_decided = false;
+            self.body = Chunks::new(&self.message.body, DataSize::K64);
+            self.progress.finish_and_clear();
+            self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
+        }
+        if self.step == Step::Next {
+            let may_renew = self.letter.quit_nc && session.check(&Command::QuitNewConnection).is_ok();
+            self.go_to(match self.left {
+                0 => Step::Quit,
+                _ if may_renew => Step::NewConnection,
+                _ => Step::Unknown,
+            });
+        }
+        if self.step == Step::Unknown && self.left == 0 {
+            self.go_to(Step::Quit);
+        }
+        if self.step == Step::Unknown && self.letter.unknown.is_none() {
+            self.go_to(Step::Mail);
+        }
+        if session.stage() == Stage::Decided {
+            self.go_to(Step::Quit);
+        }
+    }
+
+    fn go_to(&mut self, step: Step) {
+        self.step = step;
+        self.is_announced = false;
+    }
+
+    /// Goes on behind a step that was said.
+    fn advance(&mut self) {
+        let next = self.step.next(self.letter, self.message, self.body.len());
+        let is_last = self.step.kind() != next.kind();
+        let gives_up =
+            is_last && self.letter.abort_after.is_some() && self.step.kind() == self.letter.abort_after;
+        self.go_to(if gives_up { Step::Finish } else { next });
+    }
+
+    /// The command of this step.
+    fn command(&mut self) -> Option<Command<'m>> {
+        let letter = self.letter;
+        Some(match self.step {
+            Step::Negotiate => Command::Negotiate(letter.offer.map_or(Offer::FULL, |offered| offered.0)),
+            Step::Connect => Command::Connect { host: text(&letter.client.host), peer: letter.client.peer() },
+            Step::Helo => Command::Helo { name: text(&letter.helo) },
+            Step::Unknown => Command::Unknown { line: text(letter.unknown.as_deref()?) },
+            Step::Mail => Command::MailFrom { address: text(&letter.from), arguments: TextList::EMPTY },
+            Step::Rcpt(at) => {
+                Command::RcptTo { address: text(letter.recipients.get(at)?), arguments: TextList::EMPTY }
+            }
+            Step::RejectedRcpt(at) => {
+                Command::RcptTo { address: text(letter.rejected.get(at)?), arguments: TextList::EMPTY }
+            }
+            Step::Data => Command::Data,
+            Step::Header(at) => {
+                let header = self.message.headers.get(at)?;
+                let value = self.space.to_wire(&header.value);
+                let value = value.get(..LONGEST.saturating_sub(header.name.len())).unwrap_or(value);
+                let [name, value] = [&header.name, value].map(|text| Text::new(text).unwrap_or_default());
+                Command::Header { name, value }
+            }
+            Step::EndOfHeaders => Command::EndOfHeaders,
+            Step::Body => {
+                let chunk = self.body.next()?;
+                self.progress.inc(u64::try_from(chunk.len()).unwrap_or(0));
+                Command::Body { chunk }
+            }
+            Step::EndOfMessage => Command::EndOfMessage { chunk: &[] },
+            Step::Abort => Command::Abort,
+            Step::NewConnection => Command::QuitNewConnection,
+            Step::Quit => Command::Quit,
+            Step::Finish | Step::Next | Step::Done => return None,
+        })
+    }
+
+    fn gathered(&self, stage: MacroStage, len: usize) -> Macros<'_> {
+        let list = self.storage.get(..len).and_then(|list| TextList::new(list).ok());
+        Macros::new(stage, list.unwrap_or_default()).unwrap_or_else(|_| Macros::none(stage))
+    }
+
+    /// Puts the macros of this step into the storage, and says how many bytes they take.
+    fn gather(&mut self, stage: MacroStage) -> usize {
+        let letter = self.letter;
+        let rejected = matches!(self.step, Step::RejectedRcpt(_));
+        let recipient = match self.step {
+            Step::Rcpt(at) => letter.recipients.get(at),
+            Step::RejectedRcpt(at) => letter.rejected.get(at),
+            _ => None,
+        };
+        let lookup = |name: Text<'_>| {
+            let mut given = letter.macros.iter();
+            if let Some(found) = given.find(|found| found.name.as_bytes() == name.as_bytes()) {
+                return Some(text(&found.value));
+            }
+            Some(match name.as_bytes() {
+                b"j" | b"{daemon_name}" => text("mta.example"),
+                b"v" => text("milter-proto"),
+                b"i" => text("4MILTERPROTO"),
+                b"_" => text(&letter.client.host),
+                b"{client_name}" => text(&letter.client.host),
+                b"{mail_addr}" => text(bare(&letter.from)),
+                b"{rcpt_addr}" if rejected => text("5.1.1 no such user"),
+                b"{rcpt_addr}" => text(bare(recipient?)),
+                b"{rcpt_host}" if rejected => text("5.1.1"),
+                b"{rcpt_mailer}" if rejected => text("error"),
+                b"{mail_mailer}" | b"{rcpt_mailer}" => text("smtp"),
+                _ => return None,
+            })
+        };
+        let lists = MacroLists::new(&self.lists).unwrap_or_default();
+        let schedule = MacroSchedule::new(lists);
+        // The storage is larger than all values together: options are the only source of them.
+        let needed = letter.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
+        self.storage.resize(needed.sum::<usize>().saturating_add(4096), 0);
+        match schedule.macros(stage, defaults(stage), lookup, &mut self.storage) {
+            Ok(Some(macros)) => macros.list().as_bytes().len(),
+            Ok(None) | Err(_) => 0,
+        }
+    }
+}
+
+/// The macros that are sent unless the filter asks for others.
+fn defaults(stage: MacroStage) -> &'static [u8] {
+    match stage {
+        MacroStage::CONNECT => b"j {daemon_name} v _",
+        MacroStage::HELO => b"",
+        MacroStage::MAIL => b"i {mail_addr} {mail_mailer}",
+        MacroStage::RCPT => b"i {rcpt_addr} {rcpt_host} {rcpt_mailer}",
+        _ => b"i",
+    }
+}
+
+/// An address without its brackets.
+fn bare(address: &str) -> &str {
+    address.trim_start_matches('<').trim_end_matches('>')
+}
+
+/// Text of an option, which never holds a NUL: the operating system's arguments end with one.
+fn text(option: &str) -> Text<'_> {
+    Text::new(option.as_bytes()).unwrap_or_default()
+}

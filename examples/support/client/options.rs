@@ -1,0 +1,195 @@
+//! The command line of the MTA examples.
+
+use core::str::FromStr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use milter_proto::session::{CommandKind, Policy, Timeouts};
+use milter_proto::wire::{Actions, Offer, Peer, Steps, Text, Version};
+
+use crate::support::rules::{BadValue, Seconds, stage};
+use crate::support::spec::Spec;
+use crate::support::tap::{Tap, taps};
+
+/// What a client has to say.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Letter {
+    /// The message: headers, a blank line, the body; without it, one that is built in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) message: Option<PathBuf>,
+    /// The sender
+    #[arg(long, value_name = "ADDRESS", default_value = "<alice@sender.example>")]
+    pub(super) from: String,
+    /// A recipient; may be given again
+    #[arg(long = "to", value_name = "ADDRESS", default_value = "<bob@rcpt.example>")]
+    pub(super) recipients: Vec<String>,
+    /// A recipient that the MTA itself has refused; may be given again
+    #[arg(long = "rejected-to", value_name = "ADDRESS")]
+    pub(super) rejected: Vec<String>,
+    /// What the client says in HELO
+    #[arg(long, value_name = "NAME", default_value = "sender.example")]
+    pub(super) helo: String,
+    /// The client: a name, and an IP address, a path, or unknown
+    #[arg(long, value_name = "HOST,ADDRESS[,PORT]", default_value = "localhost,127.0.0.1,40000")]
+    pub(super) client: Origin,
+    /// Ask about the message that often on each connection
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) messages: usize,
+    /// Between messages, end the client's session, and begin another one on the same connection
+    #[arg(long)]
+    pub(super) quit_nc: bool,
+    /// Before MAIL, let the client say something that the MTA does not know
+    #[arg(long, value_name = "LINE")]
+    pub(super) unknown: Option<String>,
+    /// Give every message up behind this stage: helo, mail, rcpt, data, header, eoh or body
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    pub(super) abort_after: Option<CommandKind>,
+    /// The value of a macro; may be given again
+    #[arg(long = "macro", value_name = "NAME=VALUE")]
+    pub(super) macros: Vec<Macro>,
+    /// Offer less than everything: numbers, decimal or with 0x in front
+    #[arg(long, value_name = "VERSION[,ACTIONS,STEPS]")]
+    pub(super) offer: Option<Offered>,
+}
+
+/// Everything is optional but the filter: without options, it is asked about one plain message.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) filter: Spec,
+    #[command(flatten)]
+    pub(crate) letter: Letter,
+    /// Connections at the same time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) connections: u64,
+    /// Judge the filter as this MTA does
+    #[arg(long, value_name = "POLICY", default_value = "postfix")]
+    policy: Judgement,
+    /// Wait that long for each reply, in the place of what the MTA of the policy does
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<Seconds>,
+    /// Show every frame on standard error, with sizes in the place of content
+    #[arg(long)]
+    log: bool,
+    /// Show every frame with its content
+    #[arg(long)]
+    log_content: bool,
+    /// Show what came of each message as a line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Options {
+    pub(crate) const fn policy(&self) -> Policy {
+        match self.policy {
+            Judgement::Strict => Policy::STRICT,
+            Judgement::Postfix => Policy::POSTFIX,
+            Judgement::Sendmail => Policy::SENDMAIL,
+        }
+    }
+
+    /// The logs of a connection, if there are to be any: what is written, and what is read.
+    pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
+        taps(connection, self.log, self.log_content)
+    }
+
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        let mut timeouts = match self.policy {
+            Judgement::Sendmail => Timeouts::SENDMAIL,
+            Judgement::Strict | Judgement::Postfix => Timeouts::POSTFIX,
+        };
+        if let Some(Seconds(limit)) = self.timeout {
+            (timeouts.connect, timeouts.write, timeouts.negotiation) = (limit, limit, limit);
+            (timeouts.reply, timeouts.content, timeouts.end_of_message) = (limit, limit, limit);
+        }
+        timeouts
+    }
+}
+
+/// The policies that fit an MTA.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Judgement {
+    /// Refuse what not every implementation takes
+    Strict,
+    /// Take what Postfix takes, and wait as long as it does
+    Postfix,
+    /// Take what Sendmail takes, and wait as long as it does
+    Sendmail,
+}
+
+/// Where the client comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) host: String,
+    address: String,
+    port: u16,
+}
+
+impl Origin {
+    pub(super) fn peer(&self) -> Peer<'_> {
+        let (port, address) = (self.port, Text::new(self.address.as_bytes()).unwrap_or_default());
+        match self.address.as_str() {
+            "unknown" => Peer::Unknown,
+            path if path.starts_with('/') => Peer::Unix { port: 0, path: address },
+            six if six.contains(':') => Peer::Inet6 { port, address },
+            _ => Peer::Inet { port, address },
+        }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let form = || BadValue::Form("HOST,ADDRESS[,PORT]");
+        let mut parts = text.split(',').map(str::to_owned);
+        let (host, address) = parts.next().zip(parts.next()).ok_or_else(form)?;
+        let port = parts.next().map_or(Ok(40_000), |port| port.parse()).map_err(|_| form())?;
+        Ok(Self { host, address, port })
+    }
+}
+
+/// A macro and its value.
+#[derive(Clone, Debug)]
+pub(super) struct Macro {
+    /// As MTAs spell it: one character bare, longer ones in braces.
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl FromStr for Macro {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let (name, value) = text.split_once('=').ok_or(BadValue::Form("NAME=VALUE"))?;
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// What is offered to the filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offered(pub(super) Offer);
+
+impl FromStr for Offered {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let form = || BadValue::Form("VERSION or VERSION,ACTIONS,STEPS, as in 2,0x3f,0x7f");
+        let number = |text: &str| match text.strip_prefix("0x") {
+            Some(hex) => u32::from_str_radix(hex, 16).map_err(|_| form()),
+            None => text.parse().map_err(|_| form()),
+        };
+        let numbers = text.split(',').map(number).collect::<Result<Vec<_>, _>>()?;
+        let (version, actions, steps) = match *numbers {
+            // As Postfix has it.
+            [2] => (2, Actions::ALL, Steps::V2),
+            [3] => (3, Actions::ALL, Steps::V3),
+            [4] => (4, Actions::ALL, Steps::V4),
+            [version] => (version, Actions::ALL, Steps::ALL),
+            [version, actions, steps] => (version, Actions::from_bits(actions), Steps::from_bits(steps)),
+            _ => return Err(form()),
+        };
+        Ok(Self(Offer::new(Version::new(version), actions, steps)))
+    }
+}

@@ -1,0 +1,130 @@
+//! What came of a message, for people and as JSON.
+
+use core::fmt;
+
+use milter_proto::session::{CommandKind, Standing};
+use milter_proto::wire::{Edit, Text, Verdict};
+use serde_json::{Value, json};
+
+use crate::support::delivery::Delivery;
+use crate::support::rules::name_of;
+
+/// How a message came through.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome<'m> {
+    pub(super) ending: Ending,
+    /// The command whose verdict decided.
+    pub(super) at: Option<CommandKind>,
+    /// What the client is told, if the message is refused.
+    pub(super) reply: Option<String>,
+    /// Recipients that were refused, and what the client was told.
+    pub(super) refused: Vec<(Vec<u8>, String)>,
+    pub(super) edits: Vec<Value>,
+    pub(super) delivery: Delivery<'m>,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Accepted,
+    Refused,
+    Discarded,
+    /// The client gave it up.
+    Aborted,
+}
+
+impl<'m> Outcome<'m> {
+    pub(super) fn new(delivery: Delivery<'m>) -> Self {
+        let (at, reply, refused, edits) = (None, None, Vec::new(), Vec::new());
+        Self { ending: Ending::Aborted, at, reply, refused, edits, delivery }
+    }
+
+    pub(super) fn note(&mut self, edit: &Edit<'_>, standing: Standing) {
+        let mut value = edit_to_json(edit);
+        if let Some(value) = value.as_object_mut().filter(|_| standing != Standing::Agreed) {
+            value.insert("standing".to_owned(), format!("{standing:?}").into());
+        }
+        self.edits.push(value);
+    }
+
+    /// One line. Texts are bytes: each stands there as the character of its number.
+    pub(crate) fn to_json(&self) -> Value {
+        let outcome = match self.ending {
+            Ending::Accepted => "accepted",
+            Ending::Refused => "refused",
+            Ending::Discarded => "discarded",
+            Ending::Aborted => "aborted",
+        };
+        let delivery = &self.delivery;
+        let refused = self.refused.iter();
+        let headers = delivery.headers.iter();
+        json!({
+            "outcome": outcome,
+            "at": self.at.and_then(name_of),
+            "reply": self.reply,
+            "from": latin(&delivery.from),
+            "recipients": delivery.recipients.iter().map(|rcpt| latin(rcpt)).collect::<Vec<_>>(),
+            "refused": refused
+                .map(|(rcpt, reply)| json!({ "recipient": latin(rcpt), "reply": reply }))
+                .collect::<Vec<_>>(),
+            "edits": self.edits,
+            "quarantine": delivery.quarantine.as_deref().map(latin),
+            "headers": headers.map(|header| [latin(&header.name), latin(&header.value)]).collect::<Vec<_>>(),
+            "body": latin(&delivery.body),
+            "body_len": delivery.body.len(),
+        })
+    }
+}
+
+/// What the client is told, and the message as it would be delivered.
+impl fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (recipient, reply) in &self.refused {
+            writeln!(f, "# the recipient {} is refused: {reply}", recipient.escape_ascii())?;
+        }
+        match (self.ending, &self.reply, self.at) {
+            (Ending::Accepted, ..) => self.delivery.fmt(f),
+            (Ending::Discarded, ..) => f.write_str("# accepted from the client, and thrown away"),
+            (Ending::Aborted, ..) => f.write_str("# given up by the client"),
+            (Ending::Refused, Some(reply), Some(at)) => write!(f, "# refused at {at}: {reply}"),
+            (Ending::Refused, ..) => f.write_str("# refused: no recipient is left"),
+        }
+    }
+}
+
+/// What the client is told where a verdict refuses.
+pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<String> {
+    Some(match verdict {
+        Verdict::Reject => "550 5.7.1 Command rejected".to_owned(),
+        Verdict::Tempfail => "451 4.7.1 Service unavailable - try again later".to_owned(),
+        Verdict::Reply(reply) => String::from_utf8_lossy(&reply.plain().bytes().collect::<Vec<_>>()).into(),
+        Verdict::Shutdown => "421 4.7.0 Service closing".to_owned(),
+        _ => return None,
+    })
+}
+
+fn edit_to_json(edit: &Edit<'_>) -> Value {
+    let text = |text: Text<'_>| latin(text.as_bytes());
+    let header = |kind: &str, index: Option<u32>, name, value| json!({ "kind": kind, "index": index, "name": text(name), "value": text(value) });
+    match *edit {
+        Edit::AddHeader { name, value } => header("add-header", None, name, value),
+        Edit::InsertHeader { index, name, value } => header("insert-header", Some(index), name, value),
+        Edit::ChangeHeader { index, name, value } => header("change-header", Some(index), name, value),
+        Edit::ChangeFrom { address, arguments } => {
+            json!({ "kind": "change-from", "address": text(address), "arguments": arguments.map(text) })
+        }
+        Edit::AddRcpt { address } => json!({ "kind": "add-rcpt", "address": text(address) }),
+        Edit::AddRcptWithArguments { address, arguments } => {
+            json!({ "kind": "add-rcpt-args", "address": text(address), "arguments": arguments.map(text) })
+        }
+        Edit::DeleteRcpt { address } => json!({ "kind": "delete-rcpt", "address": text(address) }),
+        Edit::ReplaceBody { chunk } => json!({ "kind": "replace-body", "len": chunk.len() }),
+        Edit::Quarantine { reason } => json!({ "kind": "quarantine", "reason": text(reason) }),
+        _ => json!({ "kind": "unknown" }),
+    }
+}
+
+/// Bytes as the characters of their numbers, from which they can be had again.
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}

@@ -1,0 +1,69 @@
+//! Why a conversation ended before its time.
+
+use core::time::Duration;
+use std::io;
+
+use milter_proto::session::{CommandKind, Misuse, ReceiveError, Refusal};
+use milter_proto::wire::{DecodeError, FrameError};
+use thiserror::Error;
+
+/// One line for the operator, whoever is at fault.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("{0}: {1}")]
+    File(String, #[source] io::Error),
+    #[error("{0:?} holds a NUL, which no text on the wire may")]
+    Nul(String),
+    #[error("cannot reach {0}: {1}")]
+    Connect(String, #[source] io::Error),
+    #[error("cannot listen at {0}: {1}")]
+    Listen(String, #[source] io::Error),
+    #[error("cannot read from the peer: {0}")]
+    Read(#[source] io::Error),
+    #[error("cannot write to the peer: {0}")]
+    Write(#[source] io::Error),
+    #[error("the peer said nothing for {} s", .0.as_secs_f32())]
+    Silent(Duration),
+    #[error("the peer took nothing for {} s", .0.as_secs_f32())]
+    Stuck(Duration),
+    #[error("the filter closed the connection and left {0} unanswered")]
+    Closed(CommandKind),
+    #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
+    Refused,
+    #[error("nothing can be agreed with the MTA: {0}")]
+    Negotiation(#[from] Refusal),
+    #[error("the peer sent what is no frame: {0}")]
+    Stream(#[from] FrameError),
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    #[error("this side is wrong: {0}")]
+    Misuse(#[from] Misuse),
+    #[error("{0}")]
+    Payload(#[from] DecodeError),
+    #[error("cannot be told when to stop: {0}")]
+    Signals(#[source] io::Error),
+    #[error("a thread broke down")]
+    Thread,
+}
+
+impl Failure {
+    /// What a read came to that took `limit`: nothing in that time, or an error.
+    pub(crate) fn reading(error: io::Error, limit: Duration) -> Self {
+        if is_timeout(&error) { Self::Silent(limit) } else { Self::Read(error) }
+    }
+
+    /// The filter has closed, where it owed a reply.
+    pub(crate) const fn left(is_agreed: bool, owed: CommandKind) -> Self {
+        if is_agreed { Self::Closed(owed) } else { Self::Refused }
+    }
+
+    /// What a write came to that took `limit`.
+    pub(crate) fn writing(error: io::Error, limit: Duration) -> Self {
+        if is_timeout(&error) { Self::Stuck(limit) } else { Self::Write(error) }
+    }
+}
+
+/// Whether a blocking socket gave up after its timeout.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,140 @@
+//! The two halves of a blocking connection: what is read, and what is written.
+
+use core::time::Duration;
+use std::io::{self, IoSlice, Write};
+
+use milter_proto::wire::Outgoing;
+
+use super::failure::{Failure, is_timeout};
+use super::pool::{Lent, Pool};
+use super::spec::Socket;
+use super::tap::Tap;
+
+/// How long a buffer is kept for a peer that says nothing.
+const REST: Duration = Duration::from_secs(1);
+/// Frames of this size and more are written from where they lie; smaller ones are gathered.
+const LARGE: usize = 4096;
+
+/// Reads into a buffer that is lent while something comes: a silent connection holds none.
+#[derive(Debug)]
+pub(crate) struct Reader<'c> {
+    socket: &'c Socket,
+    pool: &'c Pool,
+    tap: Option<Tap>,
+    buffer: Option<Lent<'c>>,
+    /// Takes the first bytes after a silence.
+    first: [u8; 64],
+    rests: bool,
+    /// The timeout that the socket has.
+    timeout: Duration,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) const fn new(socket: &'c Socket, pool: &'c Pool, tap: Option<Tap>) -> Self {
+        let timeout = Duration::ZERO;
+        Self { socket, pool, tap, buffer: None, first: [0; 64], rests: false, timeout }
+    }
+
+    /// Reads once; no bytes are the end of the stream. `None`: nothing came for a second, and the
+    /// buffer was given back. Call again.
+    ///
+    /// # Errors
+    /// [`Failure::Silent`] if nothing comes within `limit`.
+    pub(crate) fn read(&mut self, limit: Duration) -> Result<Option<&[u8]>, Failure> {
+        let timeout = if self.rests { limit.saturating_sub(REST) } else { limit.min(REST) };
+        self.wait_for(timeout.max(Duration::from_millis(1))).map_err(Failure::Read)?;
+        match self.socket.read_once(self.room()) {
+            Ok(count) => {
+                let bytes = match &self.buffer {
+                    Some(buffer) => buffer.get(..count),
+                    None => self.first.get(..count),
+                };
+                self.rests = false;
+                let bytes = bytes.unwrap_or_default();
+                if let Some(tap) = &mut self.tap {
+                    tap.pass(bytes);
+                }
+                Ok(Some(bytes))
+            }
+            Err(error) if is_timeout(&error) && !self.rests && limit > REST => {
+                self.buffer = None;
+                self.rests = true;
+                Ok(None)
+            }
+            Err(error) => Err(Failure::reading(error, limit)),
+        }
+    }
+
+    /// Where to read to.
+    fn room(&mut self) -> &mut [u8] {
+        if self.rests { &mut self.first } else { self.buffer.get_or_insert_with(|| self.pool.lend()) }
+    }
+
+    fn wait_for(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.timeout != timeout {
+            self.socket.set_read_timeout(timeout)?;
+            self.timeout = timeout;
+        }
+        Ok(())
+    }
+}
+
+/// Gathers the frames of a turn, and writes them at once.
+///
+/// Who writes a turn in pieces waits for the peer's delayed acknowledgement in between: 40 ms a turn.
+#[derive(Debug)]
+pub(crate) struct Writer<'c> {
+    socket: &'c Socket,
+    tap: Option<Tap>,
+    out: Vec<u8>,
+    limit: Duration,
+}
+
+impl<'c> Writer<'c> {
+    /// Writes to a socket that takes something within `limit`.
+    pub(crate) fn new(socket: &'c Socket, tap: Option<Tap>, limit: Duration) -> Result<Self, Failure> {
+        socket.set_write_timeout(limit).map_err(Failure::Write)?;
+        Ok(Self { socket, tap, out: Vec::new(), limit })
+    }
+
+    /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
+    pub(crate) fn push(&mut self, frame: &Outgoing<'_>) -> Result<(), Failure> {
+        if let Some(tap) = &mut self.tap {
+            tap.pass_frame(frame);
+        }
+        if frame.len() < LARGE {
+            frame.append_to(&mut self.out);
+            return Ok(());
+        }
+        let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
+        let pieces = [&self.out[..]].into_iter().chain(frame.segments());
+        slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
+        write_all(self.socket, &mut slots).map_err(|error| Failure::writing(error, self.limit))?;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        let mut socket = self.socket;
+        socket.write_all(&self.out).map_err(|error| Failure::writing(error, self.limit))?;
+        self.out.clear();
+        Ok(())
+    }
+}
+
+/// Writes all pieces, in as few calls as the kernel allows.
+fn write_all(mut socket: &Socket, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    let mut rest = pieces;
+    // Empty pieces are nothing to wait for.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match socket.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut rest, count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

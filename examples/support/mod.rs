@@ -1,0 +1,14 @@
+//! What the examples share: where sockets are, what a filter and an MTA have to say, and logs. None of it
+//! does what the crate is for, and none of it depends on a runtime.
+
+pub(crate) mod callbacks;
+pub(crate) mod client;
+pub(crate) mod delivery;
+pub(crate) mod failure;
+pub(crate) mod io;
+pub(crate) mod message;
+pub(crate) mod pool;
+pub(crate) mod rules;
+pub(crate) mod spec;
+pub(crate) mod tap;
+pub(crate) mod waits;

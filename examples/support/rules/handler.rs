@@ -1,0 +1,111 @@
+//! One connection of a filter: what it is told, and what it has to say.
+
+use milter_proto::session::{CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Passage};
+use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
+
+use super::Rules;
+use crate::support::callbacks::{self, Callbacks};
+use crate::support::tap::Tap;
+
+/// What one connection has to remember beside its session.
+pub(crate) struct Handler<'r> {
+    rules: &'r Rules,
+    connection: u64,
+    macros: MacroStore<Vec<u8>>,
+    /// The header for which this message is held.
+    held_for: Option<&'r str>,
+    /// What is to be said before the verdict.
+    before: Option<Box<dyn Iterator<Item = Response<'r>> + Send + 'r>>,
+    verdict: Verdict<'r>,
+    callbacks: Option<Callbacks<'r>>,
+}
+
+impl<'r> Handler<'r> {
+    pub(crate) fn new(rules: &'r Rules, connection: u64) -> Self {
+        let options = &rules.options;
+        Self {
+            rules,
+            connection,
+            macros: MacroStore::new(Vec::new()),
+            held_for: None,
+            before: None,
+            verdict: Verdict::Continue,
+            callbacks: options.events.then(|| Callbacks::new(connection, &options.show_macros)),
+        }
+    }
+
+    /// Looks at a command, and makes up its mind about it.
+    pub(crate) fn hear(&mut self, event: &Event<'_>, session: &FilterSession) {
+        let is_aborted = matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort);
+        if is_aborted || (event.command == Command::Abort && event.passage.is_taken()) {
+            self.held_for = None;
+            self.tell("abort", &[]);
+        }
+        if event.command == Command::QuitNewConnection && event.passage.is_taken() {
+            self.tell("close", &[]);
+        }
+        // What is ignored makes nothing old, and at the end of the connection macros can still be asked for.
+        // Macros that have no room are left out: no real list comes near that much.
+        if event.passage.is_taken() && event.command != Command::Quit {
+            let _ = self.macros.observe(&event.command);
+        }
+        (self.before, self.verdict) = (None, Verdict::Continue);
+        // A command that nobody asked for may come all the same, and passes.
+        let kind = CommandKind::of(&event.command);
+        if !event.passage.is_taken() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
+            return;
+        }
+        if self.callbacks.is_some() {
+            if let Some((name, arguments)) = callbacks::of(&event.command) {
+                self.tell(name, &arguments);
+            }
+        }
+        if let Command::Header { name, .. } = event.command {
+            self.held_for = self.held_for.or(self.rules.quarantine_for(name));
+        }
+        if let FilterTurn::Reply(owed) = session.turn() {
+            self.verdict = self.rules.verdict(owed, &event.command);
+            if owed == CommandKind::EndOfMessage {
+                self.before = Some(Box::new(self.at_the_end(session)));
+            }
+        }
+    }
+
+    fn tell(&self, name: &str, arguments: &[String]) {
+        if let Some(callbacks) = &self.callbacks {
+            callbacks.show(name, arguments, &self.macros);
+        }
+    }
+
+    fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Response<'r>> + Send + use<'r> {
+        let agreed = session.agreed();
+        let space = agreed.map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
+        let size = agreed.map_or(DataSize::K64, |agreed| agreed.data_size());
+        self.rules.at_the_end(space, size, self.held_for.take())
+    }
+
+    /// What is to be said next; `None` once nothing is owed.
+    ///
+    /// A rule that asks for what was not negotiated, or what is no answer here, is passed over.
+    pub(crate) fn say(&mut self, session: &FilterSession) -> Option<Response<'r>> {
+        while let FilterTurn::Reply(_) = session.turn() {
+            let next = self.before.as_mut().and_then(Iterator::next);
+            let verdict = || Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue));
+            let response = next.unwrap_or_else(verdict);
+            match session.check(&response) {
+                Ok(()) => return Some(response),
+                Err(_) if response == Response::Verdict(Verdict::Continue) => return None,
+                Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
+            }
+        }
+        None
+    }
+
+    /// The connection is over.
+    pub(crate) fn end(&self, ending: &Ending) {
+        if ending.in_message {
+            self.tell("abort", &[]);
+        }
+        self.tell("close", &[]);
+    }
+}

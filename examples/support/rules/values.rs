@@ -1,0 +1,334 @@
+//! Values of options, and how they are written.
+
+use core::str::FromStr;
+use core::time::Duration;
+use std::borrow::Cow;
+
+use milter_proto::session::CommandKind;
+use milter_proto::wire::{
+    Actions, Command, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict,
+};
+use thiserror::Error;
+use wildmatch::WildMatch;
+
+use crate::support::callbacks::address;
+
+/// What is wrong with the value of an option.
+#[derive(Debug, Error)]
+pub(crate) enum BadValue {
+    #[error(
+        "there is no stage {0:?}; stages are connect, helo, mail, rcpt, data, header, eoh, body, eom, unknown"
+    )]
+    Stage(String),
+    #[error("no macros are sent for {0:?}; they are for connect, helo, mail, rcpt, data, eoh, eom")]
+    MacroStage(String),
+    #[error("there is no action {0:?}")]
+    Action(String),
+    #[error(
+        "there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, or an SMTP reply like \"550 5.7.1 go away\""
+    )]
+    Verdict(String),
+    #[error("this SMTP reply cannot be sent: {0}")]
+    Reply(#[from] ReplyError),
+    #[error("it is written {0}")]
+    Form(&'static str),
+    #[error("{0:?} is no number of seconds")]
+    Seconds(String),
+}
+
+/// The names of the commands that have a reply.
+const STAGES: [(&str, CommandKind); 10] = [
+    ("connect", CommandKind::Connect),
+    ("helo", CommandKind::Helo),
+    ("mail", CommandKind::MailFrom),
+    ("rcpt", CommandKind::RcptTo),
+    ("data", CommandKind::Data),
+    ("header", CommandKind::Header),
+    ("eoh", CommandKind::EndOfHeaders),
+    ("body", CommandKind::Body),
+    ("eom", CommandKind::EndOfMessage),
+    ("unknown", CommandKind::Unknown),
+];
+
+/// The command of a name.
+pub(crate) fn stage(name: &str) -> Result<CommandKind, BadValue> {
+    let row = STAGES.iter().find(|row| row.0 == name);
+    row.map(|row| row.1).ok_or_else(|| BadValue::Stage(name.to_owned()))
+}
+
+/// The name of a command, if it has a reply.
+pub(crate) fn name_of(kind: CommandKind) -> Option<&'static str> {
+    STAGES.iter().find(|row| row.1 == kind).map(|row| row.0)
+}
+
+/// Some commands: stages with commas between them.
+#[derive(Clone, Debug)]
+pub(super) struct Kinds(pub(super) Vec<CommandKind>);
+
+impl FromStr for Kinds {
+    type Err = BadValue;
+
+    fn from_str(names: &str) -> Result<Self, BadValue> {
+        names.split(',').filter(|name| !name.is_empty()).map(stage).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A pattern with `*` and `?`, in which case does not matter.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(WildMatch);
+
+impl Pattern {
+    pub(super) fn fits(&self, command: &Command<'_>) -> bool {
+        self.0.matches(&String::from_utf8_lossy(&subject(command)))
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = core::convert::Infallible;
+
+    fn from_str(pattern: &str) -> Result<Self, Self::Err> {
+        Ok(Self(WildMatch::new_case_insensitive(pattern)))
+    }
+}
+
+/// The text of a command that patterns are held against.
+fn subject<'c>(command: &Command<'c>) -> Cow<'c, [u8]> {
+    match *command {
+        Command::Connect { host, peer } => {
+            Cow::Owned([host.as_bytes(), b" ", address(&peer).as_bytes()].concat())
+        }
+        Command::Helo { name } => Cow::Borrowed(name.as_bytes()),
+        Command::MailFrom { address, .. } | Command::RcptTo { address, .. } => {
+            Cow::Borrowed(address.as_bytes())
+        }
+        Command::Header { name, value } => Cow::Owned([name.as_bytes(), b": ", value.as_bytes()].concat()),
+        Command::Body { chunk } => Cow::Borrowed(chunk),
+        Command::Unknown { line } => Cow::Borrowed(line.as_bytes()),
+        _ => Cow::Borrowed(b""),
+    }
+}
+
+/// A rule for a verdict.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    stage: CommandKind,
+    pattern: Option<Pattern>,
+    pub(super) say: Say,
+}
+
+impl At {
+    pub(super) fn fits(&self, kind: CommandKind, command: &Command<'_>) -> bool {
+        self.stage == kind && self.pattern.as_ref().is_none_or(|pattern| pattern.fits(command))
+    }
+}
+
+impl FromStr for At {
+    type Err = BadValue;
+
+    fn from_str(rule: &str) -> Result<Self, BadValue> {
+        // The pattern may hold `=`, and the verdict may not.
+        let form = BadValue::Form("STAGE=VERDICT or STAGE/PATTERN=VERDICT");
+        let (head, verdict) = match rule.split_once(['/', '=']) {
+            Some((head, _)) if rule.get(head.len()..).is_some_and(|rest| rest.starts_with('/')) => {
+                rule.rsplit_once('=').ok_or(form)?
+            }
+            Some(parts) => parts,
+            None => return Err(form),
+        };
+        let (name, pattern) = head.split_once('/').map_or((head, None), |(name, rest)| (name, Some(rest)));
+        let pattern = pattern.map(|text| Pattern(WildMatch::new_case_insensitive(text)));
+        Ok(Self { stage: stage(name)?, pattern, say: verdict.parse()? })
+    }
+}
+
+/// A verdict that owns its text.
+#[derive(Clone, Debug)]
+pub(super) enum Say {
+    Bare(Verdict<'static>),
+    Reply(ReplyBuf),
+}
+
+impl Say {
+    pub(super) fn verdict(&self) -> Verdict<'_> {
+        match self {
+            Self::Bare(verdict) => *verdict,
+            Self::Reply(reply) => Verdict::Reply(reply.as_reply()),
+        }
+    }
+}
+
+impl FromStr for Say {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        Ok(Self::Bare(match text {
+            "continue" => Verdict::Continue,
+            "accept" => Verdict::Accept,
+            "reject" => Verdict::Reject,
+            "tempfail" => Verdict::Tempfail,
+            "discard" => Verdict::Discard,
+            "skip" => Verdict::Skip,
+            reply => return Self::reply(reply),
+        }))
+    }
+}
+
+impl Say {
+    /// Reads `CODE [X.Y.Z] TEXT`, in which `\n` begins another line.
+    fn reply(text: &str) -> Result<Self, BadValue> {
+        let unknown = || BadValue::Verdict(text.to_owned());
+        let (code, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let code = code.parse().ok().and_then(ReplyCode::new).ok_or_else(unknown)?;
+        let (enhanced, rest) = match rest.split_once(' ') {
+            Some((first, rest)) if enhanced_code(first).is_some() => (enhanced_code(first), rest),
+            _ => (None, rest),
+        };
+        Ok(Self::Reply(ReplyBuf::new(code, enhanced, unescaped(rest).split('\n'))?))
+    }
+}
+
+fn enhanced_code(text: &str) -> Option<EnhancedCode> {
+    let mut numbers = text.split('.').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    let code = EnhancedCode::new(u8::try_from(next()?).ok()?, next()?, next()?);
+    code.filter(|_| numbers.next().is_none())
+}
+
+/// A header to be put somewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) index: u32,
+    pub(super) name: String,
+    /// With the space behind the colon in front.
+    pub(super) value: String,
+}
+
+impl Header {
+    /// Reads a header without its place.
+    pub(super) fn parse_new(text: &str) -> Result<Self, BadValue> {
+        let form = BadValue::Form("NAME=VALUE");
+        let (name, value) = text.split_once('=').filter(|parts| !parts.0.is_empty()).ok_or(form)?;
+        Ok(Self { index: 0, name: name.to_owned(), value: format!(" {}", unescaped(value)) })
+    }
+}
+
+impl FromStr for Header {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let form = || BadValue::Form("INDEX:NAME=VALUE");
+        let (index, header) = text.split_once(':').ok_or_else(form)?;
+        let index = index.parse().map_err(|_| form())?;
+        Ok(Self { index, ..Self::parse_new(header).map_err(|_| form())? })
+    }
+}
+
+/// Which header of a name.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) index: u32,
+    pub(super) name: String,
+}
+
+impl FromStr for Place {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let form = || BadValue::Form("INDEX:NAME");
+        let (index, name) = text.split_once(':').filter(|parts| !parts.1.is_empty()).ok_or_else(form)?;
+        Ok(Self { index: index.parse().map_err(|_| form())?, name: name.to_owned() })
+    }
+}
+
+/// An address, and ESMTP arguments behind a blank.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    pub(super) address: String,
+    pub(super) arguments: Option<String>,
+}
+
+impl FromStr for Envelope {
+    type Err = core::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, arguments) = text.split_once(' ').map_or((text, None), |(a, b)| (a, Some(b)));
+        Ok(Self { address: address.to_owned(), arguments: arguments.map(str::to_owned) })
+    }
+}
+
+/// The names of macros for a stage.
+#[derive(Clone, Debug)]
+pub(super) struct MacroList {
+    pub(super) stage: ListStage,
+    pub(super) names: String,
+}
+
+impl FromStr for MacroList {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let (name, names) = text.split_once('=').ok_or(BadValue::Form("STAGE=NAMES"))?;
+        let code = stage(name)?.code();
+        let row = ListStage::ALL.iter().find(|row| row.1.byte() == code);
+        let stage = row.map(|row| row.0).ok_or_else(|| BadValue::MacroStage(name.to_owned()))?;
+        Ok(Self { stage, names: names.to_owned() })
+    }
+}
+
+/// Some actions: names with commas between them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ActionSet(pub(super) Actions);
+
+impl FromStr for ActionSet {
+    type Err = BadValue;
+
+    fn from_str(names: &str) -> Result<Self, BadValue> {
+        let action = |name: &str| {
+            Ok(match name {
+                "add-headers" => Actions::ADD_HEADERS,
+                "change-headers" => Actions::CHANGE_HEADERS,
+                "change-body" => Actions::CHANGE_BODY,
+                "add-rcpt" => Actions::ADD_RCPT,
+                "delete-rcpt" => Actions::DELETE_RCPT,
+                "quarantine" => Actions::QUARANTINE,
+                "change-from" => Actions::CHANGE_FROM,
+                "add-rcpt-args" => Actions::ADD_RCPT_WITH_ARGUMENTS,
+                _ => return Err(BadValue::Action(name.to_owned())),
+            })
+        };
+        let mut names = names.split(',').map(action);
+        names.try_fold(Actions::EMPTY, |actions, next| Ok(actions | next?)).map(Self)
+    }
+}
+
+/// A time in seconds, with a fraction if need be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl FromStr for Seconds {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad = || BadValue::Seconds(text.to_owned());
+        let seconds = text.parse().map_err(|_| bad())?;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| bad())
+    }
+}
+
+/// `\n` for a line feed, `\t` for a tab, `\\` for a backslash.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (character, character == '\\') {
+            (_, true) => match characters.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some(other) => out.push(other),
+                None => out.push('\\'),
+            },
+            (other, false) => out.push(other),
+        }
+    }
+    out
+}

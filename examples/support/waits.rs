@@ -1,0 +1,35 @@
+//! How long an MTA waits for a filter.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use milter_proto::session::{Timeouts, Wait};
+
+/// The waits of one connection. The end of a message may have a total beside the wait for each frame.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    timeouts: Timeouts,
+    /// When the wait for a verdict on the whole message began.
+    end: Option<Instant>,
+}
+
+impl Waits {
+    pub(crate) const fn new(timeouts: Timeouts) -> Self {
+        Self { timeouts, end: None }
+    }
+
+    /// The time that a read may take now.
+    pub(crate) fn limit(&mut self, wait: Option<Wait>) -> Duration {
+        let limit = wait.map_or(self.timeouts.reply, |wait| self.timeouts.of(wait));
+        match (wait, self.timeouts.end_of_message_total) {
+            (Some(Wait::EndOfMessage), Some(total)) => {
+                let elapsed = self.end.get_or_insert_with(Instant::now).elapsed();
+                limit.min(total.saturating_sub(elapsed))
+            }
+            _ => {
+                self.end = None;
+                limit
+            }
+        }
+    }
+}
