@@ -159,3 +159,53 @@ impl Row {
         !matches!(self.remedy, Remedy::Turns(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, Remedy, Rewritten};
+    use crate::rules::RULE_SETS;
+
+    /// What a row makes of a stream under the rules that show macros.
+    fn rewritten(id: &str, bytes: &[u8]) -> Option<Rewritten> {
+        let rules = RULE_SETS.iter().find(|rules| rules.name == "macros").unwrap();
+        match ROWS.iter().find(|row| row.id == id).unwrap().remedy {
+            Remedy::Rewrites(rewrite) | Remedy::RewritesAborts(rewrite) => rewrite(rules, bytes),
+            Remedy::RewritesUnread(_) | Remedy::Turns(_) => panic!("{id} does not rewrite"),
+        }
+    }
+
+    #[test]
+    fn rows_rewrite_what_they_are_about_and_nothing_else() {
+        let rows: [(&str, &[u8], &[u8]); 8] = [
+            ("unknown-overread", b"\0\0\0\x03Uok", b"\0\0\0\x04Uok\0"),
+            ("odd-macros", b"\0\0\0\x08DMi\x001\0j\0", b"\0\0\0\x06DMi\x001\0"),
+            ("empty-macros", b"\0\0\0\x02DH", b"\0\0\0\x0aDH{none}\0\0"),
+            ("bodyeob-twice", b"\0\0\0\x04Erej", b"\0\0\0\x0bEstand-in-0"),
+            ("connect-address", b"\0\0\0\x0aCh\x004\0\x191.2\0", b"\0\0\0\x12Ch\x004\0\x19192.0.2.255\0"),
+            ("no-length", b"\0\0\0\x01N\0\0\0\0Q", b"\0\0\0\x01N"),
+            ("helo-unanswered", b"\0\0\0\x01A\0\0\0\x03Hok\0\0\0\x01Q", b"\0\0\0\x01A"),
+            ("abort-unseen", b"\0\0\0\x01A\0\0\0\x02M<\0\0\0\x01Q", b"\0\0\0\x01A"),
+        ];
+        for (id, bytes, expected) in rows {
+            let bytes = rewritten(id, bytes).unwrap().bytes;
+            assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string(), "{id}");
+            let clean = b"\0\0\0\x04Hok\0\0\0\0\x04Uok\0\0\0\0\x06DMi\x001\0\0\0\0\x01E\0\0\0\x01Q";
+            assert!(rewritten(id, clean).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn macros_are_forgotten_where_we_forget_them() {
+        let sent = b"\0\0\0\x05M<a>\0\0\0\0\x01K";
+        let expected = b"\0\0\0\x0aDM{none}\0\0\0\0\0\x05M<a>\0\0\0\0\x01K";
+        let rewritten = rewritten("old-macros", sent).unwrap().bytes;
+        assert_eq!(rewritten.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    #[test]
+    fn ids_are_given_once() {
+        for (place, row) in ROWS.iter().enumerate() {
+            assert!(ROWS.iter().skip(place + 1).all(|other| other.id != row.id), "{}", row.id);
+        }
+    }
+}
