@@ -25,9 +25,9 @@ pub(crate) enum Remedy {
     /// To another stream libmilter does what we do to the original.
     Rewrites(Rewrite),
     /// The same for a frame at which libmilter calls its abort callback once too often, and closes too.
-    RewritesAborts(Rewrite),
+    RewritesAborts(fn(&[u8]) -> Vec<Rewritten>),
     /// The same for a payload that libmilter does not look at.
-    RewritesUnread(fn(&[u8]) -> Option<Unread>),
+    RewritesUnread(fn(&[u8]) -> Vec<Unread>),
     /// Both do the same up to a place in the stream. There libmilter takes a turn that we do not take, and
     /// what follows cannot be compared.
     Turns(fn(&RuleSet, &[u8]) -> Option<usize>),
@@ -153,13 +153,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
 ];
 
-impl Row {
-    /// Whether it changes what is sent to libmilter, rather than what is compared.
-    pub(crate) const fn rewrites(&self) -> bool {
-        !matches!(self.remedy, Remedy::Turns(_))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{ROWS, Remedy, Rewritten};
@@ -169,7 +162,8 @@ mod tests {
     fn rewritten(id: &str, bytes: &[u8]) -> Option<Rewritten> {
         let rules = RULE_SETS.iter().find(|rules| rules.name == "macros").unwrap();
         match ROWS.iter().find(|row| row.id == id).unwrap().remedy {
-            Remedy::Rewrites(rewrite) | Remedy::RewritesAborts(rewrite) => rewrite(rules, bytes),
+            Remedy::Rewrites(rewrite) => rewrite(rules, bytes),
+            Remedy::RewritesAborts(rewrite) => rewrite(bytes).into_iter().next(),
             Remedy::RewritesUnread(_) | Remedy::Turns(_) => panic!("{id} does not rewrite"),
         }
     }

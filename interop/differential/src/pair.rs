@@ -98,29 +98,11 @@ impl<'p> Pair<'p> {
         libmilter: Observation,
         ours: Observation,
     ) -> anyhow::Result<Judgement> {
-        let rewriting = || ROWS.iter().filter(|row| row.rewrites());
-        let mut applied = Vec::new();
-        for row in rewriting() {
-            if self.does_without(&[row], &stream.bytes, &ours)? {
-                return Ok(Judgement::Known(vec![row.id]));
+        let applicable = self.applicable(&stream.bytes)?;
+        for rows in subsets(&applicable) {
+            if self.does_without(&rows, &Rewritten::from(stream.bytes.clone()), &ours)? {
+                return Ok(Judgement::Known(rows.iter().map(|row| row.id).collect()));
             }
-        }
-        // Several at once: all that apply, without those that are not needed.
-        let mut all = Rewritten::from(stream.bytes.clone());
-        for row in rewriting() {
-            if let Some(rewritten) = self.rewritten(row, &all)? {
-                all = rewritten;
-                applied.push(row);
-            }
-        }
-        if applied.len() > 1 && self.does_without(&applied, &stream.bytes, &ours)? {
-            for row in applied.clone() {
-                let fewer: Vec<_> = applied.iter().copied().filter(|other| other.id != row.id).collect();
-                if self.does_without(&fewer, &stream.bytes, &ours)? {
-                    applied = fewer;
-                }
-            }
-            return Ok(Judgement::Known(applied.iter().map(|row| row.id).collect()));
         }
         for row in ROWS {
             if let Remedy::Turns(turn) = row.remedy
@@ -139,14 +121,36 @@ impl<'p> Pair<'p> {
         Ok(Judgement::Different(Box::new(Difference { libmilter, ours, place })))
     }
 
-    /// Whether libmilter does what we did, if it is sent a stream that these rows have rewritten.
-    fn does_without(&mut self, rows: &[&Row], bytes: &[u8], ours: &Observation) -> anyhow::Result<bool> {
-        let mut stream = Rewritten::from(bytes.to_vec());
-        for row in rows {
-            match self.rewritten(row, &stream)? {
-                Some(rewritten) => stream = rewritten,
-                None => return Ok(false),
+    /// The rows that could rewrite a stream, as it is or as the rows before them leave it.
+    fn applicable(&mut self, bytes: &[u8]) -> anyhow::Result<Vec<&'static Row>> {
+        let original = Rewritten::from(bytes.to_vec());
+        let mut all = original.clone();
+        let mut applicable = Vec::new();
+        for row in ROWS {
+            if let Some(rewritten) = self.rewritten(row, &all)?.into_iter().next() {
+                all = rewritten;
+                applicable.push(row);
+            } else if !self.rewritten(row, &original)?.is_empty() {
+                applicable.push(row);
             }
+        }
+        Ok(applicable)
+    }
+
+    /// Whether libmilter does what we did, if it is sent a stream that these rows have rewritten.
+    fn does_without(
+        &mut self,
+        rows: &[&Row],
+        stream: &Rewritten,
+        ours: &Observation,
+    ) -> anyhow::Result<bool> {
+        if let Some((row, rows)) = rows.split_first() {
+            for rewritten in self.rewritten(row, stream)? {
+                if self.does_without(rows, &rewritten, ours)? {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
         }
         let libmilter = self.ask_libmilter(&[&stream.bytes], Until::End)?.renamed(&stream.stand_ins);
         if stream.hides_from_abort {
@@ -155,34 +159,34 @@ impl<'p> Pair<'p> {
         Ok(libmilter == *ours)
     }
 
-    /// The stream without what a row is about, if there is any of it.
-    fn rewritten(&mut self, row: &Row, stream: &Rewritten) -> anyhow::Result<Option<Rewritten>> {
-        let (rules, bytes) = (self.rules, &stream.bytes[..]);
-        let rewritten = match row.remedy {
-            Remedy::Turns(_) => None,
-            Remedy::Rewrites(rewrite) => rewrite(rules, bytes),
-            Remedy::RewritesAborts(rewrite) => match rewrite(rules, bytes) {
-                Some(rewritten) => {
-                    let as_it_is = self.ask_libmilter(&[bytes], Until::End)?.without_aborts();
-                    let closed = self.ask_libmilter(&[&rewritten.bytes], Until::End)?.without_aborts();
-                    (closed == as_it_is).then_some(rewritten)
+    /// The stream without what a row is about, if there is any of it: in one way, or in several.
+    fn rewritten(&mut self, row: &Row, stream: &Rewritten) -> anyhow::Result<Vec<Rewritten>> {
+        let bytes = &stream.bytes[..];
+        let mut found = Vec::new();
+        match row.remedy {
+            Remedy::Turns(_) => {}
+            Remedy::Rewrites(rewrite) => found.extend(rewrite(self.rules, bytes)),
+            Remedy::RewritesAborts(rewrite) => {
+                let as_it_is = self.ask_libmilter(&[bytes], Until::End)?.without_aborts();
+                for rewritten in rewrite(bytes) {
+                    let closed = self.ask_libmilter(&[&rewritten.bytes], Until::End)?;
+                    found.extend((closed.without_aborts() == as_it_is).then_some(rewritten));
                 }
-                None => None,
-            },
-            Remedy::RewritesUnread(rewrite) => match rewrite(bytes) {
-                Some(Unread { readable, ours }) => {
-                    let as_it_is = self.ask_libmilter(&[bytes], Until::End)?;
+            }
+            Remedy::RewritesUnread(rewrite) => {
+                let as_it_is = self.ask_libmilter(&[bytes], Until::End)?;
+                for Unread { readable, ours } in rewrite(bytes) {
                     let read = self.ask_libmilter(&[&readable], Until::End)?;
-                    (read == as_it_is).then(|| ours.into())
+                    found.extend((read == as_it_is).then(|| Rewritten::from(ours)));
                 }
-                None => None,
-            },
-        };
-        Ok(rewritten.map(|new: Rewritten| Rewritten {
+            }
+        }
+        let with_older = |new: Rewritten| Rewritten {
             stand_ins: [&stream.stand_ins[..], &new.stand_ins].concat(),
             hides_from_abort: stream.hides_from_abort || new.hides_from_abort,
             bytes: new.bytes,
-        }))
+        };
+        Ok(found.into_iter().map(with_older).collect())
     }
 
     fn ask_libmilter(&mut self, writes: &[&[u8]], until: Until) -> anyhow::Result<Observation> {
@@ -203,6 +207,18 @@ impl<'p> Pair<'p> {
         }
         Ok(seen)
     }
+}
+
+/// Rows alone, in pairs, and so on: what is found first needs no other.
+fn subsets(rows: &[&'static Row]) -> Vec<Vec<&'static Row>> {
+    let mut subsets = vec![Vec::new()];
+    for &row in rows {
+        let with_row: Vec<_> = subsets.iter().map(|subset| [&subset[..], &[row]].concat()).collect();
+        subsets.extend(with_row);
+    }
+    subsets.retain(|subset| !subset.is_empty());
+    subsets.sort_by_key(Vec::len);
+    subsets
 }
 
 /// When everything is done, for streams whose end is to be closed at once.

@@ -35,9 +35,11 @@ fn any_client() -> impl Strategy<Value = Vec<Frame>> {
     (connect, helo).prop_map(|(connect, helo)| flat([connect, helo]))
 }
 
-/// QUIT_NC, and another client on the same connection.
+/// QUIT_NC, perhaps behind ABORT, and another client on the same connection.
 fn another_client() -> impl Strategy<Value = Vec<Frame>> {
-    (parts::bare(b'K'), any_client()).prop_map(|(quit, client)| [vec![quit], client].concat())
+    let abort = weighted(0.2, parts::bare(b'A').prop_map(|frame| vec![frame]));
+    let quit = parts::bare(b'K').prop_map(|frame| vec![frame]);
+    (abort, quit, any_client()).prop_map(|(abort, quit, client)| flat([abort, Some(quit), Some(client)]))
 }
 
 /// One message, to its end or to an earlier one.

@@ -135,15 +135,20 @@ pub(super) fn chunk(code: u8) -> impl Strategy<Value = Frame> {
     bytes.prop_map(move |bytes| Frame::new(code, bytes))
 }
 
-/// MACRO for a stage: names that are shown, and others.
+/// MACRO for a stage: names that are shown, and others; seldom a list that is long or odd.
 pub(super) fn macros(stage: u8) -> impl Strategy<Value = Frame> {
-    let name = select(&["i", "{i}", "j", "_", "{auth_type}", "{rcpt_addr}", "{x}", "x", "{mail_addr}"][..]);
+    let name =
+        || select(&["i", "{i}", "j", "_", "{auth_type}", "{rcpt_addr}", "{x}", "x", "{mail_addr}"][..]);
     let value = prop_oneof![6 => "[a-z]{0,6}", 1 => Just(String::new())];
-    prop::collection::vec((name, value), 0..4).prop_map(move |pairs| {
-        let texts =
-            pairs.into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value.into_bytes()]);
-        Frame::new(b'D', [vec![stage], joined(texts)].concat())
-    })
+    let pairs = prop::collection::vec((name(), value), 0..4);
+    let texts = pairs.prop_map(|pairs| {
+        let texts = pairs.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        texts.map(String::into_bytes).collect::<Vec<_>>()
+    });
+    let long = name().prop_map(|name| vec![name.as_bytes().to_vec(), vec![b'v'; 65_500]]);
+    let odd = name().prop_map(|name| vec![name.as_bytes().to_vec()]);
+    prop_oneof![60 => texts, 1 => odd, 1 => long]
+        .prop_map(move |texts| Frame::new(b'D', [vec![stage], joined(texts)].concat()))
 }
 
 /// A command that has no payload.

@@ -80,18 +80,28 @@ const READABLE: [(u8, &[u8]); 8] = [
     (b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff"),
 ];
 
-pub(super) fn end_at_unread(bytes: &[u8]) -> Option<Unread> {
+/// Malformed payloads that are tried, from the first one on.
+const TRIES: usize = 6;
+
+/// For each malformed frame: the stream with a payload in its place that can be read, and the stream up to it.
+pub(super) fn end_at_unread(bytes: &[u8]) -> Vec<Unread> {
     let (frames, _) = cut(bytes);
-    let place = frames.iter().find(|frame| is_malformed(frame))?.start;
-    let readable = with_payloads(bytes, |frame| {
-        let row = READABLE.iter().find(|row| row.0 == frame.code && frame.start == place)?;
-        Some(row.1.to_vec())
-    })?;
-    Some(Unread { readable: readable.bytes, ours: bytes.get(..place)?.to_vec() })
+    let malformed = frames.iter().filter(|frame| is_malformed(frame)).take(TRIES);
+    let one = |malformed: &Cut<'_>| {
+        let readable = with_payloads(bytes, |frame| {
+            let row = READABLE.iter().find(|row| row.0 == frame.code && frame.start == malformed.start)?;
+            Some(row.1.to_vec())
+        })?;
+        Some(Unread { readable: readable.bytes, ours: bytes.get(..malformed.start)?.to_vec() })
+    };
+    malformed.filter_map(one).collect()
 }
 
-pub(super) fn end_at_malformed(_: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
-    end_before(bytes, is_malformed)
+/// The stream up to each malformed frame.
+pub(super) fn end_at_malformed(bytes: &[u8]) -> Vec<Rewritten> {
+    let (frames, _) = cut(bytes);
+    let malformed = frames.iter().filter(|frame| is_malformed(frame)).take(TRIES);
+    malformed.filter_map(|frame| Some(bytes.get(..frame.start)?.to_vec().into())).collect()
 }
 
 pub(super) fn stand_in_for_addresses(_: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
