@@ -84,14 +84,20 @@ impl<'p> Pair<'p> {
         if libmilter == ours {
             return Ok(Judgement::Same);
         }
-        Ok(Judgement::Different(Box::new(Difference {
-            libmilter,
-            ours,
-            place: "when the MTA closed at once",
-        })))
+        // What was the same before can differ by chance only, where libmilter reads behind its buffers.
+        for row in ROWS {
+            if let Remedy::Rewrites(rewrite) = row.remedy
+                && let Some(rewritten) = rewrite(self.rules, &stream.bytes)
+                && self.ask_libmilter(&[&rewritten.bytes], until)? == ours
+            {
+                return Ok(Judgement::Known(vec![row.id]));
+            }
+        }
+        let place = "when the MTA closed at once";
+        Ok(Judgement::Different(Box::new(Difference { libmilter, ours, place })))
     }
 
-    /// Looks for rows of the table that account for a difference: each alone, then all together.
+    /// Looks for rows of the table that account for a difference: as few as possible.
     fn explain(
         &mut self,
         stream: &Stream,

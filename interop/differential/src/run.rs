@@ -56,32 +56,31 @@ fn generated(
         failure_persistence: None,
         ..Config::default()
     };
-    let state = RefCell::new((&mut *pair, tally, false));
+    let state = RefCell::new((pair, tally, None));
     let result = TestRunner::new_with_rng(config, rng(seed, rules.name)).run(&any_stream(), |stream| {
-        let (pair, tally, has_failed) = &mut *state.borrow_mut();
+        let (pair, tally, last) = &mut *state.borrow_mut();
         let judgement = pair.judge(&stream).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
         // What is tried to make a difference smaller does not count.
-        if !*has_failed {
+        if last.is_none() {
             tally.count(&judgement);
         }
         match judgement {
             Judgement::Same | Judgement::Known(_) => Ok(()),
-            Judgement::Different(_) => {
-                *has_failed = true;
+            Judgement::Different(difference) => {
+                *last = Some(report(rules, &stream, &difference));
                 Err(TestCaseError::fail("different"))
             }
         }
     });
-    let (pair, ..) = state.into_inner();
+    let (pair, _, last) = state.into_inner();
     match result {
         Ok(()) => Ok(None),
         Err(TestError::Abort(reason)) => anyhow::bail!("{reason}"),
-        Err(TestError::Fail(reason, stream)) => Ok(Some(match pair.judge(&stream)? {
-            Judgement::Different(difference) => report(rules, &stream, &difference),
-            judgement @ (Judgement::Same | Judgement::Known(_)) => {
-                format!("rules {}: {reason}, but now {judgement:?}: {stream:?}", rules.name)
-            }
-        })),
+        Err(TestError::Fail(reason, stream)) => {
+            let is_steady = matches!(pair.judge(&stream)?, Judgement::Different(_));
+            let note = if is_steady { "" } else { "  this was seen, but not again\n" };
+            Ok(Some(last.unwrap_or_else(|| reason.to_string()) + note))
+        }
     }
 }
 
