@@ -13,7 +13,7 @@ use super::tap::Tap;
 /// How long a buffer is kept for a peer that says nothing.
 const REST: Duration = Duration::from_secs(1);
 /// Frames of this size and more are written from where they lie; smaller ones are gathered.
-const LARGE: usize = 4096;
+pub(super) const LARGE: usize = 4096;
 
 /// Reads into a buffer that is lent while something comes: a silent connection holds none.
 #[derive(Debug)]
@@ -106,10 +106,8 @@ impl<'c> Writer<'c> {
             frame.append_to(&mut self.out);
             return Ok(());
         }
-        let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
-        let pieces = [&self.out[..]].into_iter().chain(frame.segments());
-        slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
-        write_all(self.socket, &mut slots).map_err(|error| Failure::writing(error, self.limit))?;
+        let mut pieces = pieces(&self.out, frame);
+        write_all(self.socket, &mut pieces).map_err(|error| Failure::writing(error, self.limit))?;
         self.out.clear();
         Ok(())
     }
@@ -121,6 +119,17 @@ impl<'c> Writer<'c> {
         self.out.clear();
         Ok(())
     }
+}
+
+/// What was gathered, and a frame behind it, from where they lie.
+pub(super) fn pieces<'a>(
+    gathered: &'a [u8],
+    frame: &'a Outgoing<'_>,
+) -> [IoSlice<'a>; 1 + Outgoing::MAX_SEGMENTS] {
+    let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
+    let pieces = [gathered].into_iter().chain(frame.segments());
+    slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
+    slots
 }
 
 /// Writes all pieces, in as few calls as the kernel allows.
