@@ -20,6 +20,11 @@ class CannotInstall(Exception):
         super().__init__(f"{peer} cannot be installed: {what}\n{output.strip()}")
 
 
+def kept(name: str) -> Path:
+    """A folder that is kept between runs, below the checkout's target/, for what was downloaded or built."""
+    return Path(__file__).resolve().parents[2] / "target" / "interop" / name
+
+
 def apt(peer: str, *names: str, answers: str = "") -> None:
     """Installs those Debian packages that are missing. `answers` are lines for debconf-set-selections."""
     missing = [name for name in names if installed_version(name) is None]
@@ -33,19 +38,22 @@ def apt(peer: str, *names: str, answers: str = "") -> None:
         _run(peer, install + missing, as_root=True)
 
 
-def unpack(peer: str, folder: Path, *names: str) -> Path:
+def unpack(peer: str, folder: Path, *names: str) -> None:
     """Downloads Debian packages and unpacks them into `folder`, for programs that conflict with installed ones."""
-    done = folder / "unpacked"
-    if done.exists() and done.read_text() == " ".join(names):
-        return folder
+    if all(unpacked_version(folder, name) for name in names):
+        return
     _update()
     folder.mkdir(parents=True, exist_ok=True)
     _run(peer, ["apt-get", "-q", "download", *names], cwd=folder)
     for package in sorted(folder.glob("*.deb")):
         _run(peer, ["dpkg", "-x", package.name, "."], cwd=folder)
-        package.unlink()
-    done.write_text(" ".join(names))
-    return folder
+        package.rename(package.with_suffix(".unpacked"))
+
+
+def unpacked_version(folder: Path, name: str) -> str:
+    """The version of a package that `unpack` put there, nothing if it is not there."""
+    found = sorted(folder.glob(f"{name}_*.unpacked"))
+    return found[-1].name.split("_")[1] if found else ""
 
 
 def pip(peer: str, folder: Path, *requirements: str) -> Path:
