@@ -110,9 +110,12 @@ def first_line(report: pytest.TestReport) -> str:
 
 
 def scenario_of(item: pytest.Item) -> str:
-    """The name of a test as a sentence, with its parameters."""
-    name, bracket, parameters = item.name.partition("[")
-    return name.removeprefix("test_").replace("_", " ") + (f" ({parameters.rstrip(']')})" if bracket else "")
+    """The name of the case if it has one, else the name of the test as a sentence, with its parameters."""
+    parameters = getattr(item, "callspec", None)
+    if parameters and hasattr(parameters.params.get("case"), "name"):
+        return str(parameters.params["case"].name)
+    name, bracket, rest = item.name.partition("[")
+    return name.removeprefix("test_").replace("_", " ") + (f" ({rest.removesuffix(']')})" if bracket else "")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -39,11 +39,11 @@ class Client:
         self.send(line.encode("latin-1") + b"\r\n")
         return self._reply(label or line)
 
-    def content(self, message: bytes) -> Reply:
+    def content(self, message: bytes, label: str = "end") -> Reply:
         """Sends a message after DATA was taken, and reads the reply to its end."""
         stuffed = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
         self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
-        return self._reply("end")
+        return self._reply(label)
 
     def send(self, raw: bytes) -> None:
         """Sends bytes and waits for nothing. A server that has gone away is found out by the reply."""

@@ -6,8 +6,8 @@
     def test_a_message_without_signature_is_left_alone(program: str, folder: Path) -> None: ...
 
 Every test of the matrix carries one such mark, or each of its parameters does: `pytest.param(X, marks=peer(X.peer))`.
-The peer is installed before its first test. A test's name, with its parameters, is the scenario in the report; a
-parameter called `program` names our program.
+The peer is installed before its first test. A test's name, with its parameters, is the scenario in the report; where a
+parameter called `case` has a `name`, that is. A parameter called `program` names our program.
 """
 
 from collections.abc import Callable

@@ -30,9 +30,9 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
 
 
 @contextmanager
-def folder(prefix: str = "interop-") -> Iterator[Path]:
+def folder(parent: Path | None = None) -> Iterator[Path]:
     """A temporary folder that every user may enter, with a path short enough for unix sockets."""
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="interop-", dir=parent, ignore_cleanup_errors=True) as name:
         os.chmod(name, 0o755)
         yield Path(name)
 
@@ -44,6 +44,7 @@ class Process:
         self, command: Sequence[str | Path], home: Path, name: str = "", env: Mapping[str, str] | None = None
     ) -> None:
         self.name = name or Path(command[0]).name
+        self.was_killed = False
         self.out, self.err = home / f"{self.name}.out", home / f"{self.name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._child = subprocess.Popen(
@@ -76,6 +77,16 @@ class Process:
 
         self._wait(found, f"{self.name} to write {text!r}", seconds)
         return found()[0]
+
+    def halt(self) -> None:
+        """Halts it, as a program that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """Ends it at once, as a crash would."""
+        self.was_killed = True
+        os.killpg(self.pid, signal.SIGKILL)
+        self._child.wait()
 
     def stop(self, seconds: float = 10.0) -> int:
         """Ends it: SIGTERM, then SIGKILL to whatever is left of its session. Returns the exit status."""

@@ -36,9 +36,10 @@ class Delivered:
     def body(self) -> bytes:
         return self.content.partition(b"\r\n\r\n")[2]
 
-    def values(self, name: str) -> list[str]:
-        """The values of every header of that name."""
-        return [value for other, value in self.headers if other.lower() == name.lower()]
+    def untraced(self, host: str) -> list[tuple[str, str]]:
+        """The headers, with `*` for the value of the Received header of that host, which is another every time."""
+        by = f"by {host} ("
+        return [(name, "*" if name == "Received" and by in value else value) for name, value in self.headers]
 
 
 class Sink:
