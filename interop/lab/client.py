@@ -39,10 +39,13 @@ class Client:
         self.send(line.encode("latin-1") + b"\r\n")
         return self._reply(label or line)
 
-    def content(self, message: bytes, label: str = "end") -> Reply:
-        """Sends a message after DATA was taken, and reads the reply to its end."""
-        stuffed = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
-        self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+    def content(self, message: bytes) -> None:
+        """Sends a message, or the first part of one, after DATA was taken."""
+        self.send((b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:])
+
+    def end(self, label: str = "end") -> Reply:
+        """Ends the message and reads the reply to it. The message has to end with a line end."""
+        self.send(b".\r\n")
         return self._reply(label)
 
     def send(self, raw: bytes) -> None:

@@ -86,12 +86,12 @@ class Postfix:
         folders = [self.home / "queue" / name for name in ("maildrop", "incoming", "active", "deferred")]
         wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took")
 
-    def held(self) -> int:
-        """How many messages are on hold. They are removed."""
+    def held(self) -> list[str]:
+        """The reasons of the messages on hold, which Postfix 3.7 does not keep. The messages are removed."""
         files = _files(self.home / "queue" / "hold")
         for file in files:
             file.unlink()
-        return len(files)
+        return ["" for _ in files]
 
     def log(self) -> str:
         """What it logged."""
@@ -108,12 +108,12 @@ def postfix(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator
     """Runs Postfix until the end of the block.
 
     `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. A service
-    with `ipv6` in its name listens on ::1.
+    whose name starts with `ipv6` listens on ::1.
     """
-    ports = {name: free_port("::1" if "ipv6" in name else "127.0.0.1") for name in services}
+    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     lines = []
     for name, options in services.items():
-        host = "[::1]" if "ipv6" in name else "127.0.0.1"
+        host = "[::1]" if name.startswith("ipv6") else "127.0.0.1"
         lines.append(f"{host}:{ports[name]} inet n - n - - smtpd {options}\n")
     (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port))
     (home / "master.cf").write_text(MASTER + "".join(lines))

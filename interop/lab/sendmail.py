@@ -75,13 +75,14 @@ class Sendmail:
         """Waits until every message has left the queue or is quarantined."""
         wait_until(lambda: not list((self.home / "queue").glob("[qtx]f*")), "Sendmail to deliver what it took")
 
-    def held(self) -> int:
-        """How many messages are quarantined. They are removed."""
-        files = list((self.home / "queue").glob("hf*"))
+    def held(self) -> list[str]:
+        """The reasons of the messages in quarantine. The messages are removed."""
+        files = sorted((self.home / "queue").glob("hf*"))
+        lines = [line for file in files for line in file.read_text(errors="replace").splitlines()]
         for file in files:
             file.unlink()
             (file.parent / file.name.replace("hf", "df", 1)).unlink(missing_ok=True)
-        return len(files)
+        return [line.removeprefix("q") for line in lines if line.startswith("q")]
 
     def log(self) -> str:
         """What it wrote: its log goes to syslog, which the lab has not."""
@@ -93,9 +94,9 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
     """Runs Sendmail until the end of the block.
 
     `services` gives the equates of INPUT_MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. A service
-    with `ipv6` in its name listens on ::1.
+    whose name starts with `ipv6` listens on ::1.
     """
-    ports = {name: free_port("::1" if "ipv6" in name else "127.0.0.1") for name in services}
+    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]
     daemons = [_daemon(name, port) for name, port in ports.items()]
     text = MACROS.format(home=home, sink=sink_port, filters="".join(filters), daemons="".join(daemons))
@@ -114,7 +115,7 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
 
 
 def _daemon(name: str, port: int) -> str:
-    family, address = ("inet6", "::1") if "ipv6" in name else ("inet", "127.0.0.1")
+    family, address = ("inet6", "::1") if name.startswith("ipv6") else ("inet", "127.0.0.1")
     equates = f"Name={name}, Family={family}, Addr={address}, Port={port}, InputMailFilters={name}"
     return f"DAEMON_OPTIONS(`{equates}')dnl\n"
 

@@ -21,7 +21,7 @@ from .talk import Talk
 POSTFIX_SERVICES = {
     "usual": "-o smtpd_milters={inet}",
     "ipv6": "-o smtpd_milters={inet}",
-    "filter-over-ipv6": "-o smtpd_milters={inet6}",
+    "over-ipv6": "-o smtpd_milters={inet6}",
     "unix": "-o smtpd_milters={unix}",
     "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
     "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
@@ -34,7 +34,7 @@ TIMES = "T=C:10s;S:20s;R:20s;E:60s"
 SENDMAIL_SERVICES = {
     "usual": "S={inet}, F=T, " + TIMES,
     "ipv6": "S={inet}, F=T, " + TIMES,
-    "filter-over-ipv6": "S={inet6}, F=T, " + TIMES,
+    "over-ipv6": "S={inet6}, F=T, " + TIMES,
     "unix": "S={unix}, F=T, " + TIMES,
     "else-accept": "S={inet}, " + TIMES,
     "else-reject": "S={inet}, F=R, " + TIMES,
@@ -47,7 +47,7 @@ class Seen:
 
     replies: Sequence[tuple[str, Reply]]
     delivered: Sequence[Delivered]
-    held: int
+    held: Sequence[str]
     events: Sequence[str]
 
     def comparable(self) -> object:
@@ -91,7 +91,7 @@ class Bench:
         for name, content in case.files.items():
             (home / name).write_bytes(content)
         options = [option.replace("{folder}", str(home)) for option in case.options]
-        spec = {"unix": f"unix:{self.unix}", "filter-over-ipv6": self.inet6}.get(case.service, self.inet)
+        spec = {"unix": f"unix:{self.unix}", "over-ipv6": self.inet6}.get(case.service, self.inet)
         with our_filter(self.programs, program, home, spec, *options) as ours:
             if case.service == "unix":
                 # Who may ask a filter is up to its operator: Postfix asks as a user of its own.

@@ -16,20 +16,24 @@ def as_sent(headers: Headers) -> Headers:
 class Expect:
     """What must be seen.
 
-    `replies` are shell patterns for replies by their label; every other reply must be a good one. `headers` and `body`
-    say what is delivered, made of what was sent; every message is compared to the last byte. `told` are event lines of
-    the filter that must come in this order, each a shell pattern; `untold` must not come.
+    `replies` are patterns (`*` is anything) of replies by their label; every other reply must be a good one. `headers` and `body`
+    say what is delivered, made of what was sent; every message is compared to the last byte. `envelope` are
+    patterns, each of its sender or a recipient as it was delivered with its arguments. `held` are the reasons of messages
+    in quarantine; Postfix keeps none. `told` are patterns of event lines of the filter that must come in this order;
+    `untold` must not come; `times` is how often an event must come.
     """
 
     replies: Mapping[str, str] = field(default_factory=dict)
     delivered: int = 1
-    held: int = 0
+    held: tuple[str, ...] = ()
     sender: str = SENDER
     recipients: tuple[str, ...] = (BOB,)
+    envelope: tuple[str, ...] = ()
     headers: Callable[[Headers], Headers] = as_sent
     body: bytes | None = None
     told: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+    times: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

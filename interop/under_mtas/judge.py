@@ -28,11 +28,15 @@ def _replies(expect: Expect, seen: Seen) -> Iterator[str]:
 def _deliveries(expect: Expect, message: Message, seen: Seen) -> Iterator[str]:
     if len(seen.delivered) != expect.delivered:
         yield f"delivered {len(seen.delivered)} messages, expected {expect.delivered}"
-    if seen.held != expect.held:
-        yield f"held {seen.held} messages, expected {expect.held}"
+    if tuple(seen.held) != expect.held:
+        yield f"held for {seen.held}, expected {expect.held}"
     recipients = [to.split()[0] for one in seen.delivered for to in one.recipients]
     if expect.delivered and Counter(recipients) != Counter(expect.recipients):
         yield f"delivered to {recipients}, expected {expect.recipients}"
+    envelope = [address for one in seen.delivered for address in (one.sender, *one.recipients)]
+    for pattern in expect.envelope:
+        if not any(_matches(pattern, address) for address in envelope):
+            yield f"{pattern} is not in the envelope: {envelope}"
     headers = expect.headers([("Received", "*"), *message.headers])
     body = message.body if expect.body is None else expect.body
     for one in seen.delivered:
@@ -54,6 +58,10 @@ def _events(expect: Expect, seen: Seen) -> Iterator[str]:
     for pattern in expect.untold:
         if any(_matches(pattern, event) for event in told):
             yield f"the filter was told {pattern!r}; told {told}"
+    for name, times in expect.times.items():
+        came = sum(event.split()[0] == name for event in told)
+        if came != times:
+            yield f"the filter was told {name} {came} times, expected {times}"
 
 
 def _matches(pattern: str, text: str) -> bool:

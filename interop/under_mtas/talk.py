@@ -27,7 +27,8 @@ class Talk:
             return
         taken = [self.client.say(f"RCPT TO:{to}", mark + label).is_good for label, to in _labelled(recipients)]
         if any(taken) and self.client.say("DATA", mark + "data").is_good:
-            self.client.content(bytes(self.message), mark + "end")
+            self.client.content(bytes(self.message))
+            self.client.end(mark + "end")
 
     def leave(self) -> None:
         self.client.say("QUIT", "quit")
@@ -84,6 +85,7 @@ def unknown_commands(talk: Talk) -> None:
     talk.client.say("FROB after rcpt", "frob 4")
     if talk.client.say("DATA", "data").is_good:
         talk.client.content(bytes(talk.message))
+        talk.client.end()
     talk.client.say("FROB after the message", "frob 5")
     talk.leave()
 
@@ -94,7 +96,7 @@ def gone_in_data(talk: Talk) -> None:
     talk.client.say(f"MAIL FROM:{SENDER}", "mail")
     talk.client.say(f"RCPT TO:{BOB}", "rcpt")
     talk.client.say("DATA", "data")
-    talk.client.send(bytes(talk.message)[:-8])
+    talk.client.content(bytes(talk.message)[:-8])
     talk.client.close()
 
 
@@ -122,7 +124,7 @@ def filter_dies_at_the_end(talk: Talk) -> None:
     talk.client.say(f"RCPT TO:{BOB}", "rcpt")
     talk.client.say("DATA", "data")
     talk.filter.process.halt()
-    talk.client.send(bytes(talk.message))
+    talk.client.content(bytes(talk.message))
     talk.filter.process.kill()
-    talk.client.content(b"", "end")
+    talk.client.end()
     talk.leave()
