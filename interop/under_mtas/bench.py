@@ -1,0 +1,122 @@
+"""Runs one case: an MTA that stays up, a filter for this case alone, a client, and what they were seen to do."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.client import Reply, client
+from lab.ours import Filter, our_filter
+from lab.ports import free_port
+from lab.postfix import Postfix, postfix
+from lab.process import folder, wait_until
+from lab.sendmail import Sendmail, sendmail
+from lab.sink import Delivered, Sink, sink
+
+from .case import Case
+from .talk import Talk
+
+# Names of services: how Postfix and Sendmail ask the filter on that port. {inet} and {unix} say where the filter is.
+POSTFIX_SERVICES = {
+    "usual": "-o smtpd_milters={inet}",
+    "ipv6": "-o smtpd_milters={inet}",
+    "over-ipv6": "-o smtpd_milters={inet6}",
+    "unix": "-o smtpd_milters={unix}",
+    "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
+    "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
+    "version-4": "-o smtpd_milters={inet} -o milter_protocol=4",
+    "else-accept": "-o smtpd_milters={inet} -o milter_default_action=accept",
+    "else-reject": "-o smtpd_milters={inet} -o milter_default_action=reject",
+    "else-quarantine": "-o smtpd_milters={inet} -o milter_default_action=quarantine",
+}
+TIMES = "T=C:10s;S:20s;R:20s;E:60s"
+SENDMAIL_SERVICES = {
+    "usual": "S={inet}, F=T, " + TIMES,
+    "ipv6": "S={inet}, F=T, " + TIMES,
+    "over-ipv6": "S={inet6}, F=T, " + TIMES,
+    "unix": "S={unix}, F=T, " + TIMES,
+    "else-accept": "S={inet}, " + TIMES,
+    "else-reject": "S={inet}, F=R, " + TIMES,
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a case."""
+
+    replies: Sequence[tuple[str, Reply]]
+    delivered: Sequence[Delivered]
+    held: Sequence[str]
+    events: Sequence[str]
+
+    def comparable(self) -> object:
+        """The same without what differs from run to run: names of the queue, ports of clients, the trace header."""
+        queued = re.compile(r"(?<=queued as )\w+|\w{14,}(?= Message accepted)")
+        port = re.compile(r"(?<= [46]:)\d+(?=:)")
+        return (
+            [(label, queued.sub("*", str(reply))) for label, reply in self.replies],
+            [(one.sender.split()[:1], one.recipients, one.untraced("mta.example"), one.body) for one in self.delivered],
+            self.held,
+            [port.sub("*", event) for event in self.events],
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An MTA that runs, its sink, and where it looks for a filter."""
+
+    mta: Postfix | Sendmail
+    sink: Sink
+    programs: Path
+    inet: str
+    inet6: str
+    unix: Path
+
+    def run(self, case: Case, program: str) -> Seen:
+        """Runs a case with one of our filters."""
+        with folder() as home, ExitStack() as stack:
+            ours = stack.enter_context(self._filter(case, program, home)) if case.filter_runs else None
+            self.sink.take()
+            with client(self.mta.ports[case.service], case.host) as smtp:
+                case.talk(Talk(smtp, case.message, ours))
+            self.mta.settle()
+            if ours is not None and ours.process.status is None:
+                wait_until(lambda: _all_closed(ours), f"the MTA to leave the filter: {ours.events()}")
+            events = ours.events() if ours is not None else []
+            return Seen(smtp.replies, self.sink.take(), self.mta.held(), events)
+
+    @contextmanager
+    def _filter(self, case: Case, program: str, home: Path) -> Iterator[Filter]:
+        for name, content in case.files.items():
+            (home / name).write_bytes(content)
+        options = [option.replace("{folder}", str(home)) for option in case.options]
+        spec = {"unix": f"unix:{self.unix}", "over-ipv6": self.inet6}.get(case.service, self.inet)
+        with our_filter(self.programs, program, home, spec, *options) as ours:
+            if case.service == "unix":
+                # Who may ask a filter is up to its operator: Postfix asks as a user of its own.
+                self.unix.chmod(0o666)
+            yield ours
+
+
+def _all_closed(ours: Filter) -> bool:
+    return len(ours.events("close")) == len(ours.events("negotiate"))
+
+
+@contextmanager
+def bench(mta: str, programs: Path) -> Iterator[Bench]:
+    """Runs an MTA by its name, until the end of the block."""
+    port, port6 = free_port(), free_port("::1")
+    # Sendmail uses no socket below a folder that everybody may write to, as /tmp is.
+    with folder() as home, folder(Path("/run")) as sockets, sink() as box:
+        unix = sockets / "filter"
+        if mta == "postfix":
+            where = {"inet": f"inet:127.0.0.1:{port}", "inet6": f"inet:[::1]:{port6}", "unix": f"unix:{unix}"}
+            services = {name: text.format(**where) for name, text in POSTFIX_SERVICES.items()}
+            runs = postfix(home, box.port, services)
+        else:
+            where = {"inet": f"inet:{port}@127.0.0.1", "inet6": f"inet6:{port6}@::1", "unix": f"unix:{unix}"}
+            services = {name: text.format(**where) for name, text in SENDMAIL_SERVICES.items()}
+            runs = sendmail(home, box.port, services)
+        with runs as running:
+            yield Bench(running, box, programs, f"inet:{port}@127.0.0.1", f"inet6:{port6}@::1", unix)

@@ -1,0 +1,130 @@
+"""What an SMTP client says to the MTA. Each talk stops where a client would give up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.client import Client
+from lab.ours import Filter
+
+from .message import BOB, CAROL, DAVE, NOBODY, SENDER, Message
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A client that is connected, the message that it has, and the filter behind the MTA, if it runs."""
+
+    client: Client
+    message: Message
+    filter: Filter | None
+
+    def hello(self) -> None:
+        """Goes on even if the greeting refuses it: the verdict of a filter holds for what follows."""
+        self.client.say("EHLO client.example", "helo")
+
+    def send(self, recipients: Sequence[str] = (BOB,), sender: str = SENDER, mark: str = "") -> None:
+        """Sends the message, unless sender, all recipients or DATA are refused. `mark` goes before the labels."""
+        if not self.client.say(f"MAIL FROM:{sender}", mark + "mail").is_good:
+            return
+        taken = [self.client.say(f"RCPT TO:{to}", mark + label).is_good for label, to in _labelled(recipients)]
+        if any(taken) and self.client.say("DATA", mark + "data").is_good:
+            self.client.content(bytes(self.message))
+            self.client.end(mark + "end")
+
+    def leave(self) -> None:
+        self.client.say("QUIT", "quit")
+
+
+def _labelled(recipients: Sequence[str]) -> list[tuple[str, str]]:
+    """A lone recipient is labelled `rcpt`, one of several by its name."""
+    return [("rcpt" if len(recipients) == 1 else to.strip("<").partition("@")[0], to) for to in recipients]
+
+
+def one_message(talk: Talk) -> None:
+    talk.hello()
+    talk.send()
+    talk.leave()
+
+
+def message_to(*recipients: str) -> Callable[[Talk], None]:
+    """One message to these recipients."""
+
+    def say(talk: Talk) -> None:
+        talk.hello()
+        talk.send(recipients)
+        talk.leave()
+
+    return say
+
+
+def three_messages(talk: Talk) -> None:
+    """To Bob, to Carol, to Dave, on one connection."""
+    talk.hello()
+    for to in (BOB, CAROL, DAVE):
+        talk.send((to,), mark=f"{to[1:-1].partition('@')[0]}: ")
+    talk.leave()
+
+
+def reset_in_the_middle(talk: Talk) -> None:
+    """RSET after the first message's recipient, then another message."""
+    talk.hello()
+    talk.client.say(f"MAIL FROM:{SENDER}", "first mail")
+    talk.client.say(f"RCPT TO:{CAROL}", "first rcpt")
+    talk.client.say("RSET", "rset")
+    talk.send()
+    talk.leave()
+
+
+def unknown_commands(talk: Talk) -> None:
+    """An unknown command in every place where a client may send one, and a message."""
+    talk.client.say("FROB before helo", "frob 1")
+    talk.hello()
+    talk.client.say("FROB after helo", "frob 2")
+    talk.client.say(f"MAIL FROM:{SENDER}", "mail")
+    talk.client.say("FROB after mail", "frob 3")
+    talk.client.say(f"RCPT TO:{BOB}", "rcpt")
+    talk.client.say("FROB after rcpt", "frob 4")
+    if talk.client.say("DATA", "data").is_good:
+        talk.client.content(bytes(talk.message))
+        talk.client.end()
+    talk.client.say("FROB after the message", "frob 5")
+    talk.leave()
+
+
+def gone_in_data(talk: Talk) -> None:
+    """The client goes away in the middle of a line of the body."""
+    talk.hello()
+    talk.client.say(f"MAIL FROM:{SENDER}", "mail")
+    talk.client.say(f"RCPT TO:{BOB}", "rcpt")
+    talk.client.say("DATA", "data")
+    talk.client.content(bytes(talk.message)[:-8])
+    talk.client.close()
+
+
+def after_starttls(talk: Talk) -> None:
+    """A message after STARTTLS and a second EHLO."""
+    talk.hello()
+    talk.client.starttls()
+    talk.client.say("EHLO encrypted.example", "second helo")
+    talk.send()
+    talk.leave()
+
+
+def refused_by_the_mta(talk: Talk) -> None:
+    """Two recipients, one of which the MTA itself refuses."""
+    talk.hello()
+    talk.send((NOBODY, BOB))
+    talk.leave()
+
+
+def filter_dies_at_the_end(talk: Talk) -> None:
+    """The filter is killed while the MTA asks it about the message. It was halted, so that it cannot have answered."""
+    assert talk.filter is not None
+    talk.hello()
+    talk.client.say(f"MAIL FROM:{SENDER}", "mail")
+    talk.client.say(f"RCPT TO:{BOB}", "rcpt")
+    talk.client.say("DATA", "data")
+    talk.filter.process.halt()
+    talk.client.content(bytes(talk.message))
+    talk.filter.process.kill()
+    talk.client.end()
+    talk.leave()
