@@ -1,5 +1,6 @@
 """A peer that is a bare socket, in the place of an MTA."""
 
+import select
 import socket
 import struct
 import time
@@ -81,6 +82,10 @@ class Peer:
         finally:
             self.socket.settimeout(PATIENCE)
         return False
+
+    def has_something(self, seconds: float = PATIENCE) -> bool:
+        """Whether there is something to read within that time."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
 
     def half_close(self) -> None:
         self.socket.shutdown(socket.SHUT_WR)

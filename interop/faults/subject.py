@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,17 @@ class Subject:
 
     def wait_connections(self, count: int, seconds: float = 10.0) -> None:
         wait_until(lambda: self.connections() == count, f"{count} connections to be left", seconds)
+
+    def highest_descriptor(self) -> int:
+        return max(int(path.name) for path in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
+    def limit_descriptors(self, count: int) -> None:
+        """Lets it have no descriptor of that number or a higher one."""
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, count))
+
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM and waits for nothing."""
+        os.kill(self.process.pid, signal.SIGTERM)
 
     def is_well(self) -> None:
         """Sees that it answers an orderly peer."""
@@ -96,9 +108,10 @@ def filter_to_test(
     """Runs one of our filters until the end of the block, then sees that it ends in order and did not panic."""
     command = [programs / program, "--listen", spec, *options]
     with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
+        subject = Subject(process, process.wait_line("listening on ").removeprefix("listening on "))
         if descriptors:
-            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        yield Subject(process, process.wait_line("listening on ").removeprefix("listening on "))
+            subject.limit_descriptors(descriptors)
+        yield subject
         status = process.stop()
     if status != 0:
         raise Unexpected(f"{program} ended with status {status}\n{process.log()[-2000:]}")
