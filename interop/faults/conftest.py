@@ -12,7 +12,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Callable[[str], None]]:
+def figure(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Iterator[Callable[[str], None]]:
     """Takes the figures of a scenario, in words."""
     parts: list[str] = []
     yield parts.append
@@ -21,9 +23,10 @@ def figure(request: pytest.FixtureRequest, record_property: Callable[[str, objec
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    rows = [("scenario", "figure"), *sorted(config.stash[FIGURES])]
-    if len(rows) == 1:
+    figures = config.stash[FIGURES]
+    if not figures:
         return
+    rows = [("scenario", "figure"), *sorted(figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     rows.insert(1, ("-" * widths[0], "-" * widths[1]))
     terminalreporter.section("figures of the faults")

@@ -1,4 +1,4 @@
-"""A peer that is a bare socket, in the place of an MTA."""
+"""A peer that is a bare socket."""
 
 import select
 import socket
@@ -15,10 +15,16 @@ PATIENCE = 20.0
 
 
 class Peer:
-    """A connection to a filter."""
+    """A connection to a filter, or one that an MTA has made."""
 
-    def __init__(self, spec: str, receives: int = 0, sends: int = 0) -> None:
+    def __init__(
+        self, spec: str = "", receives: int = 0, sends: int = 0, accepted: socket.socket | None = None
+    ) -> None:
         """Connects; `receives` and `sends` are the sizes of the kernel's buffers, if they are to be small."""
+        if accepted is not None:
+            self.socket = accepted
+            self.socket.settimeout(PATIENCE)
+            return
         family, where = address(spec)
         self.socket = socket.socket(family)
         self.socket.settimeout(PATIENCE)

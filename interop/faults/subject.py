@@ -5,7 +5,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.ours import FILTERS, MTAS
@@ -23,6 +23,8 @@ class Subject:
 
     process: Process
     spec: str
+    # The sockets that it needs for itself: the one that listens, and what its signals come through.
+    own: frozenset[str] = frozenset()
 
     def memory(self) -> int:
         """Resident memory, in KiB."""
@@ -36,9 +38,8 @@ class Subject:
         return int(self._status("Threads"))
 
     def connections(self) -> int:
-        """Connections that it has not closed, its own sockets apart."""
-        family, _, rest = self.spec.partition(":")
-        return len(self._descriptors() & (unix_peers(rest) if family == "unix" else tcp_peers(rest)))
+        """Connections that it has not closed."""
+        return len(sockets_of(self.process.pid) - self.own)
 
     def wait_connections(self, count: int, seconds: float = 10.0) -> None:
         wait_until(lambda: self.connections() == count, f"{count} connections to be left", seconds)
@@ -69,16 +70,17 @@ class Subject:
             if peer.rest():
                 raise Unexpected("something came behind QUIT")
 
-    def _descriptors(self) -> set[str]:
-        """The inodes of its sockets."""
-        links = (link_of(path) for path in Path(f"/proc/{self.process.pid}/fd").iterdir())
-        return {link[8:-1] for link in links if link.startswith("socket:")}
-
     def _status(self, field: str) -> str:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return line.partition(":")[2].strip()
         raise Unexpected(f"/proc says nothing about {field}")
+
+
+def sockets_of(pid: int) -> frozenset[str]:
+    """The sockets that a process holds."""
+    links = (link_of(path) for path in Path(f"/proc/{pid}/fd").iterdir())
+    return frozenset(link for link in links if link.startswith("socket:"))
 
 
 def link_of(path: Path) -> str:
@@ -88,17 +90,21 @@ def link_of(path: Path) -> str:
         return ""
 
 
-def tcp_peers(place: str) -> set[str]:
-    """The inodes of the connected sockets at the port of PORT@HOST."""
-    port = f":{int(place.partition('@')[0]):04X}"
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return {row[9] for row in rows if row[1].endswith(port) and row[3] != "0A"}
+def settled(subject: Subject) -> Subject:
+    """Lets a filter serve one orderly peer, and takes what it holds then for its own."""
+    before: list[frozenset[str]] = []
 
+    def is_closed() -> bool:
+        before.append(sockets_of(subject.process.pid))
+        return len(before[-1]) < len(during)
 
-def unix_peers(path: str) -> set[str]:
-    """The inodes of the connected sockets of a path. Those that wait to be taken are no process's."""
-    rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    return {row[6] for row in rows if row[-1] == path and row[5] == "03"}
+    with peer_of(subject.spec) as peer:
+        peer.ask(PLAIN_OFFER)
+        during = sockets_of(subject.process.pid)
+        peer.say(QUIT)
+        peer.rest()
+    wait_until(is_closed, "the first connection to be closed")
+    return replace(subject, own=before[-1])
 
 
 @contextmanager
@@ -106,14 +112,14 @@ def filter_to_test(
     programs: Path, program: str, home: Path, *options: str, spec: str = "inet:0@127.0.0.1", descriptors: int = 0
 ) -> Iterator[Subject]:
     """Runs one of our filters until the end of the block, then sees that it ends in order and did not panic."""
-    command = [programs / program, "--listen", spec, *options]
+    command: list[str | Path] = [programs / program, "--listen", spec, *options]
     with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
-        subject = Subject(process, process.wait_line("listening on ").removeprefix("listening on "))
+        subject = settled(Subject(process, process.wait_line("listening on ").removeprefix("listening on ")))
         if descriptors:
             subject.limit_descriptors(descriptors)
         yield subject
         status = process.stop()
-    if status != 0:
+    if status != 0 and not process.was_killed:
         raise Unexpected(f"{program} ended with status {status}\n{process.log()[-2000:]}")
     if "panicked" in process.log():
         raise Unexpected(f"{program} panicked\n{process.log()[-2000:]}")

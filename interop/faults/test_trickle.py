@@ -16,8 +16,8 @@ from .wire import CONTINUE, CONVERSATION, MESSAGE, OFFER, WITHOUT_REPLY, frame, 
 pytestmark = FAULTS
 # What the filters are given, in seconds; how much later than that a connection may end, on a machine that is busy.
 TIMEOUT, LATE = 2.0, 2.0
-# Between two bytes of a slow peer: far from the timeout, and eight of them are twice as long.
-PAUSE, BYTES = 0.5, 8
+# Between two bytes of a slow peer: far from the timeout, and all of them are longer than it.
+PAUSE, BYTES = 0.5, 6
 
 
 @pytest.mark.parametrize("program", FILTERS)
@@ -42,14 +42,14 @@ def test_silence_ends_a_connection_at_every_stage(
         assert not begun, f"still open after {TIMEOUT + LATE} s"
         assert min(took.values()) > TIMEOUT * 0.95, took
         subject.wait_connections(0)
-        figure(f"timeout of {TIMEOUT:g} s fired on {len(took)} peers after {min(took.values()):.2f} to "
-               f"{max(took.values()):.2f} s")
+        figure(
+            f"timeout of {TIMEOUT:g} s fired on {len(took)} peers after {min(took.values()):.2f} to "
+            f"{max(took.values()):.2f} s"
+        )
 
 
 @pytest.mark.parametrize("program", FILTERS)
-def test_slow_progress_is_no_silence(
-    program: str, programs: Path, folder: Path, figure: Callable[[str], None]
-) -> None:
+def test_slow_progress_is_no_silence(program: str, programs: Path, folder: Path, figure: Callable[[str], None]) -> None:
     with filter_to_test(programs, program, folder, "--timeout", str(TIMEOUT)) as subject, ExitStack() as stack:
         peers: list[tuple[Peer, bytes]] = []
         said: list[bytes] = []
@@ -72,11 +72,13 @@ def test_slow_progress_is_no_silence(
             peer.say(command[BYTES:])
             if command[4:5] not in WITHOUT_REPLY:
                 answered += bool(peer.frame())
-        assert took > TIMEOUT * 1.5
+        assert took > TIMEOUT * 1.4
         figure(f"{answered} frames answered that took {took:.1f} s, a byte every {PAUSE} s, timeout {TIMEOUT:g} s")
 
 
-def readable(peers: "list[Peer] | dict[Peer, tuple[str, float]]", seconds: float, all_of_it: bool = False) -> list[Peer]:
+def readable(
+    peers: "list[Peer] | dict[Peer, tuple[str, float]]", seconds: float, all_of_it: bool = False
+) -> list[Peer]:
     """Waits until something came from some of them, or `seconds` are over."""
     by_socket = {peer.socket: peer for peer in peers}
     deadline = time.monotonic() + seconds

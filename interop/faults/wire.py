@@ -55,7 +55,12 @@ def stages() -> Iterator[Stage]:
 
 
 MESSAGE = (
-    ("MAIL", MAIL), ("RCPT", RCPT), ("DATA", DATA), ("HEADER", HEADER), ("EOH", END_OF_HEADERS), ("BODY", BODY),
+    ("MAIL", MAIL),
+    ("RCPT", RCPT),
+    ("DATA", DATA),
+    ("HEADER", HEADER),
+    ("EOH", END_OF_HEADERS),
+    ("BODY", BODY),
     ("BODYEOB", END),
 )
 CONVERSATION = (("OPTNEG", OFFER), ("CONNECT", CONNECT), ("HELO", HELO), ("MACRO", MACROS), *MESSAGE, ("ABORT", ABORT))
