@@ -28,6 +28,11 @@ class Filter:
         events = [line for line in lines if re.match(r"\d+ ", line)]
         return [line for line in events if not names or line.split()[1] in names]
 
+    def said(self) -> list[str]:
+        """The frames that it has sent: the number of the connection, and the frame with sizes in the place of content."""
+        frames = re.findall(r"^\[(\d+)\] < (.*)$", self.process.err.read_text(), re.MULTILINE)
+        return [f"{number} {frame}" for number, frame in frames]
+
 
 @contextmanager
 def our_filter(programs: Path, program: str, home: Path, spec: str, *options: str) -> Iterator[Filter]:

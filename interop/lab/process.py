@@ -82,6 +82,10 @@ class Process:
         """Halts it, as a program that hangs."""
         os.kill(self.pid, signal.SIGSTOP)
 
+    def terminate(self) -> None:
+        """Asks it to end, and does not wait."""
+        self._child.terminate()
+
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
         self.was_killed = True

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.client import Reply, client
+from lab.client import Client, Reply
 from lab.ours import Filter, our_filter
 from lab.ports import free_port
 from lab.postfix import Postfix, postfix
@@ -25,6 +25,7 @@ POSTFIX_SERVICES = {
     "unix": "-o smtpd_milters={unix}",
     "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
     "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
+    "version-3-hasty": "-o smtpd_milters={inet} -o milter_protocol=3 -o milter_content_timeout=1s",
     "version-4": "-o smtpd_milters={inet} -o milter_protocol=4",
     "else-accept": "-o smtpd_milters={inet} -o milter_default_action=accept",
     "else-reject": "-o smtpd_milters={inet} -o milter_default_action=reject",
@@ -49,6 +50,7 @@ class Seen:
     delivered: Sequence[Delivered]
     held: Sequence[str]
     events: Sequence[str]
+    said: Sequence[str]
 
     def comparable(self) -> object:
         """The same without what differs from run to run: names of the queue, ports of clients, the trace header."""
@@ -58,7 +60,8 @@ class Seen:
             [(label, queued.sub("*", str(reply))) for label, reply in self.replies],
             [(one.sender.split()[:1], one.recipients, one.untraced("mta.example"), one.body) for one in self.delivered],
             self.held,
-            [port.sub("*", event) for event in self.events],
+            sorted((port.sub("*", event) for event in self.events), key=_connection),
+            sorted(self.said, key=_connection),
         )
 
 
@@ -78,13 +81,17 @@ class Bench:
         with folder() as home, ExitStack() as stack:
             ours = stack.enter_context(self._filter(case, program, home)) if case.filter_runs else None
             self.sink.take()
-            with client(self.mta.ports[case.service], case.host) as smtp:
-                case.talk(Talk(smtp, case.message, ours))
+
+            def connect() -> Client:
+                return Client(self.mta.ports[case.service], case.host)
+
+            with connect() as smtp:
+                case.talk(Talk(smtp, case.message, ours, connect))
             self.mta.settle()
             if ours is not None and ours.process.status is None:
                 wait_until(lambda: _all_closed(ours), f"the MTA to leave the filter: {ours.events()}")
-            events = ours.events() if ours is not None else []
-            return Seen(smtp.replies, self.sink.take(), self.mta.held(), events)
+            events, said = (ours.events(), ours.said()) if ours is not None else ([], [])
+            return Seen(smtp.replies, self.sink.take(), self.mta.held(), events, said)
 
     @contextmanager
     def _filter(self, case: Case, program: str, home: Path) -> Iterator[Filter]:
@@ -97,6 +104,11 @@ class Bench:
                 # Who may ask a filter is up to its operator: Postfix asks as a user of its own.
                 self.unix.chmod(0o666)
             yield ours
+
+
+def _connection(line: str) -> int:
+    """The number in front of an event or a frame."""
+    return int(line.split()[0])
 
 
 def _all_closed(ours: Filter) -> bool:

@@ -20,7 +20,8 @@ class Expect:
     say what is delivered, made of what was sent; every message is compared to the last byte. `envelope` are
     patterns, each of its sender or a recipient as it was delivered with its arguments. `held` are the reasons of messages
     in quarantine; Postfix keeps none. `told` are patterns of event lines of the filter that must come in this order;
-    `untold` must not come; `times` is how often an event must come.
+    `untold` must not come; `times` is how often events that start with these words must come,
+    and `said` how often such responses of the filter must have been on the wire.
     """
 
     replies: Mapping[str, str] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Expect:
     told: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     times: Mapping[str, int] = field(default_factory=dict)
+    said: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

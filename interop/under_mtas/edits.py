@@ -39,7 +39,10 @@ def _changed(name: str, number: int, *value: str) -> Change:
 def _header(name: str, option: str, change: Change, sendmail: Change | None = None) -> Case:
     """An edit of a header, for both MTAs, or with another outcome in Sendmail."""
     kind, _, value = option.partition(" ")
-    return Case(name, (f"--{kind}", value), Expect(headers=change), Expect(headers=sendmail or change))
+    said = {{"add-header": "ADDHEADER", "insert-header": "INSHEADER"}.get(kind, "CHGHEADER"): 1}
+    return Case(
+        name, (f"--{kind}", value), Expect(headers=change, said=said), Expect(headers=sendmail or change, said=said)
+    )
 
 
 def _nothing(headers: Headers) -> Headers:
@@ -92,25 +95,25 @@ ENVELOPE = [
         "a recipient is deleted", ("--delete-rcpt", CAROL), Expect(recipients=(BOB, DAVE)),
         talk=message_to(BOB, CAROL, DAVE),
     ),
-    both("a recipient that is not there is deleted", ("--delete-rcpt", CAROL)),
+    both("a recipient that is not there is deleted", ("--delete-rcpt", CAROL), Expect(said={"DELRCPT": 1})),
     both("every recipient is deleted", ("--delete-rcpt", BOB), Expect(delivered=0)),
     both("the recipient is another", ("--add-rcpt", CAROL, "--delete-rcpt", BOB), Expect(recipients=(CAROL,))),
 ]
 
 
-def _body(name: str, body: bytes, **rest: object) -> Case:
-    return both(name, ("--replace-body", "{folder}/body"), Expect(body=body), files={"body": body}, **rest)
+def _body(name: str, body: bytes, frames: int = 1) -> Case:
+    return both(
+        name, ("--replace-body", "{folder}/body"), Expect(body=body, said={"REPLBODY": frames}), files={"body": body}
+    )
 
 
 BODY = [
     _body("the body is replaced", b"Another body.\r\n"),
     _body("the body is replaced by dots", b".\r\n..\r\n.. .\r\n.\r\n"),
-    _body("the body is replaced by 70,000 bytes", BIG),
+    _body("the body is replaced by 70,000 bytes", BIG, frames=2),
     _body("the body is replaced by 65,535 bytes", lines(65_535)),
     _body("the body is replaced by 8-bit text", "Grüße\r\n".encode() + bytes(range(128, 256)) + b"\r\n"),
-    both(
-        "the body is replaced by nothing", ("--replace-body", "{folder}/body"), Expect(body=b""), files={"body": b""},
-    ),
+    _body("the body is replaced by nothing", b""),
 ]
 
 
@@ -122,7 +125,8 @@ def _quarantined(name: str, option: str, value: str, reason: str) -> Case:
 QUARANTINE = [
     _quarantined("the message is quarantined", "--quarantine", "looks odd", "looks odd"),
     _quarantined("the message is quarantined for one of its headers", "--quarantine-if", "X-Two", "X-Two"),
-    both("the message is not quarantined for a header that it has not", ("--quarantine-if", "X-Three")),
+    both("the message is not quarantined for a header that it has not", ("--quarantine-if", "X-Three"),
+         Expect(said={"OPTNEG 6 0x20": 1, "QUARANTINE": 0})),
 ]
 
 ALL_OPTIONS = (
@@ -149,7 +153,7 @@ TOGETHER = [
         _refused := Expect({"end": "550 5.7.1 Command rejected"}, delivered=0),
         replace(_refused, replies={"end": "554 5.7.1 Command rejected"}), files={"body": BIG},
     ),
-    both("PROGRESS many times", ("--progress", "100", "--add-header", "X-New=yes"), Expect(headers=_with(("X-New", " yes")))),
+    both("PROGRESS many times", ("--progress", "100", "--add-header", "X-New=yes"), Expect(headers=_with(("X-New", " yes")), said={"PROGRESS": 100})),
 ]
 
 CASES = [*HEADERS, *ENVELOPE, *BODY, *QUARANTINE, *TOGETHER]

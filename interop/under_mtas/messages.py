@@ -4,7 +4,16 @@ from dataclasses import replace
 
 from .case import Case, Expect, both
 from .message import BOB, CAROL, DAVE, PLAIN, lines
-from .talk import gone_in_data, message_to, refused_by_the_mta, reset_in_the_middle, three_messages
+from .talk import (
+    all_in_one_write,
+    gone_in_data,
+    many_clients_at_once,
+    message_to,
+    refused_by_the_mta,
+    reset_in_the_middle,
+    three_messages,
+    with_arguments,
+)
 
 SPACES = PLAIN.with_headers(
     ("X-None", "none"), ("X-One", " one"), ("X-Two-Spaces", "  two"), ("X-Tab", "\ttab"), ("X-Empty", ""), ("X-Blank", " ")
@@ -80,7 +89,8 @@ RECIPIENTS = [
          _no := replace(_bob, replies={"nobody": "550 5.1.1 <nobody@rcpt.example>... no such user"}), talk=refused_by_the_mta),
     # Sendmail does not show the filter those that check_rcpt refuses.
     Case("a recipient that the MTA refuses is shown to who asks for it", ("--rejected-rcpt", "--show-macros", "{rcpt_mailer}"),
-         replace(_bob, times={"rcpt": 2}, told=("rcpt <nobody@rcpt.example> {rcpt_mailer}=error", f"rcpt {BOB}*")), _no,
+         replace(_bob, times={"rcpt": 2}, told=("rcpt <nobody@rcpt.example> {rcpt_mailer}=error", f"rcpt {BOB}*")),
+         replace(_no, said={"OPTNEG 6 0x0 0x800": 1}),
          talk=refused_by_the_mta),
 ]
 
@@ -93,6 +103,18 @@ CONVERSATIONS = [
                             recipients=(CAROL,), times={"mail": 3, "eom": 2, "close": 1}),
          replace(_refused, replies={"bob: end": "554 5.7.1 Command rejected", "dave: end": "554 5.7.1 Command rejected"}),
          talk=three_messages),
+    both("commands in one write", (), Expect(recipients=(BOB, CAROL), told=(f"rcpt {BOB}", f"rcpt {CAROL}", "data", "eom")),
+         talk=all_in_one_write),
+    both("commands in one write, and a refused recipient", ("--at", "rcpt/*bob*=554 5.7.1 no"),
+         Expect({"bob": "554 5.7.1 no"}, recipients=(CAROL,)), talk=all_in_one_write),
+    both("arguments of MAIL and RCPT, and no sender", (),
+         Expect(sender="<>", told=(
+             "mail <> SIZE=500 BODY=8BITMIME RET=HDRS ENVID=xyz",
+             f"rcpt {BOB} NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;rob@rcpt.example",
+         )), talk=with_arguments),
+    both("twenty clients at once", ("--add-header", "X-New=yes"),
+         Expect(delivered=20, recipients=(BOB,) * 20, headers=lambda headers: [*headers, ("X-New", " yes")],
+                times={"connect": 21, "eom": 20, "close": 21}), talk=many_clients_at_once(20)),
     both("RSET in the middle of a message", (),
          Expect(told=("mail*", f"rcpt {CAROL}", "abort", "mail*", f"rcpt {BOB}", "eom", "close"), times={"abort": 1}),
          talk=reset_in_the_middle),

@@ -4,11 +4,12 @@ A verdict does nearly the same everywhere, so there is one table of what it does
 does something else.
 """
 
-from .case import Case, Expect
+from .case import Case, Expect, both
 from .talk import unknown_commands
 
 REFUSED, LATER = "554 5.7.1 not here", "452 4.7.1 not now"
 VERDICTS = ("accept", "discard", "reject", "tempfail", REFUSED, LATER)
+SAID = {"continue": "CONTINUE", "accept": "ACCEPT", "discard": "DISCARD", "reject": "REJECT", "tempfail": "TEMPFAIL"}
 STAGES = ("connect", "helo", "mail", "rcpt", "data", "header", "eoh", "body", "eom")
 
 # What the client is told; "taken" is delivered, "lost" is taken and not delivered.
@@ -68,7 +69,7 @@ def _expect(mta: str, stage: str, verdict: str) -> Expect:
         replies["connect"] = GREETING[mta]
     return Expect(
         replies, delivered=int(outcome == "taken"), told=told + after if goes_on else told,
-        untold=() if goes_on else after,
+        untold=() if goes_on else after, said={SAID.get(verdict, "REPLYCODE"): 1},
     )
 
 
@@ -90,6 +91,7 @@ def _at_unknown(verdict: str, postfix: str | None, sendmail: str, **sendmail_els
     at_postfix = None if postfix is None else Expect(
         {f"frob {number}": postfix for number in range(1, 6)},
         told=("unknown FROB", "helo*", "unknown FROB", "mail*", "unknown FROB", "rcpt*", "unknown FROB", "eom", "unknown FROB"),
+        said={SAID.get(verdict, "REPLYCODE"): 20 if verdict == "continue" else 5},
     )
     at_sendmail = Expect(
         {f"frob {number}": sendmail if number < 5 else unknown for number in range(1, 6)},
@@ -114,8 +116,20 @@ UNKNOWN = [
     _at_unknown("discard", None, UNRECOGNIZED, delivered=0, told=SENDMAIL_TELLS[:1], untold=("mail*",)),
 ]
 
+CONDITIONS = [
+    both("a header is refused for its value", ("--at", "header/subject: *question*=554 5.7.1 no questions"),
+         Expect({"end": "554 5.7.1 no questions"}, delivered=0, told=("header Subject*",), untold=("header X-Two*", "eoh"))),
+    both("a body is refused for its text", ("--at", "body/*what is it*=554 5.7.1 no questions"),
+         Expect({"end": "554 5.7.1 no questions"}, delivered=0, untold=("eom",))),
+    both("a client is refused for the name in HELO", ("--at", "helo/client.example=554 5.7.1 not you"),
+         Expect({"mail": "554 5.7.1 not you"}, delivered=0)),
+    both("nothing that is looked for is there", ("--at", "header/x-three: *=reject", "--at", "body/*nothing*=reject",
+         "--at", "connect/*192.0.2.*=reject", "--reject-rcpt", "*carol*")),
+]
+
 CASES = [
     Case("continue everywhere", (), _all := Expect(told=tuple(f"{name}*" for name in (*STAGES, "close"))), _all),
     *_at_every_stage(),
     *UNKNOWN,
+    *CONDITIONS,
 ]
