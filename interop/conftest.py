@@ -1,7 +1,8 @@
 """Chooses tests by peer, installs peers before their first test, and reports by peer."""
 
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -29,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "peer(it): the real program that a test is about")
     config.stash[OUTCOMES] = {}
+    # Programs are ended on the way out, so this has to be one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -82,11 +85,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(trouble, pytrace=False)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = (yield).get_result()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.when == "call" or report.failed or report.skipped:
         item.config.stash[OUTCOMES][item.nodeid] = outcome_of(item, report)
+    return report
 
 
 def outcome_of(item: pytest.Item, report: pytest.TestReport) -> Outcome:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -57,10 +58,8 @@ class Client:
 
     def send(self, raw: bytes) -> None:
         """Sends bytes and waits for nothing. A server that has gone away is found out by the reply."""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._connection.sendall(raw)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def starttls(self) -> None:
         """Turns TLS on; any certificate will do."""

@@ -29,7 +29,7 @@ class Filter:
         return [line for line in events if not names or line.split()[1] in names]
 
     def said(self) -> list[str]:
-        """The frames that it has sent: the number of the connection, and the frame with sizes in the place of content."""
+        """The frames that it has sent: the number of the connection, and the frame with sizes for content."""
         frames = re.findall(r"^\[(\d+)\] < (.*)$", self.process.err.read_text(), re.MULTILINE)
         return [f"{number} {frame}" for number, frame in frames]
 
@@ -40,7 +40,7 @@ def our_filter(programs: Path, program: str, home: Path, spec: str, *options: st
 
     One that a test has killed is exempt.
     """
-    command = [programs / program, "--listen", spec, "--events", "--log", *options]
+    command: list[str | Path] = [programs / program, "--listen", spec, "--events", "--log", *options]
     with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
         listening = process.wait_line("listening on ").removeprefix("listening on ")
         yield Filter(process, listening)

@@ -30,7 +30,9 @@ class Peer:
 
 def debian(name: str, *packages: str, answers: str = "") -> Peer:
     """A peer from Debian packages; the first one gives the version."""
-    return Peer(name, "apt", lambda: apt(name, *packages, answers=answers), lambda: installed_version(packages[0]) or "")
+    return Peer(
+        name, "apt", lambda: apt(name, *packages, answers=answers), lambda: installed_version(packages[0]) or ""
+    )
 
 
 def peer(it: Peer) -> pytest.MarkDecorator:

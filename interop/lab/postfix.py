@@ -15,7 +15,8 @@ from .ports import free_port
 from .process import Process, running, wait_until
 
 POSTFIX = Peer(
-    "postfix", "apt",
+    "postfix",
+    "apt",
     lambda: apt("postfix", "postfix", "openssl", answers="postfix postfix/main_mailer_type select No configuration\n"),
     lambda: installed_version("postfix") or "",
 )
@@ -107,7 +108,7 @@ def _files(folder: Path) -> list[Path]:
 def postfix(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Postfix]:
     """Runs Postfix until the end of the block.
 
-    `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. A service
+    `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. One
     whose name starts with `ipv6` listens on ::1.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}

@@ -93,8 +93,8 @@ class Sendmail:
 def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Sendmail]:
     """Runs Sendmail until the end of the block.
 
-    `services` gives the equates of INPUT_MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. A service
-    whose name starts with `ipv6` listens on ::1.
+    `services` gives the equates of MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. One whose
+    name starts with `ipv6` listens on ::1.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]

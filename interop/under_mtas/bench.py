@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +122,7 @@ def bench(mta: str, programs: Path) -> Iterator[Bench]:
     # Sendmail uses no socket below a folder that everybody may write to, as /tmp is.
     with folder() as home, folder(Path("/run")) as sockets, sink() as box:
         unix = sockets / "filter"
+        runs: AbstractContextManager[Postfix | Sendmail]
         if mta == "postfix":
             where = {"inet": f"inet:127.0.0.1:{port}", "inet6": f"inet:[::1]:{port6}", "unix": f"unix:{unix}"}
             services = {name: text.format(**where) for name, text in POSTFIX_SERVICES.items()}
