@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .certificate import self_signed
 from .packages import apt, installed_version
 from .peer import Peer
 from .ports import free_port
@@ -118,7 +119,7 @@ def postfix(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator
         lines.append(f"{host}:{ports[name]} inet n - n - - smtpd {options}\n")
     (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port))
     (home / "master.cf").write_text(MASTER + "".join(lines))
-    _certificate(home)
+    self_signed(home)
     _folders(home)
     subprocess.run(["postfix", "-c", home, "check"], check=True, capture_output=True)
     with running([DAEMONS / "master", "-c", home, "-d"], home) as process:
@@ -134,10 +135,3 @@ def _folders(home: Path) -> None:
     (home / "queue").mkdir()
     (home / "data").mkdir()
     os.chown(home / "data", owner, grp.getgrnam("postfix").gr_gid)
-
-
-def _certificate(home: Path) -> None:
-    """A key and a certificate that it signed itself."""
-    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mta.example"
-    files = ["-keyout", str(home / "key.pem"), "-out", str(home / "certificate.pem")]
-    subprocess.run(request.split() + files, check=True, capture_output=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .certificate import self_signed
 from .packages import apt, kept, unpack, unpacked_version
 from .peer import Peer
 from .ports import free_port
@@ -34,6 +35,10 @@ define(`confQUEUE_LA', `10000')dnl
 define(`confREFUSE_LA', `10000')dnl
 define(`confMAX_HEADERS_LENGTH', `200000')dnl
 define(`confPRIVACY_FLAGS', `noetrn')dnl
+define(`confSERVER_CERT', `{home}/certificate.pem')dnl
+define(`confSERVER_KEY', `{home}/key.pem')dnl
+define(`confCACERT', `{home}/certificate.pem')dnl
+define(`confCACERT_PATH', `{home}')dnl
 define(`SMART_HOST', `relay:[127.0.0.1]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {sink}')dnl
 define(`RELAY_MAILER_LL', `20000')dnl
@@ -55,7 +60,7 @@ def _root() -> Path:
 
 
 def _install() -> None:
-    apt("sendmail", "m4", *LIBRARIES)
+    apt("sendmail", "m4", "openssl", *LIBRARIES)
     unpack("sendmail", _root(), *PACKAGES)
 
 
@@ -103,6 +108,7 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
     (home / "lab.mc").write_text(text)
     (home / "services").write_text("hosts files\naliases files\npasswd files\n")
     (home / "queue").mkdir(mode=0o700)
+    self_signed(home)
     _configure(home)
     program = _root() / "usr/libexec/sendmail/sendmail"
     command = f'hostname mta.example && exec "{program}" -bD -C "{home}/lab.cf"'

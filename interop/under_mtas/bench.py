@@ -119,9 +119,9 @@ def _all_closed(ours: Filter) -> bool:
 def bench(mta: str, programs: Path) -> Iterator[Bench]:
     """Runs an MTA by its name, until the end of the block."""
     port, port6 = free_port(), free_port("::1")
-    # Sendmail uses no socket below a folder that everybody may write to, as /tmp is.
-    with folder() as home, folder(Path("/run")) as sockets, sink() as box:
-        unix = sockets / "filter"
+    # Sendmail takes no socket, certificate or key from below a folder that everybody may write to, as /tmp is.
+    with folder(Path("/run")) as home, sink() as box:
+        unix = home / "filter"
         runs: AbstractContextManager[Postfix | Sendmail]
         if mta == "postfix":
             where = {"inet": f"inet:127.0.0.1:{port}", "inet6": f"inet:[::1]:{port6}", "unix": f"unix:{unix}"}
