@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from lab.ours import MTAS, our_mta
 from lab.peer import peer
 from lab.ports import listens
@@ -17,10 +16,10 @@ from lab.process import wait_until
 from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
 from peers.applications import CASES, Case
 from peers.conversations import CONVERSATIONS, OTHER_MTA, Conversation
-from peers.expectations import EXPECTATIONS, LIBMILTER, Expectation
+from peers.expectations import EXPECTATIONS, OF_LIBMILTER, Expectation
 from peers.filter import Filter
-from peers.libraries import LIBRARIES
-from peers.mail import ENVELOPE, ODD, PLAIN, body_of, message
+from peers.libraries import LIBMILTER, LIBRARIES, libmilter_on
+from peers.mail import ENVELOPE, ODD, PLAIN, RECIPIENT, assert_unharmed, body_of, message
 
 BLOCKING, TOKIO = MTAS
 APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy)]
@@ -45,7 +44,8 @@ def judged(it: Filter, scenario: object, home: Path) -> Iterator[None]:
     try:
         yield
     except AssertionError as error:
-        story = "\n".join([str(error), *(file.read_text(errors="replace") for file in sorted(home.glob("*.err")) + sorted(home.glob("*.out")))])
+        logs = [*home.glob("*.err"), *home.glob("*.out")]
+        story = "\n".join([str(error), *(file.read_text(errors="replace") for file in sorted(logs))])
         known = it.known_for(str(scenario))
         if known and re.search(known.symptom, story, re.DOTALL):
             raise KnownNot(known.reason) from error
@@ -99,7 +99,7 @@ def test_conversation(
 @pytest.mark.parametrize(
     ("it", "scenario", "program"),
     [case(it, scenario) for it in LIBRARIES for scenario in EXPECTATIONS]
-    + [case(LIBRARIES[0], scenario) for scenario in LIBMILTER],
+    + [case(LIBRARIES[0], scenario) for scenario in OF_LIBMILTER],
 )
 def test_library(it: Filter, scenario: Expectation, program: str, programs: Path, folder: Path) -> None:
     with judged(it, scenario, folder), it.start(folder, scenario.rules) as spec:
@@ -111,7 +111,8 @@ def test_library(it: Filter, scenario: Expectation, program: str, programs: Path
 
 @pytest.mark.parametrize(("it", "scenario", "program"), [case(each.it, each) for each in CASES])
 def test_application(
-    it: Filter, scenario: Case, program: str, programs: Path, folder: Path, running: Callable[[Filter], tuple[str, Path]]
+    it: Filter, scenario: Case, program: str, programs: Path, folder: Path,
+    running: Callable[[Filter], tuple[str, Path]],
 ) -> None:
     spec, home = running(it)
     with judged(it, scenario, home):
@@ -121,10 +122,12 @@ def test_application(
         scenario.check(asked.messages[0])
 
 
+@pytest.mark.parametrize("program", MTAS)
 @peer(clamav.PEER)
-def test_the_test_virus_is_put_into_quarantine(programs: Path, folder: Path) -> None:
+def test_the_test_virus_is_put_into_quarantine(program: str, programs: Path, folder: Path) -> None:
+    file = written(folder, message(clamav.EICAR.encode()))
     with clamav.quarantining(folder) as spec:
-        asked = our_mta(programs, BLOCKING, spec, *ENVELOPE, "--message", written(folder, message(clamav.EICAR.encode())))
+        asked = our_mta(programs, program, spec, *ENVELOPE, "--message", file)
     assert asked.messages[0]["outcome"] == "accepted", asked
     assert asked.messages[0]["quarantine"] == "quarantined by clamav-milter"
 
@@ -132,13 +135,17 @@ def test_the_test_virus_is_put_into_quarantine(programs: Path, folder: Path) -> 
 def delivered(result: dict[str, Any]) -> bytes:
     """A message as it is after all edits."""
     head = "".join(f"{name}:{value}\n" for name, value in result["headers"]).replace("\n", "\r\n")
-    return (head + "\r\n" + result["body"]).encode("latin-1")
+    return f"{head}\r\n{result['body']}".encode("latin-1")
 
 
-@pytest.mark.parametrize("raw", [PLAIN, ODD, message(b""), message(body_of(300_000))], ids=["plain", "odd", "empty", "long"])
+TO_SIGN = {"plain": PLAIN, "odd headers": ODD, "no body": message(b""), "long": message(body_of(300_000))}
+
+
+@pytest.mark.parametrize("which", TO_SIGN)
 @pytest.mark.parametrize("program", MTAS)
 @peer(opendkim.PEER)
-def test_what_is_signed_verifies_as_it_is_delivered(program: str, raw: bytes, programs: Path, folder: Path) -> None:
+def test_what_is_signed_verifies_as_it_is_delivered(program: str, which: str, programs: Path, folder: Path) -> None:
+    raw = TO_SIGN[which]
     with opendkim.start(folder) as spec:
         signed = our_mta(programs, program, spec, *ENVELOPE, "--message", written(folder, raw)).messages[0]
     with opendkim.verifier(folder) as spec:
@@ -147,13 +154,14 @@ def test_what_is_signed_verifies_as_it_is_delivered(program: str, raw: bytes, pr
             assert verdict in results(asked.messages[0]), asked.messages[0]["headers"]
 
 
+@pytest.mark.parametrize("program", MTAS)
 @peer(dkimpy.PEER)
-def test_dkimpy_signs_for_this_host_and_verifies_for_others(programs: Path, folder: Path) -> None:
+def test_dkimpy_signs_for_this_host_and_verifies_for_others(program: str, programs: Path, folder: Path) -> None:
     with dkimpy.start(folder) as spec:
-        signed = our_mta(programs, BLOCKING, spec, *ENVELOPE, "--message", written(folder, PLAIN)).messages[0]
+        signed = our_mta(programs, program, spec, *ENVELOPE, "--message", written(folder, PLAIN)).messages[0]
         stranger = ("--client", "client.example.net,192.0.2.7")
         file = written(folder, delivered(signed))
-        asked = our_mta(programs, BLOCKING, spec, *ENVELOPE, *stranger, "--message", file)
+        asked = our_mta(programs, program, spec, *ENVELOPE, *stranger, "--message", file)
     assert "dkim=pass" in results(asked.messages[0]), asked.messages[0]["headers"]
 
 
@@ -162,18 +170,29 @@ def results(result: dict[str, Any]) -> str:
     return " ".join(value for name, value in result["headers"] if name.lower() == "authentication-results")
 
 
-@peer(LIBRARIES[0].peer)
-def test_a_filter_that_stops_itself_ends_with_its_conversations(programs: Path, folder: Path) -> None:
+@pytest.mark.parametrize(("family", "host"), [("inet", "127.0.0.1"), ("inet6", "::1")])
+@pytest.mark.parametrize("program", MTAS)
+@peer(LIBMILTER)
+def test_socket(program: str, family: str, host: str, programs: Path, folder: Path) -> None:
+    with libmilter_on(folder, family, host) as spec:
+        asked = our_mta(programs, program, spec, *ENVELOPE, "--message", written(folder, PLAIN))
+    assert_unharmed(asked, PLAIN, [RECIPIENT])
+
+
+@pytest.mark.parametrize("program", [BLOCKING])
+@peer(LIBMILTER)
+def test_a_filter_that_stops_itself_ends_with_its_conversations(program: str, programs: Path, folder: Path) -> None:
     with LIBRARIES[0].start(folder, ("data:stop",)) as spec:
-        asked = our_mta(programs, BLOCKING, spec, *ENVELOPE)
+        asked = our_mta(programs, program, spec, *ENVELOPE)
         wait_until(lambda: not is_there(spec), "the filter to end")
     assert (asked.status, asked.messages) == (1, [])
     assert "DATA unanswered" in asked.errors
 
 
-@peer(LIBRARIES[0].peer)
-def test_a_filter_that_dies_is_reported_with_what_it_owes(programs: Path, folder: Path) -> None:
+@pytest.mark.parametrize("program", MTAS)
+@peer(LIBMILTER)
+def test_a_filter_that_dies_is_reported_with_what_it_owes(program: str, programs: Path, folder: Path) -> None:
     with LIBRARIES[0].start(folder, ("eom:addheader|X-Added|late", "eom:die")) as spec:
-        asked = our_mta(programs, BLOCKING, spec, *ENVELOPE)
+        asked = our_mta(programs, program, spec, *ENVELOPE)
     assert (asked.status, asked.messages) == (1, [])
     assert "BODYEOB unanswered" in asked.errors

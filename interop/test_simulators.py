@@ -1,11 +1,11 @@
 """Our filters under two MTA simulators of others: OpenDKIM's miltertest, and the client of go-milter."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from lab.ours import FILTERS, Filter, our_filter
 from lab.peer import Peer, debian, peer
 from peers.filter import BUILT, HERE
@@ -15,7 +15,9 @@ MILTERTEST = debian("miltertest", "miltertest")
 GO_CLIENT = Peer("go-milter client", GO_MILTER.group, GO_MILTER.install, GO_MILTER.version)
 
 # The stages that a simulator shows, in order; what it prints for each is its name and the code of the reply.
-MILTERTEST_STAGES = ["connect", "helo", "unknown", "mail", "rcpt", "data", "header", "header", "eoh", "body", "body", "eom"]
+MILTERTEST_STAGES = [
+    "connect", "helo", "unknown", "mail", "rcpt", "data", "header", "header", "eoh", "body", "body", "eom"
+]
 GO_STAGES = ["connect", "helo", "mail", "rcpt", "rcpt", "header", "end"]
 # The client of go-milter tells of the end of the headers as "header", and of the body as "end".
 GO_NAMES = {"eoh": "header", "body": "end", "eom": "end"}
@@ -24,8 +26,7 @@ REPLY = "554 5.7.1 not today"
 
 
 def miltertest(it: Filter) -> list[str]:
-    command = ["miltertest", "-D", f"addr={it.spec}", "-s", HERE / "miltertest" / "walk.lua"]
-    return lines(command)
+    return lines(["miltertest", "-D", f"addr={it.spec}", "-s", HERE / "miltertest" / "walk.lua"])
 
 
 def go_client(it: Filter, size: int = 200_000) -> list[str]:
@@ -33,7 +34,7 @@ def go_client(it: Filter, size: int = 200_000) -> list[str]:
     return lines([BUILT / "goclient", it.spec.removeprefix("unix:"), str(size), *recipients])
 
 
-def lines(command: list[str | Path]) -> list[str]:
+def lines(command: Sequence[str | Path]) -> list[str]:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout.splitlines()
@@ -45,19 +46,20 @@ def walked(stages: list[str], last: str, code: str) -> list[str]:
     return [f"{stage} c" for stage in before] + [f"{last} {code}"]
 
 
-def verdicts(*stages: str) -> Iterator[object]:
-    for stage in stages:
-        for verdict, code in VERDICTS.items():
-            if (stage, verdict) not in (("connect", "discard"), ("helo", "discard")):
-                yield pytest.param(stage, verdict, code, id=f"{stage} {verdict}")
+def verdicts(stages: str) -> list[object]:
+    """Every verdict at each of these stages where it means something."""
+    return [
+        pytest.param(stage, verdict, id=f"{stage} {verdict}")
+        for stage in stages.split() for verdict in VERDICTS
+        if (stage, verdict) not in (("connect", "discard"), ("helo", "discard"))
+    ]
 
 
 @pytest.mark.parametrize("program", FILTERS)
-@pytest.mark.parametrize(
-    ("stage", "verdict", "code"), verdicts("connect", "helo", "mail", "rcpt", "data", "header", "eoh", "body", "eom")
-)
+@pytest.mark.parametrize(("stage", "verdict"), verdicts("connect helo mail rcpt data header eoh body eom"))
 @peer(MILTERTEST)
-def test_verdict_under_miltertest(program: str, stage: str, verdict: str, code: str, programs: Path, folder: Path) -> None:
+def test_verdict_under_miltertest(program: str, stage: str, verdict: str, programs: Path, folder: Path) -> None:
+    code = VERDICTS[verdict]
     with our_filter(programs, program, folder, f"unix:{folder}/filter", "--at", f"{stage}={verdict}") as it:
         told = miltertest(it)
     expected = walked(MILTERTEST_STAGES, stage, code)
@@ -66,9 +68,10 @@ def test_verdict_under_miltertest(program: str, stage: str, verdict: str, code: 
 
 
 @pytest.mark.parametrize("program", FILTERS)
-@pytest.mark.parametrize(("stage", "verdict", "code"), verdicts("connect", "helo", "mail", "header", "eoh", "body", "eom"))
+@pytest.mark.parametrize(("stage", "verdict"), verdicts("connect helo mail header eoh body eom"))
 @peer(GO_CLIENT)
-def test_verdict_under_the_client(program: str, stage: str, verdict: str, code: str, programs: Path, folder: Path) -> None:
+def test_verdict_under_the_client(program: str, stage: str, verdict: str, programs: Path, folder: Path) -> None:
+    code = VERDICTS[verdict]
     with our_filter(programs, program, folder, f"unix:{folder}/filter", "--at", f"{stage}={verdict}") as it:
         told = go_client(it)
     expected = walked(GO_STAGES, GO_NAMES.get(stage, stage), code + (f" {REPLY}" if code == "y" else ""))
@@ -93,37 +96,60 @@ def test_verdict_on_an_unknown_command(program: str, verdict: str, programs: Pat
     assert told == [f"{stage} {VERDICTS[verdict] if stage == 'unknown' else 'c'}" for stage in MILTERTEST_STAGES]
 
 
+@dataclass(frozen=True)
+class Edit:
+    """Options of our filter, and what each simulator prints of it; None if it does not know such an edit."""
+
+    options: tuple[str, ...]
+    miltertest: str | None
+    go_client: str | None
+
+
+def header_edit(code: str, index: int, name: str, value: str) -> str:
+    return f'edit {code} {index} "{name}" "{value}" "" "" ""'
+
+
 EDITS = {
-    "a header added": (("--add-header", "X-New=new"), "adds X-New: new", 'edit h 0 "X-New" "new" "" "" ""'),
-    "a header inserted": (("--insert-header", "0:X-Top=top"), "inserts X-Top: top at 0", 'edit i 0 "X-Top" "top" "" "" ""'),
-    "a header changed": (("--change-header", "1:X-Old=newer"), "changes X-Old to newer", 'edit m 1 "X-Old" "newer" "" "" ""'),
-    "a header deleted": (("--delete-header", "1:X-Old"), "deletes X-Old", 'edit m 1 "X-Old" "" "" "" ""'),
-    "a recipient added": (("--add-rcpt", "<new@example.org>"), "adds <new@example.org>", 'edit + 0 "" "" "<new@example.org>" "" ""'),
-    "a recipient removed": (("--delete-rcpt", "<recipient@example.org>"), "removes <recipient@example.org>", None),
-    "quarantine": (("--quarantine", "held"), "quarantines: held", None),
-    "the sender changed": (("--change-sender", "<new@example.org>"), None, 'edit e 0 "" "" "" "<new@example.org>" ""'),
-    "progress": (("--progress", "3", "--add-header", "X-New=new"), "adds X-New: new", 'edit h 0 "X-New" "new" "" "" ""'),
+    "a header added": Edit(("--add-header", "X-New=new"), "adds X-New: new", header_edit("h", 0, "X-New", "new")),
+    "a header inserted": Edit(
+        ("--insert-header", "0:X-Top=top"), "inserts X-Top: top at 0", header_edit("i", 0, "X-Top", "top")
+    ),
+    "a header changed": Edit(
+        ("--change-header", "1:X-Old=newer"), "changes X-Old to newer", header_edit("m", 1, "X-Old", "newer")
+    ),
+    "a header deleted": Edit(("--delete-header", "1:X-Old"), "deletes X-Old", header_edit("m", 1, "X-Old", "")),
+    "a recipient added": Edit(
+        ("--add-rcpt", "<new@example.org>"), "adds <new@example.org>", 'edit + 0 "" "" "<new@example.org>" "" ""'
+    ),
+    "a recipient removed": Edit(
+        ("--delete-rcpt", "<recipient@example.org>"), "removes <recipient@example.org>", None
+    ),
+    "quarantine": Edit(("--quarantine", "held"), "quarantines: held", None),
+    "the sender changed": Edit(
+        ("--change-sender", "<new@example.org>"), None, 'edit e 0 "" "" "" "<new@example.org>" ""'
+    ),
+    "progress": Edit(
+        ("--progress", "3", "--add-header", "X-New=new"), "adds X-New: new", header_edit("h", 0, "X-New", "new")
+    ),
 }
 
 
 @pytest.mark.parametrize("program", FILTERS)
-@pytest.mark.parametrize("edit", [name for name, (_, told, _) in EDITS.items() if told])
+@pytest.mark.parametrize("edit", [name for name, edit in EDITS.items() if edit.miltertest])
 @peer(MILTERTEST)
 def test_edit_under_miltertest(program: str, edit: str, programs: Path, folder: Path) -> None:
-    options, expected, _ = EDITS[edit]
-    with our_filter(programs, program, folder, f"unix:{folder}/filter", *options) as it:
+    with our_filter(programs, program, folder, f"unix:{folder}/filter", *EDITS[edit].options) as it:
         told = miltertest(it)
-    assert told == [f"{stage} c" for stage in MILTERTEST_STAGES] + [expected]
+    assert told == [f"{stage} c" for stage in MILTERTEST_STAGES] + [EDITS[edit].miltertest]
 
 
 @pytest.mark.parametrize("program", FILTERS)
-@pytest.mark.parametrize("edit", [name for name, (_, _, told) in EDITS.items() if told])
+@pytest.mark.parametrize("edit", [name for name, edit in EDITS.items() if edit.go_client])
 @peer(GO_CLIENT)
 def test_edit_under_the_client(program: str, edit: str, programs: Path, folder: Path) -> None:
-    options, _, expected = EDITS[edit]
-    with our_filter(programs, program, folder, f"unix:{folder}/filter", *options) as it:
+    with our_filter(programs, program, folder, f"unix:{folder}/filter", *EDITS[edit].options) as it:
         told = go_client(it)
-    assert told == [*walked(GO_STAGES, "end", "c")[:-1], expected, "end c"]
+    assert told == [*walked(GO_STAGES, "end", "c")[:-1], EDITS[edit].go_client, "end c"]
 
 
 @pytest.mark.parametrize("program", FILTERS)

@@ -16,10 +16,11 @@ PEER = debian("amavisd-milter", "amavisd-milter")
 def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
     scanner, socket, work = home / "amavisd.sock", home / "milter.sock", home / "work"
     work.mkdir(mode=0o700)
-    milter = ["amavisd-milter", "-f", "-s", f"unix:{socket}", "-S", scanner, "-w", work, "-p", home / "pid"]
-    with listening([sys.executable, HERE / "scripts" / "amavisd_stub.py", scanner], home, scanner, name="stub"):
-        with listening(milter, home, socket):
-            yield f"unix:{socket}"
+    stub: list[str | Path] = [sys.executable, HERE / "scripts" / "amavisd_stub.py", scanner]
+    milter: list[str | Path] = ["amavisd-milter", "-f", "-s", f"unix:{socket}", "-S", scanner]
+    milter += ["-w", work, "-p", home / "pid"]
+    with listening(stub, home, scanner, name="stub"), listening(milter, home, socket):
+        yield f"unix:{socket}"
 
 
 FILTER = Filter(PEER, start)

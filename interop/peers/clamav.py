@@ -39,9 +39,10 @@ def run(home: Path, on_infected: str) -> Iterator[str]:
     (signatures / "interop.ndb").write_text(f"Interop.Test:0:*:{EICAR.encode().hex()}\n")
     (home / "clamd.conf").write_text(CLAMD.format(home=home))
     (home / "milter.conf").write_text(MILTER.format(home=home, on_infected=on_infected))
-    with listening(["clamd", "-c", home / "clamd.conf"], home, scanner):
-        with listening(["clamav-milter", "-c", home / "milter.conf"], home, socket):
-            yield f"unix:{socket}"
+    clamd: list[str | Path] = ["clamd", "-c", home / "clamd.conf"]
+    milter: list[str | Path] = ["clamav-milter", "-c", home / "milter.conf"]
+    with listening(clamd, home, scanner), listening(milter, home, socket):
+        yield f"unix:{socket}"
 
 
 @contextmanager

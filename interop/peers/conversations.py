@@ -70,7 +70,10 @@ CONVERSATIONS = [
     Conversation("three recipients", ("--to", MORE[0], "--to", MORE[1]), recipients=(RECIPIENT, *MORE)),
     Conversation("a recipient that the MTA has refused", ("--rejected-to", "<nobody@example.org>")),
     *(
-        Conversation(f"two messages given up after {stage}", ("--abort-after", stage, "--messages", "2"), messages=2, aborted=True)
+        Conversation(
+            f"two messages given up after {stage}", ("--abort-after", stage, "--messages", "2"),
+            messages=2, aborted=True,
+        )
         for stage in ("helo", "mail", "rcpt", "data", "header", "eoh", "body")
     ),
     Conversation("another client on the same connection", ("--quit-nc", "--messages", "2"), messages=2, frames=quit_nc),
@@ -91,4 +94,6 @@ CONVERSATIONS = [
     Conversation("the strict policy", ("--policy", "strict", "--messages", "2"), messages=2),
 ]
 # What the other MTA of ours says too: it differs from the first one in how it reads and writes.
-OTHER_MTA = [it for it in CONVERSATIONS if it.name.startswith(("what", "three messages", "four", "another", "a body of"))]
+OTHER_MTA = [
+    it for it in CONVERSATIONS if it.name.startswith(("what", "three messages", "four", "another", "a body of"))
+]

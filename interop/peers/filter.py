@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
 from lab.peer import Peer
 from lab.process import Process
@@ -17,12 +18,18 @@ HERE = Path(__file__).parent
 BUILT = HERE.parents[1] / "target" / "interop"
 
 
+class Start(Protocol):
+    """Starts a filter in a folder, with rules, until the end of the block, and gives the place where it listens."""
+
+    def __call__(self, home: Path, rules: Sequence[str] = ()) -> AbstractContextManager[str]: ...
+
+
 @dataclass(frozen=True)
 class Filter:
     """A real filter. `start` runs it in a folder, with rules if it takes any, and gives the place where it listens."""
 
     peer: Peer
-    start: Callable[[Path, Sequence[str]], AbstractContextManager[str]]
+    start: Start
 
     @property
     def name(self) -> str:
@@ -58,7 +65,7 @@ def listening(
         process.stop(0.0)
 
 
-def scripted(command: Callable[[], Sequence[str | Path]]) -> Callable[[Path, Sequence[str]], AbstractContextManager[str]]:
+def scripted(command: Callable[[], Sequence[str | Path]]) -> Start:
     """Starts a filter of this folder, which takes a unix socket and rules as its arguments."""
 
     @contextmanager

@@ -21,14 +21,18 @@ def build(peer: str, *command: str | Path, folder: Path = HERE, env: dict[str, s
     """Runs a compiler; what it complains about is the reason why the peer cannot be installed."""
     BUILT.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=folder, env=os.environ | (env or {}), capture_output=True, text=True)
+    try:
+        done = subprocess.run(words, cwd=folder, env=os.environ | (env or {}), capture_output=True, text=True)
+    except OSError as error:
+        raise CannotInstall(peer, " ".join(words), str(error)) from error
     if done.returncode != 0:
         raise CannotInstall(peer, " ".join(words), done.stderr)
 
 
 def install_libmilter() -> None:
     apt("libmilter", "libmilter-dev", "gcc", "libc6-dev")
-    build("libmilter", "cc", "-O2", "-Wall", "-Werror", "-o", BUILT / "libmilter-filter", "libmilter.c", "-lmilter", "-lpthread")
+    compiler = ["cc", "-O2", "-Wall", "-Wextra", "-Werror"]
+    build("libmilter", *compiler, "-o", BUILT / "libmilter-filter", "libmilter.c", "-lmilter", "-lpthread")
 
 
 def install_go_milter() -> None:
@@ -70,6 +74,15 @@ def start_purepythonmilter(home: Path, rules: Sequence[str] = ()) -> Iterator[st
     command = [*in_venv("purepythonmilter_filter.py")(), str(port), *rules]
     with listening(command, home, ("127.0.0.1", port), name="filter"):
         yield f"inet:{port}@127.0.0.1"
+
+
+@contextmanager
+def libmilter_on(home: Path, family: str, host: str) -> Iterator[str]:
+    """The filter on libmilter on a TCP socket: `inet` or `inet6`."""
+    port = free_port(host)
+    spec = f"{family}:{port}@{host}"
+    with listening([BUILT / "libmilter-filter", spec], home, (host, port), name="filter"):
+        yield spec
 
 
 LIBMILTER = Peer("libmilter", "apt", install_libmilter, lambda: installed_version("libmilter-dev") or "")

@@ -44,7 +44,7 @@ ODD = message(headers=HEADERS + ODD_HEADERS)
 def headers_of(raw: bytes) -> list[list[str]]:
     """The headers of a message in the form in which our MTA shows them: inside, a line ends with LF."""
     head = raw.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t")
-    return [list(line.decode("latin-1").partition(":")[::2]) for line in head.split("\r\n".encode())]
+    return [list(line.decode("latin-1").partition(":")[::2]) for line in head.split(b"\r\n")]
 
 
 def is_within(few: list[Any], many: list[Any]) -> bool:

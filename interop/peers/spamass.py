@@ -14,12 +14,12 @@ PEER = debian("spamass-milter", "spamass-milter", "spamassassin", "spamd", "spam
 @contextmanager
 def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
     scanner, socket = home / "spamd.sock", home / "milter.sock"
-    spamd = ["spamd", "-L", "-x", "-s", "stderr", f"--socketpath={scanner}", "--min-children=1", "--max-children=2",
-             f"--helper-home-dir={home}"]
-    milter = ["spamass-milter", "-p", socket, "-r", "15", "--", "-U", scanner]
-    with listening(offline(home, *spamd), home, scanner, name="spamd"):
-        with listening(offline(home, *milter), home, socket, name="milter"):
-            yield f"unix:{socket}"
+    spamd: list[str | Path] = ["spamd", "-L", "-x", "-s", "stderr", f"--socketpath={scanner}", "--min-children=1",
+                               "--max-children=2", f"--helper-home-dir={home}"]
+    milter: list[str | Path] = ["spamass-milter", "-p", socket, "-r", "15", "--", "-U", scanner]
+    scans = listening(offline(home, *spamd), home, scanner, name="spamd")
+    with scans, listening(offline(home, *milter), home, socket, name="milter"):
+        yield f"unix:{socket}"
 
 
 FILTER = Filter(PEER, start)

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 ANSWERS = {
-    "pass": ["insheader=0 X-Inserted at%20the%20top", "addheader=X-Stub-Says pass", "return_value=continue", "exit_code=0"],
+    "pass": ["insheader=0 X-Inserted at%20the%20top", "addheader=X-Stub-Says pass", "return_value=continue",
+             "exit_code=0"],
     "reject": ["setreply=550 5.7.1 the%20stub%20says%20no", "return_value=reject", "exit_code=69"],
     "tempfail": ["setreply=450 4.7.1 the%20stub%20is%20busy", "return_value=tempfail", "exit_code=75"],
     "discard": ["return_value=discard", "exit_code=99"],

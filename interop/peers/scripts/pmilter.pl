@@ -39,9 +39,9 @@ sub judge {
             $ctx->setreply(@words);
             $result = $words[0] =~ /^4/ ? SMFIS_TEMPFAIL : SMFIS_REJECT;
         } elsif (defined $edits{$call}) {
-            $edits{$call}->($ctx, @words);
-        } else {
             # PMilter answers before it shows why a callback died.
+            eval { $edits{$call}->($ctx, @words); 1 } or do { print STDERR $@; die $@ };
+        } else {
             print STDERR "no call $call\n";
             die;
         }

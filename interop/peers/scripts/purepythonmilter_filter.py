@@ -28,6 +28,9 @@ def manipulation(call: str, arguments: list[str]) -> responses.AbstractManipulat
             return responses.ChangeHeader(nth_occurrence=int(index), headername=name, headertext=value)
         case "chgfrom", [address]:
             return responses.ChangeMailFrom(mail_from=address)
+        case "chgfrom", [address, word]:
+            name, _, value = word.partition("=")
+            return responses.ChangeMailFrom(mail_from=address, esmtp_args={name: value})
         case "addrcpt", [address]:
             return responses.AddRecipient(recipient=address)
         case "addrcpt_par", [address, word]:
