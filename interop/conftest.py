@@ -38,21 +38,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     stray = [item.nodeid for item in items if item.get_closest_marker("peer") is None]
     if stray:
         raise pytest.UsageError("no peer is named by " + ", ".join(stray))
-    peers = {peer_of(item).name: peer_of(item) for item in items}
+    peers = {peer_of(item).handle: peer_of(item) for item in items}
     if config.option.list_peers:
-        config.option.verbose = -2
-        for name, it in sorted(peers.items()):
-            print(f"{name} ({it.group})")
+        print(*(f"{handle} ({it.group})" for handle, it in sorted(peers.items())), sep="\n")
         items.clear()
         return
-    wanted = set(config.option.peer)
+    wanted = {name.lower().replace(" ", "-") for name in config.option.peer}
     unknown = wanted - peers.keys() - {it.group for it in peers.values()}
     if unknown:
         raise pytest.UsageError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(sorted(peers))}")
     if wanted:
-        chosen = [item for item in items if {peer_of(item).name, peer_of(item).group} & wanted]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        is_wanted = {item: bool({peer_of(item).handle, peer_of(item).group} & wanted) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not is_wanted[item]])
+        items[:] = [item for item in items if is_wanted[item]]
 
 
 def peer_of(item: pytest.Item) -> Peer:

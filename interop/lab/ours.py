@@ -40,7 +40,7 @@ def our_filter(programs: Path, program: str, home: Path, spec: str, *options: st
 
     One that a test has killed is exempt.
     """
-    command: list[str | Path] = [programs / program, "--listen", spec, "--events", "--log", *options]
+    command: list[str | Path] = [_path(programs, program), "--listen", spec, "--events", "--log", *options]
     with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
         listening = process.wait_line("listening on ").removeprefix("listening on ")
         yield Filter(process, listening)
@@ -60,6 +60,12 @@ class Asked:
 
 def our_mta(programs: Path, program: str, spec: str, *options: str, seconds: float = 60) -> Asked:
     """Runs one of our MTAs against a filter, to its end."""
-    command: Sequence[str | Path] = [programs / program, "--filter", spec, "--json", *options]
+    command: Sequence[str | Path] = [_path(programs, program), "--filter", spec, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     return Asked(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+def _path(programs: Path, program: str) -> Path:
+    if not (programs / program).exists():
+        raise Unexpected(f"our program {program} is not in {programs}")
+    return programs / program

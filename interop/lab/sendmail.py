@@ -60,11 +60,11 @@ def _root() -> Path:
 
 
 def _install() -> None:
-    apt("sendmail", "m4", "openssl", *LIBRARIES)
-    unpack("sendmail", _root(), *PACKAGES)
+    apt("Sendmail", "m4", "openssl", *LIBRARIES)
+    unpack("Sendmail", _root(), *PACKAGES)
 
 
-SENDMAIL = Peer("sendmail", "apt", _install, lambda: unpacked_version(_root(), PACKAGES[0]))
+SENDMAIL = Peer("Sendmail", "apt", _install, lambda: unpacked_version(_root(), PACKAGES[0]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,6 @@ class Sendmail:
     home: Path
     ports: Mapping[str, int]
     process: Process
-    name: str = "sendmail"
 
     def settle(self) -> None:
         """Waits until every message has left the queue or is quarantined."""

@@ -23,6 +23,7 @@ POSTFIX_SERVICES = {
     "ipv6": "-o smtpd_milters={inet}",
     "over-ipv6": "-o smtpd_milters={inet6}",
     "unix": "-o smtpd_milters={unix}",
+    "xclient": "-o smtpd_milters={inet} -o smtpd_authorized_xclient_hosts=127.0.0.1",
     "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
     "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
     "version-3-hasty": "-o smtpd_milters={inet} -o milter_protocol=3 -o milter_content_timeout=1s",
@@ -86,7 +87,7 @@ class Bench:
                 return Client(self.mta.ports[case.service], case.host)
 
             with connect() as smtp:
-                case.talk(Talk(smtp, case.message, ours, connect))
+                case.talk(Talk(smtp, case.message, ours, connect, self.mta))
             self.mta.settle()
             if ours is not None and ours.process.status is None:
                 wait_until(lambda: _all_closed(ours), f"the MTA to leave the filter: {ours.events()}")
@@ -126,7 +127,7 @@ def bench(mta: str, programs: Path) -> Iterator[Bench]:
         if mta == "postfix":
             where = {"inet": f"inet:127.0.0.1:{port}", "inet6": f"inet:[::1]:{port6}", "unix": f"unix:{unix}"}
             services = {name: text.format(**where) for name, text in POSTFIX_SERVICES.items()}
-            runs = postfix(home, box.port, services)
+            runs = postfix(home, box.port, services, local=where["inet"])
         else:
             where = {"inet": f"inet:{port}@127.0.0.1", "inet6": f"inet6:{port6}@::1", "unix": f"unix:{unix}"}
             services = {name: text.format(**where) for name, text in SENDMAIL_SERVICES.items()}

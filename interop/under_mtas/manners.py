@@ -4,7 +4,16 @@ from dataclasses import replace
 
 from .case import Case, Expect, both
 from .message import BOB, CAROL, PLAIN, lines
-from .talk import after_starttls, filter_dies_at_the_end, filter_is_told_to_stop, message_to, unknown_commands
+from .talk import (
+    after_starttls,
+    filter_dies_at_the_end,
+    filter_is_told_to_stop,
+    for_another_client,
+    in_chunks,
+    message_to,
+    unknown_commands,
+    without_smtp,
+)
 from .verdicts import STAGES
 
 EVERY = ",".join(stage for stage in (*STAGES, "unknown") if stage != "eom")
@@ -139,6 +148,53 @@ SOCKETS = [
     ),
 ]
 
+# Ways into Postfix that Sendmail has not, or for which it asks no filter of its own accord.
+ENTRIES = [
+    Case(
+        "the client becomes another one by XCLIENT",
+        ADD,
+        Expect(
+            headers=_new,
+            told=(
+                "connect [127.0.0.1] 4:*:127.0.0.1",
+                "helo client.example",
+                "connect [192.0.2.7] 4:4321:192.0.2.7",
+                "eom",
+            ),
+            times={"negotiate": 2, "mail": 1, "close": 2},
+        ),
+        None,
+        service="xclient",
+        talk=for_another_client,
+    ),
+    Case("a message in chunks", ADD, replace(EDITED, times={"data": 1}), None, talk=in_chunks),
+    Case(
+        "a message in chunks is refused at DATA",
+        ("--at", "data=554 5.7.1 no"),
+        Expect({"bdat": "554 5.7.1 no"}, delivered=0),
+        None,
+        talk=in_chunks,
+    ),
+    # Addresses have no angle brackets then.
+    Case(
+        "a message that does not come over SMTP",
+        ADD,
+        replace(
+            EDITED,
+            told=(
+                "connect localhost 4:0:127.0.0.1",
+                "helo *",
+                "mail alice@sender.example",
+                "rcpt bob@rcpt.example",
+                "data",
+                "eom",
+            ),
+        ),
+        None,
+        talk=without_smtp,
+    ),
+]
+
 VERSIONS = [
     Case(
         "Postfix speaks version 2",
@@ -235,4 +291,4 @@ ABSENT = [
     both("nobody listens, and the message is accepted", (), service="else-accept", filter_runs=False),
 ]
 
-CASES = [*NEGOTIATED, *REPLIES, *SOCKETS, *VERSIONS, *ABSENT]
+CASES = [*NEGOTIATED, *REPLIES, *SOCKETS, *ENTRIES, *VERSIONS, *ABSENT]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from lab.client import Client, Reply
 from lab.ours import Filter
+from lab.postfix import Postfix
+from lab.sendmail import Sendmail
 
 from .message import BOB, CAROL, DAVE, NOBODY, SENDER, Message
 
@@ -21,6 +23,7 @@ class Talk:
     message: Message
     filter: Filter | None
     another: Callable[[], Client]
+    mta: Postfix | Sendmail
 
     def hello(self) -> None:
         """Goes on even if the greeting refuses it: the verdict of a filter holds for what follows."""
@@ -187,3 +190,32 @@ def many_clients_at_once(number: int) -> Callable[[Talk], None]:
         talk.leave()
 
     return say
+
+
+def for_another_client(talk: Talk) -> None:
+    """XCLIENT: from then on the client is somebody else."""
+    talk.hello()
+    talk.client.say("XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.7 PORT=4321", "xclient")
+    talk.client.say("EHLO other.example", "second helo")
+    talk.send()
+    talk.leave()
+
+
+def in_chunks(talk: Talk) -> None:
+    """A message in two chunks, with BDAT in the place of DATA."""
+    talk.hello()
+    talk.client.say(f"MAIL FROM:{SENDER}", "mail")
+    talk.client.say(f"RCPT TO:{BOB}", "rcpt")
+    content = bytes(talk.message)
+    for label, part, last in (("bdat", content[:100], ""), ("end", content[100:], " LAST")):
+        talk.client.send(f"BDAT {len(part)}{last}\r\n".encode() + part)
+        if not talk.client.reply(label).is_good:
+            break
+    talk.leave()
+
+
+def without_smtp(talk: Talk) -> None:
+    """A message by the command sendmail of Postfix. The SMTP connection has left before."""
+    talk.leave()
+    assert isinstance(talk.mta, Postfix)
+    talk.mta.submit(bytes(talk.message), SENDER.strip("<>"), BOB.strip("<>"))
