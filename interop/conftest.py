@@ -1,7 +1,8 @@
 """Chooses tests by peer, installs peers before their first test, and reports by peer."""
 
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -29,27 +30,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "peer(it): the real program that a test is about")
     config.stash[OUTCOMES] = {}
+    # Programs are ended on the way out, so this has to be one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     stray = [item.nodeid for item in items if item.get_closest_marker("peer") is None]
     if stray:
         raise pytest.UsageError("no peer is named by " + ", ".join(stray))
-    peers = {peer_of(item).name: peer_of(item) for item in items}
+    peers = {peer_of(item).handle: peer_of(item) for item in items}
     if config.option.list_peers:
-        config.option.verbose = -2
-        for name, it in sorted(peers.items()):
-            print(f"{name} ({it.group})")
+        print(*(f"{handle} ({it.group})" for handle, it in sorted(peers.items())), sep="\n")
         items.clear()
         return
-    wanted = set(config.option.peer)
+    wanted = {name.lower().replace(" ", "-") for name in config.option.peer}
     unknown = wanted - peers.keys() - {it.group for it in peers.values()}
     if unknown:
         raise pytest.UsageError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(sorted(peers))}")
     if wanted:
-        chosen = [item for item in items if {peer_of(item).name, peer_of(item).group} & wanted]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        is_wanted = {item: bool({peer_of(item).handle, peer_of(item).group} & wanted) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not is_wanted[item]])
+        items[:] = [item for item in items if is_wanted[item]]
 
 
 def peer_of(item: pytest.Item) -> Peer:
@@ -82,11 +83,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(trouble, pytrace=False)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: pytest.TestReport = (yield).get_result()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.when == "call" or report.failed or report.skipped:
         item.config.stash[OUTCOMES][item.nodeid] = outcome_of(item, report)
+    return report
 
 
 def outcome_of(item: pytest.Item, report: pytest.TestReport) -> Outcome:

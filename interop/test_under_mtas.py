@@ -54,10 +54,10 @@ def seen_before() -> Before:
 
 
 ROWS = [
-    pytest.param(it.name, program, case, marks=peer(it), id=f"{it.name}, {program}, {case.name}")
+    pytest.param(it.handle, program, case, marks=peer(it), id=f"{it.name}, {program}, {case.name}")
     for it in (POSTFIX, SENDMAIL)
     for case in CASES
-    if case.expected(it.name) is not None
+    if case.expected(it.handle) is not None
     for program in FILTERS
 ]
 

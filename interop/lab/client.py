@@ -2,8 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -26,18 +25,27 @@ class Reply:
 
 
 class Client:
-    """A connection to an MTA. `replies` holds what was said and what came back, in order."""
+    """A connection to an MTA. `replies` holds what was said and what came back, in order.
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._reader = connection.makefile("rb")
+    It is a context manager that goes away at the end of its block.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 60.0) -> None:
+        self._connection = socket.create_connection((host, port), seconds)
+        self._reader = self._connection.makefile("rb")
         self.replies: list[tuple[str, Reply]] = []
-        self.greeting = self._reply("connect")
+        self.greeting = self.reply("connect")
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def say(self, line: str, label: str = "") -> Reply:
         """Sends a command and reads its reply."""
         self.send(line.encode("latin-1") + b"\r\n")
-        return self._reply(label or line)
+        return self.reply(label or line)
 
     def content(self, message: bytes) -> None:
         """Sends a message, or the first part of one, after DATA was taken."""
@@ -46,14 +54,12 @@ class Client:
     def end(self, label: str = "end") -> Reply:
         """Ends the message and reads the reply to it. The message has to end with a line end."""
         self.send(b".\r\n")
-        return self._reply(label)
+        return self.reply(label)
 
     def send(self, raw: bytes) -> None:
         """Sends bytes and waits for nothing. A server that has gone away is found out by the reply."""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._connection.sendall(raw)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def starttls(self) -> None:
         """Turns TLS on; any certificate will do."""
@@ -70,7 +76,8 @@ class Client:
         self._reader.close()
         self._connection.close()
 
-    def _reply(self, label: str) -> Reply:
+    def reply(self, label: str) -> Reply:
+        """Reads a reply and keeps it."""
         lines: list[str] = []
         while not lines or lines[-1][3:4] == "-":
             try:
@@ -83,13 +90,3 @@ class Client:
         reply = Reply(tuple(lines))
         self.replies.append((label, reply))
         return reply
-
-
-@contextmanager
-def client(port: int, host: str = "127.0.0.1", seconds: float = 60.0) -> Iterator[Client]:
-    """Connects and reads the greeting; closes at the end of the block."""
-    it = Client(socket.create_connection((host, port), seconds))
-    try:
-        yield it
-    finally:
-        it.close()

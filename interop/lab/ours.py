@@ -28,6 +28,11 @@ class Filter:
         events = [line for line in lines if re.match(r"\d+ ", line)]
         return [line for line in events if not names or line.split()[1] in names]
 
+    def said(self) -> list[str]:
+        """The frames that it has sent: the number of the connection, and the frame with sizes for content."""
+        frames = re.findall(r"^\[(\d+)\] < (.*)$", self.process.err.read_text(), re.MULTILINE)
+        return [f"{number} {frame}" for number, frame in frames]
+
 
 @contextmanager
 def our_filter(programs: Path, program: str, home: Path, spec: str, *options: str) -> Iterator[Filter]:
@@ -35,7 +40,7 @@ def our_filter(programs: Path, program: str, home: Path, spec: str, *options: st
 
     One that a test has killed is exempt.
     """
-    command = [programs / program, "--listen", spec, "--events", "--log", *options]
+    command: list[str | Path] = [_path(programs, program), "--listen", spec, "--events", "--log", *options]
     with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
         listening = process.wait_line("listening on ").removeprefix("listening on ")
         yield Filter(process, listening)
@@ -55,6 +60,12 @@ class Asked:
 
 def our_mta(programs: Path, program: str, spec: str, *options: str, seconds: float = 60) -> Asked:
     """Runs one of our MTAs against a filter, to its end."""
-    command: Sequence[str | Path] = [programs / program, "--filter", spec, "--json", *options]
+    command: Sequence[str | Path] = [_path(programs, program), "--filter", spec, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     return Asked(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+def _path(programs: Path, program: str) -> Path:
+    if not (programs / program).exists():
+        raise Unexpected(f"our program {program} is not in {programs}")
+    return programs / program

@@ -27,10 +27,17 @@ class Peer:
     install: Callable[[], None]
     version: Callable[[], str]
 
+    @property
+    def handle(self) -> str:
+        """The name as it is given on a command line."""
+        return self.name.lower().replace(" ", "-")
+
 
 def debian(name: str, *packages: str, answers: str = "") -> Peer:
     """A peer from Debian packages; the first one gives the version."""
-    return Peer(name, "apt", lambda: apt(name, *packages, answers=answers), lambda: installed_version(packages[0]) or "")
+    return Peer(
+        name, "apt", lambda: apt(name, *packages, answers=answers), lambda: installed_version(packages[0]) or ""
+    )
 
 
 def peer(it: Peer) -> pytest.MarkDecorator:

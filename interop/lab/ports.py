@@ -28,4 +28,3 @@ def listens(where: tuple[str, int] | Path) -> bool:
     with socket.socket(family) as probe:
         probe.settimeout(5)
         return probe.connect_ex(address) == 0
-

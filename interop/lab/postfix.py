@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .certificate import self_signed
 from .packages import apt, installed_version
 from .peer import Peer
 from .ports import free_port
 from .process import Process, running, wait_until
 
 POSTFIX = Peer(
-    "postfix", "apt",
-    lambda: apt("postfix", "postfix", "openssl", answers="postfix postfix/main_mailer_type select No configuration\n"),
+    "Postfix",
+    "apt",
+    lambda: apt("Postfix", "postfix", "openssl", answers="postfix postfix/main_mailer_type select No configuration\n"),
     lambda: installed_version("postfix") or "",
 )
 
@@ -31,7 +33,7 @@ maillog_file = {home}/maillog
 maillog_file_prefixes = {home}
 myhostname = mta.example
 mydestination =
-mynetworks = 127.0.0.0/8 [::1]/128
+mynetworks = 127.0.0.0/8 [::1]/128 192.0.2.0/24
 inet_interfaces = loopback-only
 default_transport = smtp:[127.0.0.1]:{sink}
 disable_dns_lookups = yes
@@ -49,6 +51,7 @@ smtpd_tls_cert_file = {home}/certificate.pem
 smtpd_tls_key_file = {home}/key.pem
 message_size_limit = 20000000
 notify_classes =
+non_smtpd_milters = {local}
 milter_connect_timeout = 10s
 milter_command_timeout = 20s
 milter_content_timeout = 60s
@@ -56,6 +59,7 @@ milter_content_timeout = 60s
 
 MASTER = """\
 cleanup   unix  n - n - 0 cleanup
+pickup    unix  n - n 60 1 pickup
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 rewrite   unix  - - n - - trivial-rewrite
@@ -79,7 +83,11 @@ class Postfix:
     home: Path
     ports: Mapping[str, int]
     process: Process
-    name: str = "postfix"
+
+    def submit(self, message: bytes, sender: str, recipient: str) -> None:
+        """Takes a message as the command sendmail does. Addresses are without angle brackets."""
+        command = ["/usr/sbin/sendmail", "-C", str(self.home), "-i", "-f", sender, recipient]
+        subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True)
 
     def settle(self) -> None:
         """Waits until every message has left the queue or is on hold."""
@@ -104,20 +112,20 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def postfix(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Postfix]:
+def postfix(home: Path, sink_port: int, services: Mapping[str, str], local: str = "") -> Iterator[Postfix]:
     """Runs Postfix until the end of the block.
 
-    `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. A service
-    whose name starts with `ipv6` listens on ::1.
+    `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. One
+    whose name starts with `ipv6` listens on ::1. `local` are the filters for mail that is not taken over SMTP.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     lines = []
     for name, options in services.items():
         host = "[::1]" if name.startswith("ipv6") else "127.0.0.1"
         lines.append(f"{host}:{ports[name]} inet n - n - - smtpd {options}\n")
-    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port))
+    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port, local=local))
     (home / "master.cf").write_text(MASTER + "".join(lines))
-    _certificate(home)
+    self_signed(home)
     _folders(home)
     subprocess.run(["postfix", "-c", home, "check"], check=True, capture_output=True)
     with running([DAEMONS / "master", "-c", home, "-d"], home) as process:
@@ -133,10 +141,3 @@ def _folders(home: Path) -> None:
     (home / "queue").mkdir()
     (home / "data").mkdir()
     os.chown(home / "data", owner, grp.getgrnam("postfix").gr_gid)
-
-
-def _certificate(home: Path) -> None:
-    """A key and a certificate that it signed itself."""
-    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mta.example"
-    files = ["-keyout", str(home / "key.pem"), "-out", str(home / "certificate.pem")]
-    subprocess.run(request.split() + files, check=True, capture_output=True)

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .ports import listens
@@ -48,8 +48,13 @@ class Process:
         self.out, self.err = home / f"{self.name}.out", home / f"{self.name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._child = subprocess.Popen(
-                [str(word) for word in command], cwd=home, env=None if env is None else os.environ | dict(env),
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                [str(word) for word in command],
+                cwd=home,
+                env=None if env is None else os.environ | dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
 
     @property
@@ -71,6 +76,7 @@ class Process:
 
     def wait_line(self, text: str, seconds: float = PATIENCE) -> str:
         """Waits for a whole line that contains `text` and returns it."""
+
         def found() -> list[str]:
             whole, _, _ = self.log().rpartition("\n")
             return [line for line in whole.split("\n") if text in line]
@@ -82,6 +88,10 @@ class Process:
         """Halts it, as a program that hangs."""
         os.kill(self.pid, signal.SIGSTOP)
 
+    def terminate(self) -> None:
+        """Asks it to end, and does not wait."""
+        self._child.terminate()
+
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
         self.was_killed = True
@@ -92,14 +102,10 @@ class Process:
         """Ends it: SIGTERM, then SIGKILL to whatever is left of its session. Returns the exit status."""
         if self._child.poll() is None:
             self._child.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._child.wait(seconds)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         return self._child.wait()
 
     def _wait(self, condition: Callable[[], object], what: str, seconds: float) -> None:
@@ -116,8 +122,14 @@ class Process:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], home: Path, *, name: str = "", env: Mapping[str, str] | None = None,
-    listening: tuple[str, int] | Path | None = None, line: str | None = None, seconds: float = PATIENCE,
+    command: Sequence[str | Path],
+    home: Path,
+    *,
+    name: str = "",
+    env: Mapping[str, str] | None = None,
+    listening: tuple[str, int] | Path | None = None,
+    line: str | None = None,
+    seconds: float = PATIENCE,
 ) -> Iterator[Process]:
     """Runs a program until the end of the block; ready when it listens there, or has written that line."""
     process = Process(command, home, name, env)

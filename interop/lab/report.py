@@ -29,7 +29,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(6)]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
 
 

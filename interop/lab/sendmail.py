@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .certificate import self_signed
 from .packages import apt, kept, unpack, unpacked_version
 from .peer import Peer
 from .ports import free_port
@@ -34,6 +35,10 @@ define(`confQUEUE_LA', `10000')dnl
 define(`confREFUSE_LA', `10000')dnl
 define(`confMAX_HEADERS_LENGTH', `200000')dnl
 define(`confPRIVACY_FLAGS', `noetrn')dnl
+define(`confSERVER_CERT', `{home}/certificate.pem')dnl
+define(`confSERVER_KEY', `{home}/key.pem')dnl
+define(`confCACERT', `{home}/certificate.pem')dnl
+define(`confCACERT_PATH', `{home}')dnl
 define(`SMART_HOST', `relay:[127.0.0.1]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {sink}')dnl
 define(`RELAY_MAILER_LL', `20000')dnl
@@ -55,11 +60,11 @@ def _root() -> Path:
 
 
 def _install() -> None:
-    apt("sendmail", "m4", *LIBRARIES)
-    unpack("sendmail", _root(), *PACKAGES)
+    apt("Sendmail", "m4", "openssl", *LIBRARIES)
+    unpack("Sendmail", _root(), *PACKAGES)
 
 
-SENDMAIL = Peer("sendmail", "apt", _install, lambda: unpacked_version(_root(), PACKAGES[0]))
+SENDMAIL = Peer("Sendmail", "apt", _install, lambda: unpacked_version(_root(), PACKAGES[0]))
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,6 @@ class Sendmail:
     home: Path
     ports: Mapping[str, int]
     process: Process
-    name: str = "sendmail"
 
     def settle(self) -> None:
         """Waits until every message has left the queue or is quarantined."""
@@ -93,8 +97,8 @@ class Sendmail:
 def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Sendmail]:
     """Runs Sendmail until the end of the block.
 
-    `services` gives the equates of INPUT_MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. A service
-    whose name starts with `ipv6` listens on ::1.
+    `services` gives the equates of MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. One whose
+    name starts with `ipv6` listens on ::1.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]
@@ -103,6 +107,7 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
     (home / "lab.mc").write_text(text)
     (home / "services").write_text("hosts files\naliases files\npasswd files\n")
     (home / "queue").mkdir(mode=0o700)
+    self_signed(home)
     _configure(home)
     program = _root() / "usr/libexec/sendmail/sendmail"
     command = f'hostname mta.example && exec "{program}" -bD -C "{home}/lab.cf"'

@@ -86,7 +86,8 @@ class _Handler(socketserver.StreamRequestHandler):
     box: Sink
 
     def handle(self) -> None:
-        sender, recipients = "", []
+        sender = ""
+        recipients: list[str] = []
         self._say(b"220 sink.example ESMTP")
         while line := self.rfile.readline():
             verb = line[:4].upper()

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.client import Reply, client
+from lab.client import Client, Reply
 from lab.ours import Filter, our_filter
 from lab.ports import free_port
 from lab.postfix import Postfix, postfix
@@ -23,8 +23,10 @@ POSTFIX_SERVICES = {
     "ipv6": "-o smtpd_milters={inet}",
     "over-ipv6": "-o smtpd_milters={inet6}",
     "unix": "-o smtpd_milters={unix}",
+    "xclient": "-o smtpd_milters={inet} -o smtpd_authorized_xclient_hosts=127.0.0.1",
     "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
     "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
+    "version-3-hasty": "-o smtpd_milters={inet} -o milter_protocol=3 -o milter_content_timeout=1s",
     "version-4": "-o smtpd_milters={inet} -o milter_protocol=4",
     "else-accept": "-o smtpd_milters={inet} -o milter_default_action=accept",
     "else-reject": "-o smtpd_milters={inet} -o milter_default_action=reject",
@@ -49,6 +51,7 @@ class Seen:
     delivered: Sequence[Delivered]
     held: Sequence[str]
     events: Sequence[str]
+    said: Sequence[str]
 
     def comparable(self) -> object:
         """The same without what differs from run to run: names of the queue, ports of clients, the trace header."""
@@ -58,7 +61,8 @@ class Seen:
             [(label, queued.sub("*", str(reply))) for label, reply in self.replies],
             [(one.sender.split()[:1], one.recipients, one.untraced("mta.example"), one.body) for one in self.delivered],
             self.held,
-            [port.sub("*", event) for event in self.events],
+            sorted((port.sub("*", event) for event in self.events), key=_connection),
+            sorted(self.said, key=_connection),
         )
 
 
@@ -78,13 +82,17 @@ class Bench:
         with folder() as home, ExitStack() as stack:
             ours = stack.enter_context(self._filter(case, program, home)) if case.filter_runs else None
             self.sink.take()
-            with client(self.mta.ports[case.service], case.host) as smtp:
-                case.talk(Talk(smtp, case.message, ours))
+
+            def connect() -> Client:
+                return Client(self.mta.ports[case.service], case.host)
+
+            with connect() as smtp:
+                case.talk(Talk(smtp, case.message, ours, connect, self.mta))
             self.mta.settle()
             if ours is not None and ours.process.status is None:
                 wait_until(lambda: _all_closed(ours), f"the MTA to leave the filter: {ours.events()}")
-            events = ours.events() if ours is not None else []
-            return Seen(smtp.replies, self.sink.take(), self.mta.held(), events)
+            events, said = (ours.events(), ours.said()) if ours is not None else ([], [])
+            return Seen(smtp.replies, self.sink.take(), self.mta.held(), events, said)
 
     @contextmanager
     def _filter(self, case: Case, program: str, home: Path) -> Iterator[Filter]:
@@ -99,6 +107,11 @@ class Bench:
             yield ours
 
 
+def _connection(line: str) -> int:
+    """The number in front of an event or a frame."""
+    return int(line.split()[0])
+
+
 def _all_closed(ours: Filter) -> bool:
     return len(ours.events("close")) == len(ours.events("negotiate"))
 
@@ -107,13 +120,14 @@ def _all_closed(ours: Filter) -> bool:
 def bench(mta: str, programs: Path) -> Iterator[Bench]:
     """Runs an MTA by its name, until the end of the block."""
     port, port6 = free_port(), free_port("::1")
-    # Sendmail uses no socket below a folder that everybody may write to, as /tmp is.
-    with folder() as home, folder(Path("/run")) as sockets, sink() as box:
-        unix = sockets / "filter"
+    # Sendmail takes no socket, certificate or key from below a folder that everybody may write to, as /tmp is.
+    with folder(Path("/run")) as home, sink() as box:
+        unix = home / "filter"
+        runs: AbstractContextManager[Postfix | Sendmail]
         if mta == "postfix":
             where = {"inet": f"inet:127.0.0.1:{port}", "inet6": f"inet:[::1]:{port6}", "unix": f"unix:{unix}"}
             services = {name: text.format(**where) for name, text in POSTFIX_SERVICES.items()}
-            runs = postfix(home, box.port, services)
+            runs = postfix(home, box.port, services, local=where["inet"])
         else:
             where = {"inet": f"inet:{port}@127.0.0.1", "inet6": f"inet6:{port6}@::1", "unix": f"unix:{unix}"}
             services = {name: text.format(**where) for name, text in SENDMAIL_SERVICES.items()}

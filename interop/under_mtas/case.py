@@ -14,26 +14,27 @@ def as_sent(headers: Headers) -> Headers:
 
 @dataclass(frozen=True)
 class Expect:
-    """What must be seen.
+    """What must be seen. In patterns `*` is anything."""
 
-    `replies` are patterns (`*` is anything) of replies by their label; every other reply must be a good one. `headers` and `body`
-    say what is delivered, made of what was sent; every message is compared to the last byte. `envelope` are
-    patterns, each of its sender or a recipient as it was delivered with its arguments. `held` are the reasons of messages
-    in quarantine; Postfix keeps none. `told` are patterns of event lines of the filter that must come in this order;
-    `untold` must not come; `times` is how often an event must come.
-    """
-
+    # Patterns of replies, by their label. Every other reply must be a good one.
     replies: Mapping[str, str] = field(default_factory=dict)
+    # How many messages are delivered, and for what reasons others are in quarantine. Postfix keeps no reasons.
     delivered: int = 1
     held: tuple[str, ...] = ()
+    # The envelope: addresses, and patterns of addresses with their arguments.
     sender: str = SENDER
     recipients: tuple[str, ...] = (BOB,)
     envelope: tuple[str, ...] = ()
+    # What is delivered, made of what was sent. Messages are compared to the last byte.
     headers: Callable[[Headers], Headers] = as_sent
     body: bytes | None = None
+    # Patterns of events that the filter tells in this order, others that it must not tell, and how often it tells
+    # those that start with these words.
     told: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     times: Mapping[str, int] = field(default_factory=dict)
+    # How often the filter sends frames that start with these words.
+    said: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

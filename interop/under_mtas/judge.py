@@ -1,8 +1,8 @@
 """Compares what was seen with what was expected, and says every difference."""
 
 import re
-from collections.abc import Iterator
 from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from .bench import Seen
 from .case import Expect
@@ -58,10 +58,16 @@ def _events(expect: Expect, seen: Seen) -> Iterator[str]:
     for pattern in expect.untold:
         if any(_matches(pattern, event) for event in told):
             yield f"the filter was told {pattern!r}; told {told}"
-    for name, times in expect.times.items():
-        came = sum(event.split()[0] == name for event in told)
+    yield from _counted("was told", expect.times, told)
+    yield from _counted("said", expect.said, [frame.partition(" ")[2] for frame in seen.said])
+
+
+def _counted(what: str, expected: Mapping[str, int], lines: list[str]) -> Iterator[str]:
+    for words, times in expected.items():
+        came = sum(f"{line} ".startswith(f"{words} ") for line in lines)
         if came != times:
-            yield f"the filter was told {name} {came} times, expected {times}"
+            all_of_it = dict(Counter(line.split()[0] for line in lines))
+            yield f"the filter {what} {words} {came} times, expected {times}; in all {all_of_it}"
 
 
 def _matches(pattern: str, text: str) -> bool:
