@@ -1,7 +1,10 @@
 """Many orderly peers at once, each with replies of its own, so that none can be lost, doubled or mixed up."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+
+from lab.process import Unexpected
 
 from .socket_peer import PATIENCE, address
 from .wire import (
@@ -67,14 +70,22 @@ async def play(spec: str, connection: int, messages: int, together: bool) -> int
             turns = [Turn(b"".join(turn.said for turn in turns), b"".join(turn.expected for turn in turns))]
         for turn in turns:
             writer.write(turn.said)
-            got = await reader.readexactly(len(turn.expected))
+            got = await soon(reader.readexactly(len(turn.expected)), f"connection {connection}, message {number}")
             assert got == turn.expected, f"connection {connection}, message {number}: {got!r}"
             replies += got.count(CONTINUE) + got.count(REJECT)
         turns = []
     writer.write(QUIT)
-    assert await reader.read() == b"", "something came behind QUIT"
+    assert await soon(reader.read(), f"connection {connection}, its end") == b"", "something came behind QUIT"
     writer.close()
     return replies
+
+
+async def soon(reading: Coroutine[None, None, bytes], what: str) -> bytes:
+    """Waits for bytes, and names what they are about if they do not come."""
+    try:
+        return await asyncio.wait_for(reading, PATIENCE)
+    except TimeoutError:
+        raise Unexpected(f"{what}: no reply within {PATIENCE:g} s") from None
 
 
 async def connect(spec: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -84,7 +95,7 @@ async def connect(spec: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     return await asyncio.open_connection(*where)
 
 
-def crowd(spec: str, connections: int, messages: int, patient: int = 4, seconds: float = PATIENCE * 3) -> int:
+def crowd(spec: str, connections: int, messages: int, patient: int = 4) -> int:
     """Plays all connections at once and counts the replies, each of which was the expected one in its place.
 
     One of `patient` waits for every reply, as MTAs do; the others say a message at once.
@@ -92,7 +103,7 @@ def crowd(spec: str, connections: int, messages: int, patient: int = 4, seconds:
 
     async def all_of_them() -> int:
         plays = (play(spec, number, messages, number % patient != 0) for number in range(connections))
-        return sum(await asyncio.wait_for(asyncio.gather(*plays), seconds))
+        return sum(await asyncio.gather(*plays))
 
     return asyncio.run(all_of_them())
 

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -50,10 +49,6 @@ class Subject:
     def limit_descriptors(self, count: int) -> None:
         """Lets it have no descriptor of that number or a higher one."""
         resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, count))
-
-    def ask_to_end(self) -> None:
-        """Sends SIGTERM and waits for nothing."""
-        os.kill(self.process.pid, signal.SIGTERM)
 
     def is_well(self) -> None:
         """Sees that it answers an orderly peer."""

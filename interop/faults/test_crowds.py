@@ -17,8 +17,8 @@ from .subject import FILTERS, MTAS, filter_to_test
 from .wire import CONNECT, CONTINUE, DATA, END, END_OF_HEADERS, HELO, MAIL, PLAIN_OFFER, QUIT, RCPT
 
 pytestmark = FAULTS
-# How much memory may grow from the third to the last round, in KiB.
-GROWTH = 2048
+# How much memory may grow from the first three rounds to the last, in KiB: 1.2 KiB for each connection in between.
+GROWTH = 4096
 
 
 @pytest.mark.parametrize("program", FILTERS)
@@ -33,7 +33,7 @@ def test_no_reply_is_lost_or_doubled_among_200_connections(
         figure(f"{replies} of {expected_replies(200, 20)} replies in {time.monotonic() - begun:.1f} s")
 
 
-@pytest.mark.parametrize(("program", "mta"), list(zip(FILTERS, MTAS)))
+@pytest.mark.parametrize(("program", "mta"), list(zip(FILTERS, MTAS, strict=True)))
 def test_200_connections_of_our_mta(
     program: str, mta: str, programs: Path, folder: Path, figure: Callable[[str], None]
 ) -> None:
@@ -105,7 +105,7 @@ def test_an_end_lets_messages_in_progress_finish(
         busy = [begin(subject.spec, True) for _ in range(50)]
         idle = [begin(subject.spec, False) for _ in range(10)]
         begun = time.monotonic()
-        subject.ask_to_end()
+        subject.process.terminate()
         assert all(peer.is_ended_within(5) for peer in idle), "an idle peer is not kept waiting"
         idle_took = time.monotonic() - begun
         for peer in busy:
@@ -132,7 +132,7 @@ def test_an_end_does_not_wait_for_ever(
     with filter_to_test(programs, program, folder, "--grace", "1") as subject:
         busy = [begin(subject.spec, True) for _ in range(50)]
         begun = time.monotonic()
-        subject.ask_to_end()
+        subject.process.terminate()
         wait_until(lambda: subject.process.status is not None, "the filter to end", 5)
         took = time.monotonic() - begun
         assert took > 0.95
@@ -173,6 +173,6 @@ def test_an_end_needs_no_descriptor(
             peer.ask(PLAIN_OFFER)
         subject.limit_descriptors(subject.highest_descriptor() + more)
         begun = time.monotonic()
-        subject.ask_to_end()
+        subject.process.terminate()
         wait_until(lambda: subject.process.status is not None, "the filter to end", 5)
         figure(f"ended after {time.monotonic() - begun:.2f} s")

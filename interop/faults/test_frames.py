@@ -1,19 +1,19 @@
 """Peers whose bytes are no frames, or no commands, or none of both."""
 
-import os
 import random
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from .noise import noise, seed
 from .peer import FAULTS
 from .socket_peer import Peer, peer_of
 from .subject import FILTERS, filter_to_test
-from .wire import CONVERSATION, OFFER, PLAIN_OFFER, frame, split, stages
+from .wire import OFFER, PLAIN_OFFER, split, stages
 
 pytestmark = FAULTS
 # How long a connection may stay open, in seconds, whose next frame is refused: no timeout is needed for that.
@@ -64,31 +64,11 @@ def test_nothing_is_allocated_for_what_is_only_announced(
         figure(f"100 peers announced 6400 KiB; RSS {before} KiB, {grown} KiB more")
 
 
-def noise(random_: random.Random) -> Iterator[bytes]:
-    """Random bytes; random frames of every code; an orderly conversation, changed, or cut and doubled, or mixed up."""
-    yield random_.randbytes(random_.randrange(1, 4096))
-    yield b"".join(
-        frame(bytes([random_.choice(b"OCHMRTLNBEAQKDU\0\xff")]), random_.randbytes(random_.randrange(40)))
-        for _ in range(random_.randrange(1, 60))
-    )
-    orderly = PLAIN_OFFER + b"".join(command for _, command in CONVERSATION[1:]) * 3
-    changed = bytearray(orderly)
-    for _ in range(random_.randrange(1, 6)):
-        changed[random_.randrange(len(changed))] = random_.randrange(256)
-    yield bytes(changed)
-    start, end = sorted(random_.sample(range(len(orderly)), 2))
-    yield orderly[:end] + orderly[start:]
-    commands = [command for _, command in CONVERSATION]
-    yield PLAIN_OFFER + b"".join(random_.choices(commands, k=random_.randrange(1, 80)))
-
-
 @pytest.mark.parametrize("program", FILTERS)
 def test_random_bytes_end_a_connection_and_nothing_else(
     program: str, programs: Path, folder: Path, figure: Callable[[str], None]
 ) -> None:
-    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 32))
-    print(f"FAULTS_SEED={seed}")
-    source = random.Random(seed)
+    source = random.Random(number := seed())
     with filter_to_test(programs, program, folder) as subject:
         before, count, replies = subject.peak(), 0, 0
         for _ in range(100):
@@ -107,4 +87,4 @@ def test_random_bytes_end_a_connection_and_nothing_else(
         subject.wait_connections(0)
         grown = subject.peak() - before
         assert grown < 2048, f"{grown} KiB more"
-        figure(f"seed {seed}: {count} streams, {replies} replies, all closed; peak RSS {grown} KiB more")
+        figure(f"seed {number}: {count} streams, {replies} replies, all closed; peak RSS {grown} KiB more")

@@ -1,6 +1,5 @@
 """Our MTAs with filters that leave, stall, or talk nonsense."""
 
-import os
 import random
 import struct
 import threading
@@ -15,6 +14,7 @@ from lab.ours import Asked, our_mta
 from lab.process import wait_until
 
 from .faulty_filter import ANSWER_SILENT_BODY, COMMANDS, Behaviour, answer, faulty_filter
+from .noise import seed
 from .peer import FAULTS
 from .socket_peer import Peer
 from .subject import MTAS, filter_to_test
@@ -166,11 +166,10 @@ def test_endless_responses_are_ended(
 
 @pytest.mark.parametrize("program", MTAS)
 def test_random_replies_end_in_order(program: str, programs: Path, figure: Callable[[str], None]) -> None:
-    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 32))
-    print(f"FAULTS_SEED={seed}")
+    first = seed()
 
     def one(number: int) -> tuple[Asked, float]:
-        source = random.Random(seed + number)
+        source = random.Random(first + number)
 
         def behaviour(peer: Peer) -> None:
             answer(peer, source.randrange(len(COMMANDS)))
@@ -188,14 +187,14 @@ def test_random_replies_end_in_order(program: str, programs: Path, figure: Calla
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(one, range(80)))
     for number, (asked, took) in enumerate(results):
-        assert asked.status in (0, 1), f"seed {seed} + {number}: {asked}"
+        assert asked.status in (0, 1), f"seed {first} + {number}: {asked}"
         if asked.status == 1:
-            failed_clearly(program, asked, f"seed {seed} + {number}")
+            failed_clearly(program, asked, f"seed {first} + {number}")
         # Each reply may be waited for, and some random bytes are the beginning of a long frame.
-        assert took < TIMEOUT + LATE, f"seed {seed} + {number}: {took:.1f} s"
+        assert took < TIMEOUT + LATE, f"seed {first} + {number}: {took:.1f} s"
     failed = sum(asked.status for asked, _ in results)
     slowest = max(took for _, took in results)
-    figure(f"seed {seed}: {failed} of {len(results)} ended with an error, all within {slowest:.2f} s")
+    figure(f"seed {first}: {failed} of {len(results)} ended with an error, all within {slowest:.2f} s")
 
 
 @pytest.mark.parametrize("program", MTAS)
