@@ -100,6 +100,8 @@ impl Server {
                     thread::sleep(PAUSE);
                 }
             }
+            // Who connects now is refused, and goes elsewhere.
+            drop(listening);
             self.drain();
         });
         Ok(())
