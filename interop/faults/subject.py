@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from lab.ours import FILTERS, MTAS
 from lab.process import Process, Unexpected, running, wait_until
 
-from .socket_peer import peer_of
+from .socket_peer import address, peer_of
 from .wire import CONVERSATION, PLAIN_OFFER, QUIT, VERDICTS, WITHOUT_REPLY
 
 __all__ = ["FILTERS", "MTAS", "Subject", "filter_to_test"]
@@ -42,6 +43,12 @@ class Subject:
 
     def wait_connections(self, count: int, seconds: float = 10.0) -> None:
         wait_until(lambda: self.connections() == count, f"{count} connections to be left", seconds)
+
+    def is_listening(self) -> bool:
+        """Whether a connection is taken, or would be once there is room."""
+        family, where = address(self.spec)
+        with socket.socket(family) as probe:
+            return probe.connect_ex(where) == 0
 
     def highest_descriptor(self) -> int:
         return max(int(path.name) for path in Path(f"/proc/{self.process.pid}/fd").iterdir())

@@ -108,6 +108,7 @@ def test_an_end_lets_messages_in_progress_finish(
         subject.process.terminate()
         assert all(peer.is_ended_within(5) for peer in idle), "an idle peer is not kept waiting"
         idle_took = time.monotonic() - begun
+        wait_until(lambda: not subject.is_listening(), "new connections to be refused", 5)
         for peer in busy:
             for command in (DATA, END_OF_HEADERS):
                 assert peer.ask(command) == CONTINUE

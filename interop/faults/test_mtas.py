@@ -22,8 +22,8 @@ from .wire import CONTINUE, frame
 
 pytestmark = FAULTS
 # What the MTAs are given, in seconds, and how much later they may end.
-TIMEOUT, LATE = 1.0, 2.0
-AT_ONCE = 2.0
+TIMEOUT, LATE = 1.0, 5.0
+AT_ONCE = 5.0
 
 
 def leave(peer: Peer) -> None:
@@ -160,7 +160,7 @@ def test_endless_responses_are_ended(
 
     asked, took = ask(programs, program, behaviour)
     failed_clearly(program, asked, "endless responses")
-    assert took < AT_ONCE * 2
+    assert took < AT_ONCE
     figure(f"ended after {took:.2f} s; {asked.errors.strip().removeprefix(program + ': ')}")
 
 

@@ -14,7 +14,7 @@ from .wire import CONNECT, CONTINUE, CONVERSATION, END, END_OF_HEADERS, HELO, MA
 
 pytestmark = FAULTS
 # What the filters are given, in seconds, and how much later a connection may end.
-TIMEOUT, LATE = 1.0, 2.0
+TIMEOUT, LATE = 1.0, 5.0
 # How much a flood may add to the filter's memory, in KiB: buffers for one read and for one turn, and their slack.
 GROWTH = 4096
 

@@ -15,7 +15,7 @@ from .wire import CONTINUE, CONVERSATION, MESSAGE, OFFER, WITHOUT_REPLY, frame, 
 
 pytestmark = FAULTS
 # What the filters are given, in seconds; how much later than that a connection may end, on a machine that is busy.
-TIMEOUT, LATE = 2.0, 2.0
+TIMEOUT, LATE = 2.0, 5.0
 # Between two bytes of a slow peer: far from the timeout, and all of them are longer than it.
 PAUSE, BYTES = 0.5, 6
 
