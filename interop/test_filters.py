@@ -176,6 +176,7 @@ def results(result: dict[str, Any]) -> str:
 def test_socket(program: str, family: str, host: str, programs: Path, folder: Path) -> None:
     with libmilter_on(folder, family, host) as spec:
         asked = our_mta(programs, program, spec, *ENVELOPE, "--message", written(folder, PLAIN))
+    assert [result["outcome"] for result in asked.messages] == ["accepted"], asked.errors
     assert_unharmed(asked, PLAIN, [RECIPIENT])
 
 

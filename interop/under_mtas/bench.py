@@ -42,6 +42,11 @@ SENDMAIL_SERVICES = {
     "else-reject": "S={inet}, F=R, " + TIMES,
 }
 
+# The name in the queue: of Postfix, of Sendmail, as a macro. Then the time of a greeting, and the port of a client.
+CHANGING = re.compile(
+    r"(?<=queued as )\w+|\w{14,}(?= Message accepted)|(?<= i=)\w+|(?<=; )\w{3}, .* GMT$|(?<= [46]:)\d+(?=:)"
+)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -53,17 +58,16 @@ class Seen:
     events: Sequence[str]
     said: Sequence[str]
 
-    def comparable(self) -> object:
-        """The same without what differs from run to run: names of the queue, ports of clients, the trace header."""
-        queued = re.compile(r"(?<=queued as )\w+|\w{14,}(?= Message accepted)")
-        port = re.compile(r"(?<= [46]:)\d+(?=:)")
-        return (
-            [(label, queued.sub("*", str(reply))) for label, reply in self.replies],
-            [(one.sender.split()[:1], one.recipients, one.untraced("mta.example"), one.body) for one in self.delivered],
-            self.held,
-            sorted((port.sub("*", event) for event in self.events), key=_connection),
-            sorted(self.said, key=_connection),
-        )
+    def comparable(self) -> list[str]:
+        """All of it in lines, without what differs from run to run: names in the queue, times, ports of clients."""
+        lines = [f"{label}: {reply}" for label, reply in self.replies]
+        for one in self.delivered:
+            lines.append(" ".join((one.sender.split()[0], *one.recipients)))
+            lines.extend(f"{name}:{value}" for name, value in one.untraced("mta.example"))
+            lines.append(repr(one.body))
+        lines.extend(f"held: {reason}" for reason in self.held)
+        lines.extend(sorted(self.events, key=_connection) + sorted(self.said, key=_connection))
+        return [CHANGING.sub("*", line) for line in lines]
 
 
 @dataclass(frozen=True)
