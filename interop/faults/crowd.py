@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from lab.process import Unexpected
 
-from .socket_peer import PATIENCE, address
+from .socket_peer import PATIENCE, address, peer_of
 from .wire import (
     BODY,
     CONNECT,
@@ -95,17 +96,32 @@ async def connect(spec: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     return await asyncio.open_connection(*where)
 
 
-def crowd(spec: str, connections: int, messages: int, patient: int = 4) -> int:
+def crowd(spec: str, connections: int, messages: int) -> int:
     """Plays all connections at once and counts the replies, each of which was the expected one in its place.
 
-    One of `patient` waits for every reply, as MTAs do; the others say a message at once.
+    One of four waits for every reply, as MTAs do; the others say a message at once.
     """
 
     async def all_of_them() -> int:
-        plays = (play(spec, number, messages, number % patient != 0) for number in range(connections))
+        plays = (play(spec, number, messages, number % 4 != 0) for number in range(connections))
         return sum(await asyncio.gather(*plays))
 
     return asyncio.run(all_of_them())
+
+
+def rush(spec: str, connections: int) -> int:
+    """Opens all connections, says a whole message on each, and only then reads, counts and closes."""
+    with ExitStack() as stack:
+        peers = [stack.enter_context(peer_of(spec)) for _ in range(connections)]
+        turns = [[Turn(CONNECT, CONTINUE), Turn(HELO, CONTINUE), *message(number, 0)] for number in range(connections)]
+        for peer, said in zip(peers, turns, strict=True):
+            peer.say(PLAIN_OFFER + b"".join(turn.said for turn in said))
+        for peer, said in zip(peers, turns, strict=True):
+            peer.frame()
+            assert peer.exactly(sum(len(turn.expected) for turn in said)) == b"".join(turn.expected for turn in said)
+            peer.say(QUIT)
+            assert peer.rest() == b"", "something came behind QUIT"
+    return sum(1 + len(said) for said in turns)
 
 
 def expected_replies(connections: int, messages: int) -> int:

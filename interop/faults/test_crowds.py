@@ -10,7 +10,7 @@ import pytest
 from lab.ours import our_mta
 from lab.process import wait_until
 
-from .crowd import ADDED, OPTIONS, crowd, expected_replies
+from .crowd import ADDED, OPTIONS, crowd, expected_replies, rush
 from .peer import FAULTS
 from .socket_peer import Peer, peer_of
 from .subject import FILTERS, MTAS, filter_to_test
@@ -55,7 +55,7 @@ def test_memory_does_not_grow(program: str, programs: Path, folder: Path, figure
     with filter_to_test(programs, program, folder, *OPTIONS) as subject:
         rounds: list[int] = []
         for _ in range(20):
-            assert crowd(subject.spec, 200, 1, patient=50) == expected_replies(200, 1)
+            assert rush(subject.spec, 200) == expected_replies(200, 1)
             subject.wait_connections(0)
             rounds.append(subject.memory())
         wait_until(lambda: subject.threads() <= 64, "the threads of connections to end")
