@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,40 @@ def test_a_flood_of_commands_whose_replies_are_not_read_is_given_up(
         took, grown = time.monotonic() - begun, subject.peak() - before
         assert grown < GROWTH, f"{grown} KiB more"
         figure(f"given up after {took:.2f} s and {sent / 1e3:.0f} kB; peak RSS {before} KiB, {grown} KiB more")
+
+
+@pytest.mark.parametrize("program", FILTERS)
+def test_who_reads_too_late_gets_no_byte_twice(
+    program: str, programs: Path, folder: Path, figure: Callable[[str], None]
+) -> None:
+    # Small frames, which are gathered, and a large one, which is not copied.
+    headers = [(f"X-Reply-{number}", f"{number} " * 300) for number in range(20)]
+    (folder / "body").write_bytes(b"a line\r\n" * 1000)
+    options = [f"--add-header={name}={value}" for name, value in headers] + ["--replace-body", str(folder / "body")]
+    with filter_to_test(programs, program, folder, *options, "--timeout", str(TIMEOUT)) as subject:
+        with ExitStack() as stack:
+            # Around the timeout, and twice it, and more: a filter that tries again does so then.
+            peers = [stack.enter_context(peer_of(subject.spec, receives=4096)) for _ in range(8)]
+            for peer in peers:
+                peer.ask(OFFER)
+                peer.say(CONNECT + HELO + (MAIL + RCPT + END) * 400)
+            got = []
+            for peer in peers:
+                select.select([], [], [], TIMEOUT * 0.45)
+                got.append(peer.rest())
+        edits = b"".join(frame(b"h", f"{name}\0{value}\0".encode()) for name, value in headers)
+        edits += frame(b"b", b"a line\r\n" * 1000)
+        expected = CONTINUE * 2 + (CONTINUE * 2 + edits + CONTINUE) * 400
+        for stream in got:
+            assert expected.startswith(stream), f"not what was said, behind {common(stream, expected)} bytes"
+        figure(
+            f"{', '.join(f'{len(stream) / 1e3:.0f}' for stream in got)} of {len(expected) / 1e3:.0f} kB, in their order"
+        )
+
+
+def common(one: bytes, other: bytes) -> int:
+    """How far two streams are the same."""
+    return next((at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), len(one))
 
 
 def say_what_is_taken(peer: Peer, raw: bytes) -> int:
