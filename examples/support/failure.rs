@@ -42,7 +42,9 @@ pub(crate) enum Failure {
     Payload(#[from] DecodeError),
     #[error("cannot be told when to stop: {0}")]
     Signals(#[source] io::Error),
-    #[error("a thread broke down")]
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("a thread or task broke down")]
     Thread,
 }
 

@@ -14,9 +14,9 @@ use super::tap::Tap;
 /// How long a buffer is kept for a peer that says nothing.
 const REST: Duration = Duration::from_secs(1);
 /// Frames of this size and more are written from where they lie; smaller ones are gathered.
-const LARGE: usize = 4096;
+pub(super) const LARGE: usize = 4096;
 /// A turn that is longer than this goes out in pieces: a peer can ask for much more than it reads.
-const TURN: usize = 65_536;
+pub(super) const TURN: usize = 65_536;
 
 /// Reads into a buffer that is lent while something comes: a silent connection holds none.
 #[derive(Debug)]
@@ -109,10 +109,7 @@ impl<'c> Writer<'c> {
             frame.append_to(&mut self.out);
             return if self.out.len() < TURN { Ok(()) } else { self.flush() };
         }
-        let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
-        let pieces = [&self.out[..]].into_iter().chain(frame.segments());
-        slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
-        let result = write_all(self.socket, &mut slots, self.limit);
+        let result = write_all(self.socket, &mut pieces(&self.out, frame), self.limit);
         self.out.clear();
         result
     }
@@ -123,6 +120,17 @@ impl<'c> Writer<'c> {
         self.out.clear();
         result
     }
+}
+
+/// What was gathered, and a frame behind it, from where they lie.
+pub(super) fn pieces<'a>(
+    gathered: &'a [u8],
+    frame: &'a Outgoing<'_>,
+) -> [IoSlice<'a>; 1 + Outgoing::MAX_SEGMENTS] {
+    let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
+    let pieces = [gathered].into_iter().chain(frame.segments());
+    slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
+    slots
 }
 
 /// How long one call may wait, of what all of them may.

@@ -89,6 +89,8 @@ impl<'r> Handler<'r> {
                 Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
             }
         }
+        // They are large, and the next command may be long in coming.
+        self.replies = None;
         None
     }
 
