@@ -127,7 +127,8 @@ impl Mta {
                 },
                 MtaTurn::Receive(owed) => {
                     link.flush().await?;
-                    let input = link.read(waits.limit(session.wait())).await?;
+                    let input = link.read(waits.limit(session.wait())).await;
+                    let input = input.map_err(|failure| failure.on(owed))?;
                     if input.is_empty() {
                         return Err(Failure::left(session.agreed().is_some(), owed));
                     }
@@ -136,8 +137,11 @@ impl Mta {
                         client.hear(&reaction);
                     }
                 }
-                // QUIT was said.
-                _ => return link.flush().await,
+                // QUIT was said, and a filter that has left already misses nothing.
+                _ => {
+                    let _ = link.flush().await;
+                    return Ok(());
+                }
             }
         }
     }

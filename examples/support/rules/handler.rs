@@ -99,7 +99,7 @@ impl<'r> Handler<'r> {
             }
         }
         // They are large, and the next command may be long in coming.
-        self.replies = None;
+        self.before = None;
         None
     }
 
