@@ -30,7 +30,7 @@ class Client:
     It is a context manager that goes away at the end of its block.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 60.0) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", seconds: float = 300.0) -> None:
         self._connection = socket.create_connection((host, port), seconds)
         self._reader = self._connection.makefile("rb")
         self.replies: list[tuple[str, Reply]] = []

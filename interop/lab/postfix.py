@@ -51,15 +51,15 @@ smtpd_tls_cert_file = {home}/certificate.pem
 smtpd_tls_key_file = {home}/key.pem
 message_size_limit = 20000000
 notify_classes =
-non_smtpd_milters = {local}
-milter_connect_timeout = 10s
-milter_command_timeout = 20s
-milter_content_timeout = 60s
+milter_connect_timeout = 30s
+milter_command_timeout = 30s
+milter_content_timeout = 300s
 """
 
 MASTER = """\
 cleanup   unix  n - n - 0 cleanup
-pickup    unix  n - n 60 1 pickup
+pickup    unix  n - n 60 1 pickup -o cleanup_service_name=cleanup-local
+cleanup-local unix n - n - 0 cleanup -o non_smtpd_milters={local}
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 rewrite   unix  - - n - - trivial-rewrite
@@ -123,8 +123,8 @@ def postfix(home: Path, sink_port: int, services: Mapping[str, str], local: str 
     for name, options in services.items():
         host = "[::1]" if name.startswith("ipv6") else "127.0.0.1"
         lines.append(f"{host}:{ports[name]} inet n - n - - smtpd {options}\n")
-    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port, local=local))
-    (home / "master.cf").write_text(MASTER + "".join(lines))
+    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port))
+    (home / "master.cf").write_text(MASTER.format(local=local) + "".join(lines))
     self_signed(home)
     _folders(home)
     subprocess.run(["postfix", "-c", home, "check"], check=True, capture_output=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .ports import listens
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Unexpected(AssertionError):

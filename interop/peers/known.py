@@ -15,7 +15,8 @@ class Known:
     symptom: str
 
 
-REFUSES_OFFER = "closed without an answer to OPTNEG"
+REFUSES_OFFER = r"mta_\w+: .*(without|unanswered)"
+REFUSED_ANSWER = r"mta_\w+: .*(OPTNEG|negotiat|offered|version)"
 NOT_SENT = r'"at": "eom".*"outcome": "accepted"|no > UNKNOWN'
 SILENT = r"said nothing|unanswered"
 
@@ -55,7 +56,7 @@ KNOWN: Mapping[str, Mapping[str, Known]] = {
         "data *": VERSION_2,
         "unknown *": VERSION_2,
         "version 2 offered with its own actions": Known(
-            "it does not look at the offer, and asks for more", r"OPTNEG 2 0x7f(.|\n)*negotiation failed"
+            "it does not look at the offer, and asks for more", "< OPTNEG 2 0x7f.*" + REFUSED_ANSWER
         ),
         "changes the sender with arguments": Known("its ChangeFrom takes no arguments", '"arguments": null'),
         "replaces the body": Known("it makes LF of every CRLF in a new body", r'"body": "new\\n"'),
@@ -84,7 +85,7 @@ KNOWN: Mapping[str, Mapping[str, Known]] = {
         "mail tempfail": Known("it allows no TEMPFAIL at MAIL", "InvalidMessage"),
     },
     "miltr-server": {
-        "version [234] offered*": Known("it answers version 6 whatever is offered", "OPTNEG 6 .*negotiation failed"),
+        "version [234] offered*": Known("it answers version 6 whatever is offered", "< OPTNEG 6 .*" + REFUSED_ANSWER),
         "* accept": Known("the library has no ACCEPT", "no verdict accept"),
         "macros that it asked for": Known("the library cannot ask for macros", "no call"),
         **no_call("chgfrom", scenarios=("changes the sender*",)),

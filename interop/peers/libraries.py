@@ -14,7 +14,9 @@ from .filter import BUILT, HERE, Filter, listening, scripted
 
 PYTHON = BUILT / "filters"
 REQUIREMENTS = ("python-libmilter==2.0.0", "purepythonmilter==0.0.1", "kilter.protocol==0.6.0")
-GO_ENVIRONMENT = {"GOPATH": "/usr/share/gocode", "GO111MODULE": "off", "GOCACHE": str(BUILT / "go"), "GOFLAGS": "-p=2"}
+GO_ENVIRONMENT = {
+    "GOPATH": "/usr/share/gocode", "GO111MODULE": "off", "GOCACHE": str(BUILT / "go"), "CGO_ENABLED": "0"
+}
 
 
 def build(peer: str, *command: str | Path, folder: Path = HERE, env: dict[str, str] | None = None) -> None:

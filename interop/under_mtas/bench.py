@@ -23,6 +23,7 @@ POSTFIX_SERVICES = {
     "ipv6": "-o smtpd_milters={inet}",
     "over-ipv6": "-o smtpd_milters={inet6}",
     "unix": "-o smtpd_milters={unix}",
+    "local": "-o smtpd_milters={inet} -o cleanup_service_name=cleanup-local",
     "xclient": "-o smtpd_milters={inet} -o smtpd_authorized_xclient_hosts=127.0.0.1",
     "version-2": "-o smtpd_milters={inet} -o milter_protocol=2",
     "version-3": "-o smtpd_milters={inet} -o milter_protocol=3",
@@ -32,7 +33,7 @@ POSTFIX_SERVICES = {
     "else-reject": "-o smtpd_milters={inet} -o milter_default_action=reject",
     "else-quarantine": "-o smtpd_milters={inet} -o milter_default_action=quarantine",
 }
-TIMES = "T=C:10s;S:20s;R:20s;E:60s"
+TIMES = "T=C:30s;S:30s;R:30s;E:5m"
 SENDMAIL_SERVICES = {
     "usual": "S={inet}, F=T, " + TIMES,
     "ipv6": "S={inet}, F=T, " + TIMES,

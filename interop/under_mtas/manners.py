@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .case import Case, Expect, both
-from .message import BOB, CAROL, PLAIN, lines
+from .message import BOB, CAROL, PLAIN, SENDER, lines
 from .talk import (
     after_starttls,
     filter_dies_at_the_end,
@@ -192,6 +192,19 @@ ENTRIES = [
         ),
         None,
         talk=without_smtp,
+    ),
+    # Postfix gives its cleanup no filters then, and that asks the ones for mail that is not taken over SMTP.
+    Case(
+        "DISCARD at MAIL, where local mail is filtered, too",
+        ("--at", "mail=discard"),
+        Expect(
+            delivered=0,
+            told=(f"mail {SENDER}", "connect localhost 4:0:127.0.0.1", "helo localhost", "mail alice@sender.example"),
+            times={"negotiate": 2, "rcpt": 0},
+            said={"DISCARD": 2},
+        ),
+        None,
+        service="local",
     ),
 ]
 

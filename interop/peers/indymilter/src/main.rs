@@ -7,8 +7,8 @@ use std::ffi::{CStr, CString};
 use std::sync::LazyLock;
 
 use indymilter::{
-    ActionError, Actions, Callbacks, Config, Context, ContextActions, EomContext, Macros, NegotiateContext, ProtoOpts,
-    SetErrorReply, SmtpReply, Status,
+    ActionError, Actions, Callbacks, Config, Context, ContextActions, EomContext, Macros, NegotiateContext,
+    ProtoOpts, SetErrorReply, SmtpReply, Status,
 };
 use rules::Call;
 use tokio::net::UnixListener;
@@ -87,7 +87,11 @@ fn status(verdict: Option<Call>, reply: &mut SmtpReply) -> Status {
         "skip" => Status::Skip,
         "setreply" => {
             reply.set_error_reply(&call[1], Some(&call[2]), [call[3].as_str()]).expect("a reply");
-            if call[1].starts_with('4') { Status::Tempfail } else { Status::Reject }
+            if call[1].starts_with('4') {
+                Status::Tempfail
+            } else {
+                Status::Reject
+            }
         }
         _ => Status::Continue,
     }

@@ -24,7 +24,9 @@ async fn main() -> std::io::Result<()> {
         let (stream, _) = listener.accept().await?;
         let mut filter = Filter { rules: rules.clone() };
         tokio::spawn(async move {
-            if let Err(error) = Server::default_postfix(&mut filter).handle_connection(&mut stream.compat()).await {
+            if let Err(error) =
+                Server::default_postfix(&mut filter).handle_connection(&mut stream.compat()).await
+            {
                 eprintln!("{error}");
             }
         });
@@ -99,8 +101,12 @@ fn edit(call: &Call) -> ModificationAction {
     let words: Vec<&str> = call.iter().map(String::as_str).collect();
     match words[..] {
         ["addheader", name, value] => AddHeader::new(name.as_bytes(), value.as_bytes()).into(),
-        ["insheader", index, name, value] => InsertHeader::new(number(index), name.as_bytes(), value.as_bytes()).into(),
-        ["chgheader", name, index, value] => ChangeHeader::new(number(index), name.as_bytes(), value.as_bytes()).into(),
+        ["insheader", index, name, value] => {
+            InsertHeader::new(number(index), name.as_bytes(), value.as_bytes()).into()
+        }
+        ["chgheader", name, index, value] => {
+            ChangeHeader::new(number(index), name.as_bytes(), value.as_bytes()).into()
+        }
         ["addrcpt", address] => AddRecipient::new(address.as_bytes()).into(),
         ["delrcpt", address] => DeleteRecipient::new(address.as_bytes()).into(),
         ["replacebody", body] => ReplaceBody::new(body.as_bytes()).into(),
