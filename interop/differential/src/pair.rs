@@ -1,0 +1,229 @@
+//! Both filters with the same rules, and the judgement on what they do with a stream.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+use crate::filter::{Filter, Until};
+use crate::known::{ROWS, Remedy, Rewritten, Row, Unread};
+use crate::observation::{Observation, Outcome};
+use crate::rules::RuleSet;
+use crate::stream::{End, Stream, cut};
+use crate::tally::Tally;
+
+/// The callbacks of the commands that have a reply.
+const REPLIED: [(u8, &str); 10] = [
+    (b'C', "connect"),
+    (b'H', "helo"),
+    (b'M', "mail"),
+    (b'R', "rcpt"),
+    (b'T', "data"),
+    (b'L', "header"),
+    (b'N', "eoh"),
+    (b'B', "body"),
+    (b'E', "eom"),
+    (b'U', "unknown"),
+];
+
+/// The programs, and where their files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) libmilter: PathBuf,
+    pub(crate) ours: PathBuf,
+    pub(crate) folder: PathBuf,
+    /// How long a filter may take for one connection.
+    pub(crate) limit: Duration,
+}
+
+/// What became of a stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Judgement {
+    Same,
+    /// Different, for reasons that are in the table.
+    Known(Vec<&'static str>),
+    Different(Box<Difference>),
+}
+
+/// What each of the two did.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    pub(crate) libmilter: Observation,
+    pub(crate) ours: Observation,
+    /// Where it showed.
+    pub(crate) place: &'static str,
+}
+
+/// The two filters of one rule set.
+#[derive(Debug)]
+pub(crate) struct Pair<'p> {
+    programs: &'p Programs,
+    rules: &'static RuleSet,
+    libmilter: Filter,
+    ours: Filter,
+    /// What was called, and who crashed.
+    pub(crate) seen: Tally,
+}
+
+impl<'p> Pair<'p> {
+    pub(crate) fn start(programs: &'p Programs, rules: &'static RuleSet) -> anyhow::Result<Self> {
+        let libmilter = start(&programs.libmilter, "libmilter", rules, &programs.folder)?;
+        let ours = start(&programs.ours, "ours", rules, &programs.folder)?;
+        Ok(Self { programs, rules, libmilter, ours, seen: Tally::default() })
+    }
+
+    /// Sends a stream to both, and compares.
+    pub(crate) fn judge(&mut self, stream: &Stream) -> anyhow::Result<Judgement> {
+        let writes = stream.writes();
+        let ours = self.ask_ours(&writes, Until::End)?;
+        self.seen.see(&ours);
+        let libmilter = self.ask_libmilter(&writes, Until::End)?;
+        if libmilter != ours || ours.outcome != Outcome::Closed {
+            return self.explain(stream, libmilter, ours);
+        }
+        let Some(until) = end_of_all(stream, &ours) else { return Ok(Judgement::Same) };
+        let (libmilter, ours) = (self.ask_libmilter(&writes, until)?, self.ask_ours(&writes, until)?);
+        if libmilter == ours {
+            return Ok(Judgement::Same);
+        }
+        Ok(Judgement::Different(Box::new(Difference {
+            libmilter,
+            ours,
+            place: "when the MTA closed at once",
+        })))
+    }
+
+    /// Looks for rows of the table that account for a difference: each alone, then all together.
+    fn explain(
+        &mut self,
+        stream: &Stream,
+        libmilter: Observation,
+        ours: Observation,
+    ) -> anyhow::Result<Judgement> {
+        let rewriting = || ROWS.iter().filter(|row| row.rewrites());
+        let mut applied = Vec::new();
+        for row in rewriting() {
+            if self.does_without(&[row], &stream.bytes, &ours)? {
+                return Ok(Judgement::Known(vec![row.id]));
+            }
+        }
+        // Several at once: all that apply, without those that are not needed.
+        let mut all = Rewritten::from(stream.bytes.clone());
+        for row in rewriting() {
+            if let Some(rewritten) = self.rewritten(row, &all)? {
+                all = rewritten;
+                applied.push(row);
+            }
+        }
+        if applied.len() > 1 && self.does_without(&applied, &stream.bytes, &ours)? {
+            for row in applied.clone() {
+                let fewer: Vec<_> = applied.iter().copied().filter(|other| other.id != row.id).collect();
+                if self.does_without(&fewer, &stream.bytes, &ours)? {
+                    applied = fewer;
+                }
+            }
+            return Ok(Judgement::Known(applied.iter().map(|row| row.id).collect()));
+        }
+        for row in ROWS {
+            if let Remedy::Turns(turn) = row.remedy
+                && let Some(bytes) =
+                    turn(self.rules, &stream.bytes).and_then(|place| stream.bytes.get(..place))
+            {
+                let shorter = Stream { bytes: bytes.to_vec(), cuts: Vec::new(), end: End::Half };
+                match self.judge(&shorter)? {
+                    Judgement::Same => return Ok(Judgement::Known(vec![row.id])),
+                    Judgement::Known(ids) => return Ok(Judgement::Known([vec![row.id], ids].concat())),
+                    Judgement::Different(_) => {}
+                }
+            }
+        }
+        let place = "when the MTA closed its half";
+        Ok(Judgement::Different(Box::new(Difference { libmilter, ours, place })))
+    }
+
+    /// Whether libmilter does what we did, if it is sent a stream that these rows have rewritten.
+    fn does_without(&mut self, rows: &[&Row], bytes: &[u8], ours: &Observation) -> anyhow::Result<bool> {
+        let mut stream = Rewritten::from(bytes.to_vec());
+        for row in rows {
+            match self.rewritten(row, &stream)? {
+                Some(rewritten) => stream = rewritten,
+                None => return Ok(false),
+            }
+        }
+        let libmilter = self.ask_libmilter(&[&stream.bytes], Until::End)?.renamed(&stream.stand_ins);
+        if stream.hides_from_abort {
+            return Ok(libmilter.without_macros_at_abort() == ours.clone().without_macros_at_abort());
+        }
+        Ok(libmilter == *ours)
+    }
+
+    /// The stream without what a row is about, if there is any of it.
+    fn rewritten(&mut self, row: &Row, stream: &Rewritten) -> anyhow::Result<Option<Rewritten>> {
+        let (rules, bytes) = (self.rules, &stream.bytes[..]);
+        let rewritten = match row.remedy {
+            Remedy::Turns(_) => None,
+            Remedy::Rewrites(rewrite) => rewrite(rules, bytes),
+            Remedy::RewritesAborts(rewrite) => match rewrite(rules, bytes) {
+                Some(rewritten) => {
+                    let as_it_is = self.ask_libmilter(&[bytes], Until::End)?.without_aborts();
+                    let closed = self.ask_libmilter(&[&rewritten.bytes], Until::End)?.without_aborts();
+                    (closed == as_it_is).then_some(rewritten)
+                }
+                None => None,
+            },
+            Remedy::RewritesUnread(rewrite) => match rewrite(bytes) {
+                Some(Unread { readable, ours }) => {
+                    let as_it_is = self.ask_libmilter(&[bytes], Until::End)?;
+                    let read = self.ask_libmilter(&[&readable], Until::End)?;
+                    (read == as_it_is).then(|| ours.into())
+                }
+                None => None,
+            },
+        };
+        Ok(rewritten.map(|new: Rewritten| Rewritten {
+            stand_ins: [&stream.stand_ins[..], &new.stand_ins].concat(),
+            hides_from_abort: stream.hides_from_abort || new.hides_from_abort,
+            bytes: new.bytes,
+        }))
+    }
+
+    fn ask_libmilter(&mut self, writes: &[&[u8]], until: Until) -> anyhow::Result<Observation> {
+        let seen = self.libmilter.converse(writes, until, self.programs.limit)?;
+        if seen.outcome != Outcome::Closed {
+            self.libmilter = start(&self.programs.libmilter, "libmilter", self.rules, &self.programs.folder)?;
+            if matches!(seen.outcome, Outcome::Died(_)) {
+                self.seen.crashes = self.seen.crashes.saturating_add(1);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn ask_ours(&mut self, writes: &[&[u8]], until: Until) -> anyhow::Result<Observation> {
+        let seen = self.ours.converse(writes, until, self.programs.limit)?;
+        if seen.outcome != Outcome::Closed {
+            self.ours = start(&self.programs.ours, "ours", self.rules, &self.programs.folder)?;
+        }
+        Ok(seen)
+    }
+}
+
+/// When everything is done, for streams whose end is to be closed at once.
+///
+/// A filter need not read what was sent before a close. So there has to be a sign that it has read all:
+/// the callback of the last frame, and the reply.
+fn end_of_all(stream: &Stream, seen: &Observation) -> Option<Until> {
+    if stream.end == End::Half || seen.outcome != Outcome::Closed {
+        return None;
+    }
+    let (frames, rest) = cut(&stream.bytes);
+    let last = frames.last().filter(|_| rest.is_empty())?.code;
+    let name = REPLIED.iter().find(|row| row.0 == last)?.1;
+    let is_end = |name: &str| matches!(name, "abort" | "close");
+    let place = seen.callbacks.iter().rposition(|callback| !is_end(&callback.name))?;
+    let is_last = seen.callbacks.get(place).is_some_and(|callback| callback.name == name);
+    let done = place.saturating_add(1);
+    let all = Until::Replies { bytes: seen.replies.len(), callbacks: done, end: seen.callbacks.len() };
+    is_last.then_some(all)
+}
+
+fn start(program: &Path, label: &str, rules: &'static RuleSet, folder: &Path) -> anyhow::Result<Filter> {
+    Filter::start(program, label, rules, folder)
+}
