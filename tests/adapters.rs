@@ -4,12 +4,12 @@
 #![cfg(all(feature = "std", unix, not(miri)))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+use core::time::Duration;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 const FILTERS: [&str; 3] = ["filter_blocking", "filter_tokio", "filter_smol"];
 const MTAS: [&str; 2] = ["mta_blocking", "mta_tokio"];
