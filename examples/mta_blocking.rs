@@ -99,7 +99,10 @@ fn converse(
             },
             MtaTurn::Receive(owed) => {
                 writer.flush()?;
-                let Some(mut input) = reader.read(waits.limit(session.wait()))? else { continue };
+                let limit = waits.limit(session.wait());
+                let Some(mut input) = reader.read(limit).map_err(|failure| failure.on(owed))? else {
+                    continue;
+                };
                 if input.is_empty() {
                     return Err(Failure::left(session.agreed().is_some(), owed));
                 }
@@ -107,8 +110,11 @@ fn converse(
                     client.hear(&reaction);
                 }
             }
-            // QUIT was said.
-            _ => return writer.flush(),
+            // QUIT was said, and a filter that has left already misses nothing.
+            _ => {
+                let _ = writer.flush();
+                return Ok(());
+            }
         }
     }
 }

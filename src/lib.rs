@@ -6,6 +6,7 @@
 //!
 //! # What is where
 //!
+//! * [`guide`]: how to wrap it in your runtime, step by step.
 //! * [`session`]: order: who may say what, and when. Start with [`session::FilterSession`] or
 //!   [`session::MtaSession`]; each has an example.
 //! * [`wire`]: bytes and their meaning, for those who keep the order themselves or break it on purpose:
@@ -79,6 +80,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod guide;
 mod limits;
 pub mod session;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]

@@ -1,7 +1,7 @@
 //! The filter's side, blocking.
 
-use milter_proto::session::{FilterSession, FilterTurn, Policy, Timeouts, Wait, Want, Wishes};
-use milter_proto::wire::{Actions, Command, Direction, Edit, LeadingSpace, Text, Verdict};
+use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Timeouts, Wait, Want, Wishes};
+use milter_proto::wire::{Actions, Direction, Edit, LeadingSpace, Text, Verdict};
 
 use crate::link::Link;
 use crate::support::failure::Failure;
@@ -28,7 +28,7 @@ pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
         match link.take(Direction::ToFilter)? {
             Some(frame) => {
                 let is_offer = match session.receive(frame) {
-                    Ok(event) => matches!(event.command, Command::Negotiate(_)),
+                    Ok(_) => session.turn() == FilterTurn::Reply(CommandKind::Negotiate),
                     Err(error) => {
                         // What was said before an error is said.
                         link.flush(timeouts.of(Wait::Write))?;

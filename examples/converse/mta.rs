@@ -36,13 +36,15 @@ pub(crate) fn converse<'m>(
                 while let Some(frame) = link.take(Direction::ToMta)? {
                     client.hear(&session.receive(frame)?);
                 }
-                if session.turn() == MtaTurn::Receive(owed) && !link.fill(waits.limit(session.wait()))? {
+                let limit = waits.limit(session.wait());
+                let is_owed = session.turn() == MtaTurn::Receive(owed);
+                if is_owed && !link.fill(limit).map_err(|failure| failure.on(owed))? {
                     return Err(Failure::left(session.agreed().is_some(), owed));
                 }
             }
-            // QUIT was said.
+            // QUIT was said, and a filter that has left already misses nothing.
             _ => {
-                link.flush(Timeouts::POSTFIX.of(Wait::Write))?;
+                let _ = link.flush(Timeouts::POSTFIX.of(Wait::Write));
                 return Ok(client);
             }
         }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{Write, stdout};
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -81,10 +82,13 @@ impl Server {
         let spec = listening.spec();
         let _ = writeln!(stdout(), "listening on {spec}");
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;
+        // A descriptor for the end: all others may be taken by then.
+        let spare = File::open("/dev/null");
         thread::scope(|scope| {
             scope.spawn(|| {
                 signals.forever().next();
                 self.stop();
+                drop(spare);
                 // `accept` returns, and sees that it is the last time.
                 let _ = spec.connect();
             });
@@ -96,6 +100,8 @@ impl Server {
                     thread::sleep(PAUSE);
                 }
             }
+            // Who connects now is refused, and goes elsewhere.
+            drop(listening);
             self.drain();
         });
         Ok(())
@@ -108,6 +114,7 @@ impl Server {
             drop(self.changed.wait_while(self.state(), has_room).unwrap_or_else(PoisonError::into_inner));
             let socket = match listening.accept() {
                 Ok(socket) => Arc::new(socket),
+                Err(_) if self.state().is_stopping => return None,
                 Err(error) => {
                     Tap::note(0, &error);
                     thread::sleep(PAUSE);

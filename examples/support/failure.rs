@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Write(#[source] io::Error),
     #[error("the peer said nothing for {} s", .0.as_secs_f32())]
     Silent(Duration),
+    #[error("the filter left {0} unanswered for {t} s", t = .1.as_secs_f32())]
+    Unanswered(CommandKind, Duration),
     #[error("the peer took nothing for {} s", .0.as_secs_f32())]
     Stuck(Duration),
     #[error("the filter closed the connection and left {0} unanswered")]
@@ -42,7 +44,9 @@ pub(crate) enum Failure {
     Payload(#[from] DecodeError),
     #[error("cannot be told when to stop: {0}")]
     Signals(#[source] io::Error),
-    #[error("a thread broke down")]
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("a thread or task broke down")]
     Thread,
 }
 
@@ -55,6 +59,11 @@ impl Failure {
     /// The filter has closed, where it owed a reply.
     pub(crate) const fn left(is_agreed: bool, owed: CommandKind) -> Self {
         if is_agreed { Self::Closed(owed) } else { Self::Refused }
+    }
+
+    /// Names the command that a filter was silent on.
+    pub(crate) fn on(self, owed: CommandKind) -> Self {
+        if let Self::Silent(limit) = self { Self::Unanswered(owed, limit) } else { self }
     }
 
     /// What a write came to that took `limit`.

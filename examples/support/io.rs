@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::io::{self, IoSlice, Write};
+use std::time::Instant;
 
 use milter_proto::wire::Outgoing;
 
@@ -13,7 +14,9 @@ use super::tap::Tap;
 /// How long a buffer is kept for a peer that says nothing.
 const REST: Duration = Duration::from_secs(1);
 /// Frames of this size and more are written from where they lie; smaller ones are gathered.
-const LARGE: usize = 4096;
+pub(super) const LARGE: usize = 4096;
+/// A turn that is longer than this goes out in pieces: a peer can ask for much more than it reads.
+pub(super) const TURN: usize = 65_536;
 
 /// Reads into a buffer that is lent while something comes: a silent connection holds none.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ pub(crate) struct Writer<'c> {
 impl<'c> Writer<'c> {
     /// Writes to a socket that takes something within `limit`.
     pub(crate) fn new(socket: &'c Socket, tap: Option<Tap>, limit: Duration) -> Result<Self, Failure> {
-        socket.set_write_timeout(limit).map_err(Failure::Write)?;
+        socket.set_write_timeout(slice_of(limit)).map_err(Failure::Write)?;
         Ok(Self { socket, tap, out: Vec::new(), limit })
     }
 
@@ -104,36 +107,56 @@ impl<'c> Writer<'c> {
         }
         if frame.len() < LARGE {
             frame.append_to(&mut self.out);
-            return Ok(());
+            return if self.out.len() < TURN { Ok(()) } else { self.flush() };
         }
-        let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
-        let pieces = [&self.out[..]].into_iter().chain(frame.segments());
-        slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
-        write_all(self.socket, &mut slots).map_err(|error| Failure::writing(error, self.limit))?;
+        let result = write_all(self.socket, &mut pieces(&self.out, frame), self.limit);
         self.out.clear();
-        Ok(())
+        result
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered. What could not be written is not tried again.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        let mut socket = self.socket;
-        socket.write_all(&self.out).map_err(|error| Failure::writing(error, self.limit))?;
+        let result = write_all(self.socket, &mut [IoSlice::new(&self.out)], self.limit);
         self.out.clear();
-        Ok(())
+        result
     }
 }
 
+/// What was gathered, and a frame behind it, from where they lie.
+pub(super) fn pieces<'a>(
+    gathered: &'a [u8],
+    frame: &'a Outgoing<'_>,
+) -> [IoSlice<'a>; 1 + Outgoing::MAX_SEGMENTS] {
+    let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
+    let pieces = [gathered].into_iter().chain(frame.segments());
+    slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
+    slots
+}
+
+/// How long one call may wait, of what all of them may.
+fn slice_of(limit: Duration) -> Duration {
+    limit.checked_div(8).unwrap_or(limit).clamp(Duration::from_millis(1), REST)
+}
+
 /// Writes all pieces, in as few calls as the kernel allows.
-fn write_all(mut socket: &Socket, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+///
+/// A write that took a part of them returns once the socket's own timeout is over, and does not say when
+/// that part was taken. So that timeout is short, and `limit` is counted from the last part.
+fn write_all(mut socket: &Socket, pieces: &mut [IoSlice<'_>], limit: Duration) -> Result<(), Failure> {
     let mut rest = pieces;
     // Empty pieces are nothing to wait for.
     IoSlice::advance_slices(&mut rest, 0);
+    let mut last = Instant::now();
     while !rest.is_empty() {
         match socket.write_vectored(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => IoSlice::advance_slices(&mut rest, count),
+            Ok(0) => return Err(Failure::Write(io::ErrorKind::WriteZero.into())),
+            Ok(count) => {
+                IoSlice::advance_slices(&mut rest, count);
+                last = Instant::now();
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) if is_timeout(&error) && last.elapsed() < limit => {}
+            Err(error) => return Err(Failure::writing(error, limit)),
         }
     }
     Ok(())

@@ -11,4 +11,5 @@ pub(crate) mod pool;
 pub(crate) mod rules;
 pub(crate) mod spec;
 pub(crate) mod tap;
+pub(crate) mod task;
 pub(crate) mod waits;

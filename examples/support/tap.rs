@@ -36,7 +36,7 @@ impl Tap {
                 Err(error) => return Self::note(self.connection, &error),
             };
             let line = if self.shows_content { line } else { line.hiding_content() };
-            let _ = writeln!(stderr(), "[{}] {line}", self.connection);
+            show(self.connection, &line);
         }
     }
 
@@ -49,6 +49,11 @@ impl Tap {
 
     /// Takes note of something else.
     pub(crate) fn note(connection: u64, text: &dyn core::fmt::Display) {
-        let _ = writeln!(stderr(), "[{connection}] # {text}");
+        show(connection, &format_args!("# {text}"));
     }
+}
+
+/// One write a line: standard error has no buffer, and a write for each part of a line is slow.
+fn show(connection: u64, text: &dyn core::fmt::Display) {
+    let _ = stderr().write_all(format!("[{connection}] {text}\n").as_bytes());
 }

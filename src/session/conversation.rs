@@ -6,7 +6,7 @@
 
 use super::error::{Place, Rule};
 use super::negotiation::Agreed;
-use super::stage::{CommandKind, Kinds, Stage};
+use super::stage::{CommandKind, Kinds, Row, Stage};
 use crate::wire::{Offer, Steps, Verdict};
 
 /// Whose reading of the order applies.
@@ -223,36 +223,55 @@ impl Conversation {
     /// Takes a command that is on the wire, or that was switched off and is only passed by.
     #[inline]
     pub(super) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
-        let passage = self.passage(kind)?;
-        if kind == CommandKind::Macros {
-            return Ok(passage);
+        // One look at the table serves all three questions: may it follow, where to, and is there a reply.
+        let row = kind.row();
+        if !self.usual.contains(row) {
+            return self.unusual_command(kind);
         }
-        if !passage.is_taken() {
+        self.take(kind, row);
+        Ok(Passage::InOrder)
+    }
+
+    /// Takes a command that ends a message, follows past a stage, or is out of order.
+    #[inline(never)]
+    fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        let passage = self.unusual_passage(kind)?;
+        if passage.is_taken() {
+            self.take(kind, kind.row());
+        } else {
             self.enter(Stage::Greeted);
-            return Ok(passage);
-        }
-        self.enter(self.target(kind));
-        if self.is_replied(kind) {
-            self.owed = Some(kind);
         }
         Ok(passage)
     }
 
-    /// How a command would pass.
+    /// Takes a command that is in order.
     #[inline]
+    fn take(&mut self, kind: CommandKind, row: &Row) {
+        if kind == CommandKind::Macros {
+            return;
+        }
+        self.enter(match self.law {
+            Law::Strict => self.strict_target(kind),
+            Law::Libmilter => row.target,
+        });
+        if row.is_replied(self.agreed.steps) {
+            self.owed = Some(kind);
+        }
+    }
+
+    /// How a command would pass.
     pub(super) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
-        if self.usual.contains(kind) { Ok(Passage::InOrder) } else { self.unusual_passage(kind) }
+        if self.usual.contains(kind.row()) { Ok(Passage::InOrder) } else { self.unusual_passage(kind) }
     }
 
     /// How a command would pass that ends a message, skips a stage, or is out of order.
-    #[inline(never)]
     fn unusual_passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
         if self.body_skipped && kind == CommandKind::Body {
             return Err(Rule::Skipped);
         }
         let in_message = self.stage.is_in_message();
         if self.reaches(self.stage, kind) {
-            return Ok(if ENDS_MESSAGE.contains(kind) && in_message {
+            return Ok(if ENDS_MESSAGE.contains(kind.row()) && in_message {
                 Passage::AfterAbort
             } else {
                 Passage::InOrder
@@ -277,7 +296,7 @@ impl Conversation {
     fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
         let mut stage = stage;
         loop {
-            if next(self.law, stage).contains(kind) {
+            if next(self.law, stage).contains(kind.row()) {
                 return true;
             }
             match stage.passed_over() {
@@ -293,15 +312,7 @@ impl Conversation {
         always || self.agreed.effective_steps().contains(off)
     }
 
-    /// The stage that a command leads to.
-    #[inline]
-    fn target(&self, kind: CommandKind) -> Stage {
-        match self.law {
-            Law::Strict => self.strict_target(kind),
-            Law::Libmilter => kind.target(),
-        }
-    }
-
+    /// The stage that a command leads to under the strict law.
     const fn strict_target(&self, kind: CommandKind) -> Stage {
         match kind {
             CommandKind::Macros | CommandKind::Unknown => self.stage,
@@ -314,7 +325,7 @@ impl Conversation {
     /// Whether a command gets a reply on this connection.
     #[inline]
     pub(super) fn is_replied(&self, kind: CommandKind) -> bool {
-        kind.is_replied(self.agreed.steps)
+        kind.row().is_replied(self.agreed.steps)
     }
 
     /// Takes step again with a command that came out of order.
@@ -366,6 +377,7 @@ impl Conversation {
         }
     }
 
+    /// No more chunks of this body.
     fn skip_body(&mut self) {
         self.body_skipped = true;
         self.usual = self.usual.without(Kinds::of(&[CommandKind::Body]));

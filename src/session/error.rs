@@ -217,6 +217,7 @@ impl ReceiveError {
     // Out of line, as every error: one that is built in line decides how its `Result` is taken apart, also
     // where there is none.
     #[cold]
+    #[inline(never)]
     pub(super) fn of_stream(error: FrameError) -> Self {
         Self::Stream(error)
     }

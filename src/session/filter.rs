@@ -197,13 +197,14 @@ impl FilterSession {
     }
 
     /// The end of the message, if it came in one frame with the chunk that was given out before.
+    #[inline]
     pub fn rest_of_frame(&mut self) -> Option<Event<'static>> {
-        let end = Command::EndOfMessage { chunk: &[] };
-        core::mem::take(&mut self.end_follows).then_some(Event {
-            command: end,
-            passage: Passage::InOrder,
-            deviation: None,
-        })
+        if !self.end_follows {
+            return None;
+        }
+        self.end_follows = false;
+        let command = Command::EndOfMessage { chunk: &[] };
+        Some(Event { command, passage: Passage::InOrder, deviation: None })
     }
 
     /// Says something to the MTA.
@@ -392,6 +393,7 @@ impl FilterSession {
     }
 
     #[cold]
+    #[inline(never)]
     fn not_ready(&self) -> ReceiveError {
         match self.turn() {
             FilterTurn::Reply(owed) => ReceiveError::ReplyOwed(owed),
@@ -416,11 +418,13 @@ impl FilterSession {
     }
 
     #[cold]
+    #[inline(never)]
     fn misuse(&self, code: u8, rule: Rule) -> Misuse {
         Misuse { rule, place: self.conversation.place(code) }
     }
 
     #[cold]
+    #[inline(never)]
     fn fail(&mut self, code: u8, rule: Rule, detail: Option<Detail>) -> ReceiveError {
         let violation = Violation { rule, place: self.conversation.place(code), detail };
         self.broken = Some(violation);

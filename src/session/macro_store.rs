@@ -66,10 +66,10 @@ const LAST_THAT_FORGETS: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct MacroStore<M> {
     memory: M,
-    /// Bytes in use.
-    used: usize,
-    /// Where each slot's list ends; it begins where the one before it ends.
+    /// Where the list of each slot in `filled` ends; it begins where the one before it ends.
     ends: [usize; SLOTS.len()],
+    /// Slots that have a list which is not empty, a bit each.
+    filled: u8,
     /// Slots that were filled since their command came last, a bit each.
     fresh: u8,
     /// The message ended: what belongs to it goes with the next command.
@@ -79,7 +79,7 @@ pub struct MacroStore<M> {
 impl<M: Memory> MacroStore<M> {
     /// Starts without macros.
     pub const fn new(memory: M) -> Self {
-        Self { memory, used: 0, ends: [0; SLOTS.len()], fresh: 0, is_over: false }
+        Self { memory, ends: [0; SLOTS.len()], filled: 0, fresh: 0, is_over: false }
     }
 
     /// Takes note of a command: keeps macros, forgets what the command makes old.
@@ -91,6 +91,7 @@ impl<M: Memory> MacroStore<M> {
         match command {
             // Most commands, and nothing is to be done for them.
             Command::Header { .. } | Command::Body { .. } if !self.is_over => Ok(()),
+            Command::Other(_) => Ok(()),
             Command::Macros(macros) => self.keep(*macros),
             _ => {
                 self.pass(command.code());
@@ -116,8 +117,10 @@ impl<M: Memory> MacroStore<M> {
             self.forget_from(slot.saturating_add(1));
         }
         let bit = 1 << slot;
-        if self.fresh & bit == 0 {
-            self.replace(slot, &[]);
+        if self.filled & !self.fresh & bit != 0 {
+            let place = self.range(slot);
+            let behind = self.used().saturating_sub(place.end);
+            self.replace(slot, place, &[], behind);
         }
         self.fresh &= !bit;
     }
@@ -129,12 +132,14 @@ impl<M: Memory> MacroStore<M> {
         }
         let Some(slot) = slot_of(macros.stage()) else { return Ok(()) };
         let list = macros.list().as_bytes();
-        let needed = self.used.saturating_sub(self.range(slot).len()).saturating_add(list.len());
+        let place = self.range(slot);
+        let behind = self.used().saturating_sub(place.end);
+        let needed = place.start.saturating_add(list.len()).saturating_add(behind);
         if self.memory.make_room(needed) < needed {
-            self.replace(slot, &[]);
+            self.replace(slot, place, &[], behind);
             return Err(MacroStoreFull { needed });
         }
-        self.replace(slot, list);
+        self.replace(slot, place, list, behind);
         self.fresh |= 1 << slot;
         Ok(())
     }
@@ -167,36 +172,52 @@ impl<M: Memory> MacroStore<M> {
 
     /// Forgets a slot and all later ones: they are the end of the row.
     fn forget_from(&mut self, slot: usize) {
-        let start = self.range(slot).start;
-        self.used = start;
-        self.ends.get_mut(slot..).unwrap_or_default().fill(start);
-        self.fresh &= (1_u8 << slot).wrapping_sub(1);
+        let earlier = (1_u8 << slot).wrapping_sub(1);
+        self.filled &= earlier;
+        self.fresh &= earlier;
     }
 
+    /// Bytes in use.
+    fn used(&self) -> usize {
+        self.end_of_last(self.filled)
+    }
+
+    /// Where the last one of some slots ends.
+    fn end_of_last(&self, filled: u8) -> usize {
+        filled.checked_ilog2().and_then(|last| self.end(usize::try_from(last).ok()?)).unwrap_or(0)
+    }
+
+    fn end(&self, slot: usize) -> Option<usize> {
+        self.ends.get(slot).copied()
+    }
+
+    /// The bytes of a slot, or where they would stand.
     fn range(&self, slot: usize) -> core::ops::Range<usize> {
-        let start = slot.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        start..self.ends.get(slot).copied().unwrap_or(start)
+        let bit = 1_u8 << slot;
+        let start = self.end_of_last(self.filled & bit.wrapping_sub(1));
+        let end = if self.filled & bit == 0 { None } else { self.end(slot) };
+        start..end.unwrap_or(start)
     }
 
-    /// Puts a list in the place of a slot's old one, for which there is room.
-    fn replace(&mut self, slot: usize, list: &[u8]) {
-        let old = self.range(slot);
+    /// Puts a list in the place of a slot's old one, for which there is room; `behind` bytes follow that.
+    #[inline]
+    fn replace(&mut self, slot: usize, old: core::ops::Range<usize>, list: &[u8], behind: usize) {
         let end = old.start.saturating_add(list.len());
-        let behind = self.used.saturating_sub(old.end);
         let bytes = self.memory.bytes_mut();
         if behind > 0 {
             shift(bytes, old.end, end, behind);
+            for later in self.ends.get_mut(slot..).unwrap_or_default() {
+                *later = later.saturating_sub(old.end).saturating_add(end);
+            }
         }
         if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
-        self.used = end.saturating_add(behind);
-        let later = self.ends.get_mut(slot..).unwrap_or_default();
-        if behind == 0 {
-            later.fill(end);
-        } else {
-            later.iter_mut().for_each(|later| *later = later.saturating_sub(old.end).saturating_add(end));
+        if let Some(place) = self.ends.get_mut(slot) {
+            *place = end;
         }
+        let bit = 1 << slot;
+        self.filled = if list.is_empty() { self.filled & !bit } else { self.filled | bit };
     }
 }
 

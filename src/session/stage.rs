@@ -148,9 +148,9 @@ pub enum CommandKind {
 }
 
 /// One row of the table of commands.
-struct Row {
+pub(super) struct Row {
     code: u8,
-    target: Stage,
+    pub(super) target: Stage,
     /// Empty: it cannot be switched off.
     off: Steps,
     no_reply: Steps,
@@ -158,6 +158,12 @@ struct Row {
 }
 
 impl Row {
+    /// Whether the command gets a reply on a connection with these steps.
+    #[inline]
+    pub(super) const fn is_replied(&self, steps: Steps) -> bool {
+        self.wait.is_some() && steps.intersection(self.no_reply).is_empty()
+    }
+
     /// A command that cannot be switched off.
     const fn always(code: u8, target: Stage, wait: Option<Wait>) -> Self {
         Self { code, target, off: Steps::EMPTY, no_reply: Steps::EMPTY, wait }
@@ -239,7 +245,7 @@ impl CommandKind {
     ///
     /// SPEC_NOTES ORD-27, ORD-34, TIM-1.
     #[inline]
-    const fn row(self) -> &'static Row {
+    pub(super) const fn row(self) -> &'static Row {
         use Wait::{Content, Reply};
         // References to constants: the compiler makes one table of them, and no code for each row.
         match self {
@@ -315,26 +321,6 @@ impl CommandKind {
         }
     }
 
-    const fn bit(self) -> u16 {
-        match self {
-            Self::Negotiate => 1,
-            Self::Macros => 1 << 1,
-            Self::Connect => 1 << 2,
-            Self::Helo => 1 << 3,
-            Self::MailFrom => 1 << 4,
-            Self::RcptTo => 1 << 5,
-            Self::Data => 1 << 6,
-            Self::Header => 1 << 7,
-            Self::EndOfHeaders => 1 << 8,
-            Self::Body => 1 << 9,
-            Self::EndOfMessage => 1 << 10,
-            Self::Unknown => 1 << 11,
-            Self::Abort => 1 << 12,
-            Self::Quit => 1 << 13,
-            Self::QuitNewConnection => 1 << 14,
-        }
-    }
-
     /// The code byte.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -366,13 +352,6 @@ impl CommandKind {
         self.row().wait.is_some()
     }
 
-    /// Whether the command gets a reply on a connection with these steps.
-    #[inline]
-    pub(super) const fn is_replied(self, steps: Steps) -> bool {
-        let row = self.row();
-        row.wait.is_some() && steps.intersection(row.no_reply).is_empty()
-    }
-
     /// How long the reply may take.
     #[must_use]
     pub const fn wait(self) -> Option<Wait> {
@@ -399,16 +378,16 @@ impl CommandKind {
     }
 }
 
-/// A set of kinds.
+/// A set of kinds: a bit for each code. The codes are letters, which their last five bits tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kinds(u16);
+pub(super) struct Kinds(u32);
 
 impl Kinds {
     pub(super) const fn of(kinds: &[CommandKind]) -> Self {
         let mut set = Self(0);
         let mut rest = kinds;
         while let Some((kind, tail)) = rest.split_first() {
-            set.0 |= kind.bit();
+            set.0 |= 1 << (kind.code() & 31);
             rest = tail;
         }
         set
@@ -423,8 +402,8 @@ impl Kinds {
     }
 
     #[inline]
-    pub(super) const fn contains(self, kind: CommandKind) -> bool {
-        self.0 & kind.bit() != 0
+    pub(super) const fn contains(self, row: &Row) -> bool {
+        self.0 & (1 << (row.code & 31)) != 0
     }
 }
 

@@ -98,6 +98,8 @@ impl<'r> Handler<'r> {
                 Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
             }
         }
+        // They are large, and the next command may be long in coming.
+        self.before = None;
         None
     }
 

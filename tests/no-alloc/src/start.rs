@@ -20,11 +20,10 @@ macro_rules! program {
             "ud2",
             main = sym $main,
         );
+        #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+        compile_error!("these programs are written for x86-64 Linux only");
     };
 }
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("these programs are written for x86-64 Linux only");
 
 // In assembly, because the compiler makes a loop that copies into a call of `memcpy`.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -8,7 +8,11 @@ exercise::program!(run);
 
 extern "C" fn run() -> i32 {
     let wire = exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::address());
-    match wire.and_then(|()| exercise::filter()).and_then(|()| exercise::both()) {
+    match wire
+        .and_then(|()| exercise::filter())
+        .and_then(|()| exercise::both())
+        .and_then(|()| exercise::embedded())
+    {
         Ok(()) => 0,
         Err(failed) => failed.0,
     }

@@ -13,7 +13,8 @@ use core::panic::PanicInfo;
 exercise::program!(run);
 
 extern "C" fn run() -> i32 {
-    match exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::filter()) {
+    let wire = exercise::meaning().and_then(|()| exercise::transcript());
+    match wire.and_then(|()| exercise::filter()).and_then(|()| exercise::embedded()) {
         Ok(()) => 0,
         Err(failed) => failed.0,
     }

@@ -1,0 +1,1 @@
+"""Peers that do what no peer should: they leave, stall, flood, talk nonsense, or come in numbers."""

@@ -1,0 +1,71 @@
+"""Our example programs: filters that listen for a real MTA, and MTAs that ask a real filter."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .process import Process, Unexpected, running
+
+FILTERS = ("filter_blocking", "filter_tokio")
+MTAS = ("mta_blocking", "mta_tokio")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One of our filters, while it runs."""
+
+    process: Process
+    spec: str
+
+    def events(self, *names: str) -> list[str]:
+        """Its event lines so far, all of them or those with one of these names."""
+        lines = self.process.out.read_text().splitlines()
+        events = [line for line in lines if re.match(r"\d+ ", line)]
+        return [line for line in events if not names or line.split()[1] in names]
+
+    def said(self) -> list[str]:
+        """The frames that it has sent: the number of the connection, and the frame with sizes for content."""
+        frames = re.findall(r"^\[(\d+)\] < (.*)$", self.process.err.read_text(), re.MULTILINE)
+        return [f"{number} {frame}" for number, frame in frames]
+
+
+@contextmanager
+def our_filter(programs: Path, program: str, home: Path, spec: str, *options: str) -> Iterator[Filter]:
+    """Runs one of our filters until the end of the block, then sees that it ends in order: exit status 0.
+
+    One that a test has killed is exempt.
+    """
+    command: list[str | Path] = [_path(programs, program), "--listen", spec, "--events", "--log", *options]
+    with running(command, home, name=program, env={"RUST_BACKTRACE": "1"}, line="listening on ") as process:
+        listening = process.wait_line("listening on ").removeprefix("listening on ")
+        yield Filter(process, listening)
+        status = process.stop()
+    if status != 0 and not process.was_killed:
+        raise Unexpected(f"{program} ended with status {status}\n{process.log()}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one of our MTAs came back with."""
+
+    status: int
+    messages: list[dict[str, Any]]
+    errors: str
+
+
+def our_mta(programs: Path, program: str, spec: str, *options: str, seconds: float = 60) -> Asked:
+    """Runs one of our MTAs against a filter, to its end."""
+    command: Sequence[str | Path] = [_path(programs, program), "--filter", spec, "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    return Asked(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+def _path(programs: Path, program: str) -> Path:
+    if not (programs / program).exists():
+        raise Unexpected(f"our program {program} is not in {programs}")
+    return programs / program

@@ -1,0 +1,30 @@
+"""Free ports on loopback, and waiting until somebody listens there."""
+
+import random
+import socket
+from pathlib import Path
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody has, below those that the kernel gives to clients, so that none of them takes it either."""
+    for port in random.sample(range(20_000, 32_000), 1_000):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free port on {host}")
+
+
+def listens(where: tuple[str, int] | Path) -> bool:
+    """Whether a connection to that host and port, or unix socket, is taken."""
+    if isinstance(where, Path):
+        family: socket.AddressFamily = socket.AF_UNIX
+        address: tuple[str, int] | str = str(where)
+    else:
+        family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+        address = where
+    with socket.socket(family) as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(address) == 0

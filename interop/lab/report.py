@@ -1,0 +1,55 @@
+"""What came out: one row a peer, and by name what failed and what a peer is known not to do."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`."""
+
+    peer: str
+    version: str
+    program: str
+    scenario: str
+    result: str
+    reason: str = ""
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """The table, as Markdown that can be read as it is."""
+    rows: dict[tuple[str, str, str], dict[str, int]] = {}
+    for outcome in outcomes:
+        row = rows.setdefault((outcome.peer, outcome.version, outcome.program), {})
+        row[outcome.result] = row.get(outcome.result, 0) + 1
+    lines = [["peer", "version", "our program", "passed", "failed", "known not"]]
+    for key, row in sorted(rows.items()):
+        lines.append([*key, *(str(row.get(result, 0)) for result in ("passed", "failed", "known not"))])
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
+
+
+def by_name(outcomes: Iterable[Outcome], result: str) -> Iterator[str]:
+    """One line for each scenario with that result, with its reason."""
+    for outcome in outcomes:
+        if outcome.result == result:
+            yield f"* {outcome.peer}: {outcome.scenario}: {outcome.reason}"
+
+
+def document(outcomes: list[Outcome], day: date) -> str:
+    """INTEROP.md."""
+    parts = [
+        "# What was tried with real programs\n",
+        f"Written by `interop/run --write` on {day.isoformat()}. [interop/README.md](interop/README.md) says how to\n"
+        "run it and what the scenarios are. A peer is the real program at the other end of the connection.\n",
+        table(outcomes) + "\n",
+    ]
+    for title, result in (("Failed", "failed"), ("Known not", "known not")):
+        lines = list(by_name(outcomes, result))
+        if lines:
+            parts.append(f"## {title}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)

@@ -1,0 +1,85 @@
+"""What a filter is to the matrix, and how one is run."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from lab.peer import Peer
+from lab.process import Process
+
+from .answers import ACCEPTING, ANSWERS
+from .known import KNOWN, Known
+
+HERE = Path(__file__).parent
+BUILT = HERE.parents[1] / "target" / "interop"
+
+
+class Start(Protocol):
+    """Starts a filter in a folder, with rules, until the end of the block, and gives the place where it listens."""
+
+    def __call__(self, home: Path, rules: Sequence[str] = ()) -> AbstractContextManager[str]: ...
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A real filter. `start` runs it in a folder, with rules if it takes any, and gives the place where it listens."""
+
+    peer: Peer
+    start: Start
+
+    @property
+    def name(self) -> str:
+        return self.peer.name
+
+    @property
+    def answer(self) -> str:
+        """What it answers to OPTNEG with everything offered, as the transcript shows it."""
+        return ANSWERS[self.name]
+
+    @property
+    def reusable(self) -> bool:
+        """Whether QUIT_NC may follow a message that it let pass."""
+        return self.answer.startswith("6") and self.name not in ACCEPTING
+
+    def known_for(self, scenario: str) -> Known | None:
+        """The row about a scenario that it does not manage."""
+        rows = KNOWN.get(self.name, {})
+        return next((row for pattern, row in rows.items() if fnmatchcase(scenario, pattern)), None)
+
+
+@contextmanager
+def listening(
+    command: Sequence[str | Path], home: Path, where: Path | tuple[str, int], name: str = ""
+) -> Iterator[Process]:
+    """Runs a program that listens there until the end of the block."""
+    process = Process(command, home, name)
+    try:
+        process.wait_listening(where, 60)
+        yield process
+    finally:
+        # None of them has anything to tidy up, and libmilter takes 5 seconds for it.
+        process.stop(0.0)
+
+
+def scripted(command: Callable[[], Sequence[str | Path]]) -> Start:
+    """Starts a filter of this folder, which takes a unix socket and rules as its arguments."""
+
+    @contextmanager
+    def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
+        socket = home / "filter.sock"
+        with listening([*command(), socket, *rules], home, socket, name="filter"):
+            yield f"unix:{socket}"
+
+    return start
+
+
+def offline(home: Path, *command: str | Path) -> list[str | Path]:
+    """The command with an empty resolv.conf of its own, so that no DNS query of it leaves the machine."""
+    empty = home / "resolv.conf"
+    empty.touch()
+    namespace = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
+    return [*namespace, "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', empty, *command]

@@ -1,0 +1,25 @@
+"""spamass-milter with a spamd that makes only local tests."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.peer import debian
+
+from .filter import Filter, listening, offline
+
+PEER = debian("spamass-milter", "spamass-milter", "spamassassin", "spamd", "spamc")
+
+
+@contextmanager
+def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
+    scanner, socket = home / "spamd.sock", home / "milter.sock"
+    spamd: list[str | Path] = ["spamd", "-L", "-x", "-s", "stderr", f"--socketpath={scanner}", "--min-children=1",
+                               "--max-children=2", f"--helper-home-dir={home}"]
+    milter: list[str | Path] = ["spamass-milter", "-p", socket, "-r", "15", "--", "-U", scanner]
+    scans = listening(offline(home, *spamd), home, scanner, name="spamd")
+    with scans, listening(offline(home, *milter), home, socket, name="milter"):
+        yield f"unix:{socket}"
+
+
+FILTER = Filter(PEER, start)
