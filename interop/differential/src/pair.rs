@@ -6,23 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::filter::{Filter, Until};
 use crate::known::{ROWS, Remedy, Rewritten, Row, Unread};
 use crate::observation::{Observation, Outcome};
-use crate::rules::RuleSet;
+use crate::rules::{CALLBACKS, RuleSet};
 use crate::stream::{End, Stream, cut};
 use crate::tally::Tally;
-
-/// The callbacks of the commands that have a reply.
-const REPLIED: [(u8, &str); 10] = [
-    (b'C', "connect"),
-    (b'H', "helo"),
-    (b'M', "mail"),
-    (b'R', "rcpt"),
-    (b'T', "data"),
-    (b'L', "header"),
-    (b'N', "eoh"),
-    (b'B', "body"),
-    (b'E', "eom"),
-    (b'U', "unknown"),
-];
 
 /// The programs, and where their files are.
 #[derive(Clone, Debug)]
@@ -181,7 +167,7 @@ impl<'p> Pair<'p> {
             }
             Remedy::RewritesUnread(rewrite) => {
                 let as_it_is = self.ask_libmilter(&[bytes], Until::End)?;
-                for Unread { readable, ours } in rewrite(bytes) {
+                for Unread { readable, ours } in rewrite(self.rules, bytes) {
                     let read = self.ask_libmilter(&[&readable], Until::End)?;
                     found.extend((read == as_it_is).then(|| Rewritten::from(ours)));
                 }
@@ -237,7 +223,7 @@ fn end_of_all(stream: &Stream, seen: &Observation) -> Option<Until> {
     }
     let (frames, rest) = cut(&stream.bytes);
     let last = frames.last().filter(|_| rest.is_empty())?.code;
-    let name = REPLIED.iter().find(|row| row.0 == last)?.1;
+    let name = CALLBACKS.iter().find(|row| row.0 == last)?.1;
     let is_end = |name: &str| matches!(name, "abort" | "close");
     let place = seen.callbacks.iter().rposition(|callback| !is_end(&callback.name))?;
     let is_last = seen.callbacks.get(place).is_some_and(|callback| callback.name == name);

@@ -1,5 +1,19 @@
 //! The rule sets: each is a command line that both filters understand.
 
+/// The callbacks of the commands that have a reply.
+pub(crate) const CALLBACKS: [(u8, &str); 10] = [
+    (b'C', "connect"),
+    (b'H', "helo"),
+    (b'M', "mail"),
+    (b'R', "rcpt"),
+    (b'T', "data"),
+    (b'L', "header"),
+    (b'N', "eoh"),
+    (b'B', "body"),
+    (b'E', "eom"),
+    (b'U', "unknown"),
+];
+
 /// One command line, and what has to be known about it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RuleSet {
@@ -14,6 +28,13 @@ impl RuleSet {
         let mut arguments = self.arguments.iter();
         arguments.find(|argument| **argument == name)?;
         arguments.next().copied()
+    }
+
+    /// Whether the filter has a callback for a command.
+    pub(crate) fn wants(&self, code: u8) -> bool {
+        let name = CALLBACKS.iter().find(|row| row.0 == code).map(|row| row.1);
+        let is_named = |only: &str| only.split(',').any(|stage| Some(stage) == name);
+        self.option("--only").is_none_or(is_named) || code == b'E'
     }
 
     /// Macros that are shown.

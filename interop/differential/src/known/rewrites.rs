@@ -83,10 +83,11 @@ const READABLE: [(u8, &[u8]); 8] = [
 /// Malformed payloads that are tried, from the first one on.
 const TRIES: usize = 6;
 
-/// For each malformed frame: the stream with a payload in its place that can be read, and the stream up to it.
-pub(super) fn end_at_unread(bytes: &[u8]) -> Vec<Unread> {
+/// For each malformed frame that has no callback: the stream with a payload in its place that can be read, and the stream up to it.
+pub(super) fn end_at_unread(rules: &RuleSet, bytes: &[u8]) -> Vec<Unread> {
     let (frames, _) = cut(bytes);
-    let malformed = frames.iter().filter(|frame| is_malformed(frame)).take(TRIES);
+    let is_unread = |frame: &&Cut<'_>| !rules.wants(frame.code) && is_malformed(frame);
+    let malformed = frames.iter().filter(is_unread).take(TRIES);
     let one = |malformed: &Cut<'_>| {
         let readable = with_payloads(bytes, |frame| {
             let row = READABLE.iter().find(|row| row.0 == frame.code && frame.start == malformed.start)?;

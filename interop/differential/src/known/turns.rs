@@ -18,7 +18,7 @@ pub(super) fn behind_abort(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
     let offer = commands.first().filter(|first| first.code == b'O')?;
     let word = |place: usize| offer.payload.get(place..)?.first_chunk().copied().map(u32::from_be_bytes);
     let (version, steps) = (word(0)?, word(8)?);
-    let is_wanted = rules.option("--only").is_none_or(|only| only.split(',').any(|stage| stage == "unknown"));
+    let is_wanted = rules.wants(b'U');
     // Steps of 0 stand for those of version 1.
     let is_agreed = version < 3 || (!is_wanted && steps & 0x100 != 0);
     let mut pairs = commands.windows(2);
