@@ -158,7 +158,12 @@ impl FilterSession {
         let mut event = Event { command: Command::Quit, passage: Passage::InOrder, deviation: None };
         match event.command.read(frame, self.policy.tolerance()) {
             Ok(deviation) => event.deviation = deviation,
-            Err(error) => return self.take_unread(frame, error).map(E::from),
+            Err(error) => {
+                let passage = self.pass_unread(frame.code(), error)?;
+                (event.command, event.deviation) = (Command::Other(frame), Some(error));
+                event.passage = passage;
+                return Ok(event.into());
+            }
         }
         let Some(kind) = kind else {
             return Err(self.fail(code, Rule::Code, None));
@@ -183,16 +188,15 @@ impl FilterSession {
         Ok(event.into())
     }
 
-    /// Takes a frame whose payload cannot be read: an engine that ignores the command never looks at it.
+    /// Takes a command whose payload cannot be read: an engine that ignores it never looks at that.
     #[cold]
-    fn take_unread<'f>(&mut self, frame: Frame<'f>, error: DecodeError) -> Result<Event<'f>, ReceiveError> {
+    #[inline(never)]
+    fn pass_unread(&mut self, code: u8, error: DecodeError) -> Result<Passage, ReceiveError> {
         let is_ignored = |kind| self.conversation.passage(kind).is_ok_and(|passage| !passage.is_taken());
-        let ignored = CommandKind::of_code(frame.code()).filter(|&kind| is_ignored(kind));
+        let ignored = CommandKind::of_code(code).filter(|&kind| is_ignored(kind));
         match ignored.map(|kind| self.conversation.command(kind)) {
-            Some(Ok(passage)) => {
-                Ok(Event { command: Command::Other(frame), passage, deviation: Some(error) })
-            }
-            _ => Err(self.fail(frame.code(), Rule::Payload, Some(Detail::Payload(error)))),
+            Some(Ok(passage)) => Ok(passage),
+            _ => Err(self.fail(code, Rule::Payload, Some(Detail::Payload(error)))),
         }
     }
 

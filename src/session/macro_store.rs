@@ -91,7 +91,6 @@ impl<M: Memory> MacroStore<M> {
         match command {
             // Most commands, and nothing is to be done for them.
             Command::Header { .. } | Command::Body { .. } if !self.is_over => Ok(()),
-            Command::Other(_) => Ok(()),
             Command::Macros(macros) => self.keep(*macros),
             _ => {
                 self.pass(command.code());
