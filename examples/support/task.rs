@@ -19,7 +19,7 @@ use std::time::Instant;
 use milter_proto::wire::Outgoing;
 
 use super::failure::Failure;
-use super::io::{LARGE, pieces};
+use super::io::{LARGE, TURN, pieces};
 use super::pool::{Lent, Pool};
 use super::tap::Tap;
 
@@ -118,18 +118,18 @@ impl<'c, S: Stream> Link<'c, S> {
         }
         if frame.len() < LARGE {
             frame.append_to(&mut self.out);
-            return Ok(());
+            return if self.out.len() < TURN { Ok(()) } else { self.flush().await };
         }
-        self.timed.write_all(&mut pieces(&self.out, frame), self.limit).await?;
+        let result = self.timed.write_all(&mut pieces(&self.out, frame), self.limit).await;
         self.out.clear();
-        Ok(())
+        result
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered. What could not be written is not tried again.
     pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
-        self.timed.write_all(&mut [IoSlice::new(&self.out)], self.limit).await?;
+        let result = self.timed.write_all(&mut [IoSlice::new(&self.out)], self.limit).await;
         self.out.clear();
-        Ok(())
+        result
     }
 
     /// Gives back the memory of turns that were written.
