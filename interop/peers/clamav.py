@@ -28,6 +28,7 @@ OnInfected {on_infected}
 OnClean Accept
 OnFail Defer
 AddHeader Add
+LogVerbose yes
 User root
 """
 
@@ -41,7 +42,9 @@ def run(home: Path, on_infected: str) -> Iterator[str]:
     (home / "milter.conf").write_text(MILTER.format(home=home, on_infected=on_infected))
     clamd: list[str | Path] = ["clamd", "-c", home / "clamd.conf"]
     milter: list[str | Path] = ["clamav-milter", "-c", home / "milter.conf"]
-    with listening(clamd, home, scanner), listening(milter, home, socket):
+    with listening(clamd, home, scanner), listening(milter, home, socket) as process:
+        # It takes connections before it has found clamd, and defers what comes until then.
+        process.wait_line("Probe for slot 1 returned: success")
         yield f"unix:{socket}"
 
 
