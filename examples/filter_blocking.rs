@@ -72,8 +72,12 @@ fn converse(
     let mut writer = Writer::new(connection.socket, written, timeouts.of(Wait::Write))?;
     while session.turn() != FilterTurn::Closed {
         let is_idle = !session.stage().is_in_message();
-        if is_idle && !connection.set_idle(true) {
-            return Ok(());
+        if is_idle {
+            if !connection.set_idle(true) {
+                return Ok(());
+            }
+            assembler.release();
+            reader.release();
         }
         let input = reader.read(timeouts.of(Wait::Command))?;
         if is_idle {

@@ -143,8 +143,14 @@ impl Server {
     }
 
     fn forget(&self, number: u64) {
-        self.state().open.remove(&number);
-        self.changed.notify_all();
+        let mut state = self.state();
+        // Somebody waits only in these two cases, and to wake nobody costs a system call, too.
+        let is_awaited = state.is_stopping || state.open.len() >= self.most;
+        state.open.remove(&number);
+        drop(state);
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     /// Accepts nothing more, and ends what is idle.

@@ -13,6 +13,8 @@ use super::tap::Tap;
 
 /// How long a buffer is kept for a peer that says nothing.
 const REST: Duration = Duration::from_secs(1);
+/// Bytes for what ends a silence: macros and an address fit in, so that one read takes them.
+const FIRST: usize = 1024;
 /// Frames of this size and more are written from where they lie; smaller ones are gathered.
 pub(super) const LARGE: usize = 4096;
 /// A turn that is longer than this goes out in pieces: a peer can ask for much more than it reads.
@@ -26,8 +28,11 @@ pub(crate) struct Reader<'c> {
     tap: Option<Tap>,
     buffer: Option<Lent<'c>>,
     /// Takes the first bytes after a silence.
-    first: [u8; 64],
+    first: [u8; FIRST],
+    /// Nothing came for a while.
     rests: bool,
+    /// Nothing is likely to come soon.
+    is_idle: bool,
     /// The timeout that the socket has.
     timeout: Duration,
 }
@@ -35,7 +40,13 @@ pub(crate) struct Reader<'c> {
 impl<'c> Reader<'c> {
     pub(crate) const fn new(socket: &'c Socket, pool: &'c Pool, tap: Option<Tap>) -> Self {
         let timeout = Duration::ZERO;
-        Self { socket, pool, tap, buffer: None, first: [0; 64], rests: false, timeout }
+        Self { socket, pool, tap, buffer: None, first: [0; FIRST], rests: false, is_idle: false, timeout }
+    }
+
+    /// Gives the buffer back until something comes: between two messages, say.
+    pub(crate) fn release(&mut self) {
+        self.buffer = None;
+        self.is_idle = true;
     }
 
     /// Reads once; no bytes are the end of the stream. `None`: nothing came for a second, and the
@@ -52,7 +63,7 @@ impl<'c> Reader<'c> {
                     Some(buffer) => buffer.get(..count),
                     None => self.first.get(..count),
                 };
-                self.rests = false;
+                (self.rests, self.is_idle) = (false, false);
                 let bytes = bytes.unwrap_or_default();
                 if let Some(tap) = &mut self.tap {
                     tap.pass(bytes);
@@ -70,7 +81,10 @@ impl<'c> Reader<'c> {
 
     /// Where to read to.
     fn room(&mut self) -> &mut [u8] {
-        if self.rests { &mut self.first } else { self.buffer.get_or_insert_with(|| self.pool.lend()) }
+        if self.rests || self.is_idle {
+            return &mut self.first;
+        }
+        self.buffer.get_or_insert_with(|| self.pool.lend())
     }
 
     fn wait_for(&mut self, timeout: Duration) -> io::Result<()> {
