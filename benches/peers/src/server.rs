@@ -1,0 +1,75 @@
+//! What the servers here have in common: their command line, and what they say.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Sent};
+use milter_proto::wire::{Assembler, Edit, Response};
+use milter_proto_benches::workloads::{self, Script};
+
+use crate::workload::Workload;
+
+/// The arguments of a server: where to listen, and the workload that it is for.
+///
+/// # Panics
+/// If they are something else.
+pub fn path_and_workload() -> (PathBuf, Workload) {
+    let mut arguments = env::args().skip(1);
+    let (Some(path), Some(workload), None) = (arguments.next(), arguments.next(), arguments.next()) else {
+        panic!("usage: PROGRAM PATH WORKLOAD");
+    };
+    (path.into(), workload.parse().expect("a workload"))
+}
+
+/// What every filter here does to a message: two headers are added, one is changed.
+pub fn edits() -> &'static [Edit<'static>] {
+    static EDITS: LazyLock<Vec<Edit<'static>>> = LazyLock::new(|| {
+        let edits = workloads::typical().responses.into_iter().filter_map(|response| match response {
+            Response::Edit(edit) => Some(edit),
+            _ => None,
+        });
+        edits.collect()
+    });
+    &EDITS
+}
+
+/// One turn of a conversation, for a server that only counts bytes.
+pub struct Turn {
+    /// Bytes to read before the answer.
+    pub read: usize,
+    /// The answer: none at the end.
+    pub answer: Vec<u8>,
+}
+
+/// A conversation as a server sees it that knows it by heart.
+///
+/// # Panics
+/// If the two halves of the script do not fit together.
+pub fn turns(script: &Script) -> Vec<Turn> {
+    let (mut session, mut assembler) = (MtaSession::new(Policy::POSTFIX), Assembler::new(Vec::new()));
+    let mut responses = script.responses.iter();
+    let mut turns = Vec::new();
+    let mut read = 0;
+    for command in &script.commands {
+        if let Sent::Frame(frame) = session.send(*command).expect("a command in its order") {
+            read += frame.len();
+        }
+        let mut answer = Vec::new();
+        while let MtaTurn::Receive(_) = session.turn() {
+            let start = answer.len();
+            responses.next().expect("a response").encode().append_to(&mut answer);
+            let reaction = session.next_event(&mut assembler, &mut &answer[start..]);
+            assert!(reaction.is_ok_and(|reaction| reaction.is_some_and(is_plain)), "a clean response");
+        }
+        if !answer.is_empty() || session.turn() == MtaTurn::Closed {
+            turns.push(Turn { read, answer });
+            read = 0;
+        }
+    }
+    turns
+}
+
+fn is_plain(reaction: Reaction<'_>) -> bool {
+    !matches!(reaction, Reaction::Progress)
+}
