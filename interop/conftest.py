@@ -102,7 +102,8 @@ def outcome_of(item: pytest.Item, report: pytest.TestReport) -> Outcome:
     elif report.skipped:
         report.outcome = "failed"
         result, reason = "failed", "skipped in silence"
-    return Outcome(it.name, version_of(it), program, scenario_of(item), result, reason)
+    figure = str(dict(report.user_properties).get("figure", ""))
+    return Outcome(it.name, version_of(it), program, scenario_of(item), result, reason, figure)
 
 
 def first_line(report: pytest.TestReport) -> str:

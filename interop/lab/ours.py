@@ -62,7 +62,9 @@ def our_mta(programs: Path, program: str, spec: str, *options: str, seconds: flo
     """Runs one of our MTAs against a filter, to its end."""
     command: Sequence[str | Path] = [_path(programs, program), "--filter", spec, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
-    return Asked(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+    # Not splitlines: a text may hold U+0085 and the like, which JSON leaves as they are.
+    lines = [line for line in done.stdout.split("\n") if line]
+    return Asked(done.returncode, [json.loads(line) for line in lines], done.stderr)
 
 
 def _path(programs: Path, program: str) -> Path:

@@ -7,7 +7,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Outcome:
-    """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`."""
+    """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`; `figure` what it measured."""
 
     peer: str
     version: str
@@ -15,6 +15,7 @@ class Outcome:
     scenario: str
     result: str
     reason: str = ""
+    figure: str = ""
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
@@ -52,4 +53,8 @@ def document(outcomes: list[Outcome], day: date) -> str:
         lines = list(by_name(outcomes, result))
         if lines:
             parts.append(f"## {title}\n\n" + "\n".join(lines) + "\n")
+    figures = [f"| {outcome.program} | {outcome.scenario} | {outcome.figure} |" for outcome in outcomes if outcome.figure]
+    if figures:
+        head = "| our program | scenario | figure |\n| --- | --- | --- |\n"
+        parts.append("## Figures of the faults\n\n" + head + "\n".join(figures) + "\n")
     return "\n".join(parts)
