@@ -41,6 +41,13 @@ def by_name(outcomes: Iterable[Outcome], result: str) -> Iterator[str]:
             yield f"* {outcome.peer}: {outcome.scenario}: {outcome.reason}"
 
 
+def figures(outcomes: Iterable[Outcome]) -> str:
+    """What scenarios measured, as a table; nothing if none did."""
+    rows = [f"| {outcome.program} | {outcome.scenario} | {outcome.figure} |" for outcome in outcomes if outcome.figure]
+    head = "| our program | scenario | figure |\n| --- | --- | --- |\n"
+    return head + "\n".join(rows) if rows else ""
+
+
 def document(outcomes: list[Outcome], day: date) -> str:
     """INTEROP.md."""
     parts = [
@@ -53,8 +60,7 @@ def document(outcomes: list[Outcome], day: date) -> str:
         lines = list(by_name(outcomes, result))
         if lines:
             parts.append(f"## {title}\n\n" + "\n".join(lines) + "\n")
-    figures = [f"| {outcome.program} | {outcome.scenario} | {outcome.figure} |" for outcome in outcomes if outcome.figure]
-    if figures:
-        head = "| our program | scenario | figure |\n| --- | --- | --- |\n"
-        parts.append("## Figures of the faults\n\n" + head + "\n".join(figures) + "\n")
+    measured = figures(outcomes)
+    if measured:
+        parts.append(f"## Figures\n\n{measured}\n")
     return "\n".join(parts)
