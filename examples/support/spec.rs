@@ -239,6 +239,10 @@ impl Write for &Socket {
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        // Most turns are one piece, and the kernel takes that with less work.
+        if let [piece] = pieces {
+            return self.write(piece);
+        }
         match self {
             Socket::Tcp(stream) => (&*stream).write_vectored(pieces),
             Socket::Unix(stream) => (&*stream).write_vectored(pieces),
