@@ -203,7 +203,8 @@
 //!
 //! MTAs keep connections open for minutes between messages. Such a connection needs its session (less than 64
 //! bytes), its macros, and no buffer: read into one that is lent when there is something to read, and call
-//! [`Assembler::release`] before a wait between messages. It keeps what was begun, so it can be called at any time.
+//! [`Assembler::release`] and [`MacroStore::release`](crate::session::MacroStore::release) before a wait between
+//! messages. They keep what was begun, so they can be called at any time.
 //!
 //! ```
 //! # use milter_proto::wire::Assembler;

@@ -169,6 +169,17 @@ impl<M: Memory> MacroStore<M> {
         self.forget_from(0);
     }
 
+    /// Gives back the memory that nothing uses; a message that has ended is forgotten.
+    ///
+    /// Call it when a connection falls idle: the macros of the connection are all that it then holds.
+    pub fn release(&mut self) {
+        if self.is_over {
+            self.end_message();
+        }
+        let used = self.used();
+        self.memory.release(used);
+    }
+
     /// Forgets a slot and all later ones: they are the end of the row.
     fn forget_from(&mut self, slot: usize) {
         let earlier = (1_u8 << slot).wrapping_sub(1);
@@ -242,6 +253,8 @@ mod sealed {
     pub trait Memory {
         /// Tries to have room for that many bytes, and says how many there are.
         fn make_room(&mut self, bytes: usize) -> usize;
+        /// Gives back what is behind the first `used` bytes.
+        fn release(&mut self, _used: usize) {}
         fn bytes(&self) -> &[u8];
         fn bytes_mut(&mut self) -> &mut [u8];
     }
@@ -290,6 +303,11 @@ impl sealed::Memory for alloc::vec::Vec<u8> {
             self.resize(bytes, 0);
         }
         self.len()
+    }
+
+    fn release(&mut self, used: usize) {
+        self.truncate(used);
+        self.shrink_to_fit();
     }
 
     fn bytes(&self) -> &[u8] {
