@@ -77,6 +77,7 @@ fn converse(
                 return Ok(());
             }
             assembler.release();
+            handler.release();
             reader.release();
         }
         let input = reader.read(timeouts.of(Wait::Command))?;
@@ -112,8 +113,12 @@ fn answer(
             writer.push(&session.negotiate(&rules.wishes())??.1)?;
             assembler.set_limits(Rules::limits(session.agreed()));
         }
-        while let Some(response) = handler.say(session) {
-            writer.push(&session.send(response)?)?;
+        while let FilterTurn::Reply(_) = session.turn() {
+            let response = handler.say();
+            match session.send(response) {
+                Ok(frame) => writer.push(&frame)?,
+                Err(misuse) => handler.pass_over(response, misuse)?,
+            }
         }
     }
     Ok(())

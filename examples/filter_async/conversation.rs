@@ -28,7 +28,7 @@ pub(crate) async fn serve<S: Stream>(
     while conversation.session.turn() != FilterTurn::Closed {
         let is_idle = !conversation.session.stage().is_in_message();
         if is_idle {
-            conversation.assembler.release();
+            conversation.release();
             link.release();
         }
         let input = link.read_unless(is_idle.then_some(stop.as_mut()), read).await?;
@@ -57,6 +57,12 @@ impl<'r> Conversation<'r> {
         Self { rules, session, assembler, handler: Handler::new(rules, number) }
     }
 
+    /// Gives back what only a message needs.
+    fn release(&mut self) {
+        self.assembler.release();
+        self.handler.release();
+    }
+
     /// Bytes in, events out; replies in, bytes out.
     async fn answer<S: Stream>(&mut self, mut input: &[u8], link: &mut Link<'_, S>) -> Result<(), Failure> {
         while let Some(event) = self.session.next_event(&mut self.assembler, &mut input)? {
@@ -66,8 +72,12 @@ impl<'r> Conversation<'r> {
                 link.push(&answer).await?;
                 self.assembler.set_limits(Rules::limits(self.session.agreed()));
             }
-            while let Some(response) = self.handler.say(&self.session) {
-                link.push(&self.session.send(response)?).await?;
+            while let FilterTurn::Reply(_) = self.session.turn() {
+                let response = self.handler.say();
+                match self.session.send(response) {
+                    Ok(frame) => link.push(&frame).await?,
+                    Err(misuse) => self.handler.pass_over(response, misuse)?,
+                }
             }
         }
         Ok(())

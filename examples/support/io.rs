@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::io::{self, IoSlice, Write};
-use std::time::Instant;
 
 use milter_proto::wire::Outgoing;
 
@@ -160,16 +159,21 @@ fn write_all(mut socket: &Socket, pieces: &mut [IoSlice<'_>], limit: Duration) -
     let mut rest = pieces;
     // Empty pieces are nothing to wait for.
     IoSlice::advance_slices(&mut rest, 0);
-    let mut last = Instant::now();
+    let mut silent = Duration::ZERO;
     while !rest.is_empty() {
         match socket.write_vectored(rest) {
             Ok(0) => return Err(Failure::Write(io::ErrorKind::WriteZero.into())),
             Ok(count) => {
                 IoSlice::advance_slices(&mut rest, count);
-                last = Instant::now();
+                silent = Duration::ZERO;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) && last.elapsed() < limit => {}
+            Err(error) if is_timeout(&error) => {
+                silent = silent.saturating_add(slice_of(limit));
+                if silent >= limit {
+                    return Err(Failure::writing(error, limit));
+                }
+            }
             Err(error) => return Err(Failure::writing(error, limit)),
         }
     }

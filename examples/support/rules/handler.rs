@@ -1,6 +1,6 @@
 //! One connection of a filter: what it is told, and what it has to say.
 
-use milter_proto::session::{CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Passage};
+use milter_proto::session::{CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage};
 use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
 
 use super::Rules;
@@ -37,16 +37,16 @@ impl<'r> Handler<'r> {
     /// Looks at a command, and makes up its mind about it.
     pub(crate) fn hear(&mut self, event: &Event<'_>, session: &FilterSession) {
         let is_aborted = matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort);
-        if is_aborted || (event.command == Command::Abort && event.passage.is_taken()) {
+        if is_aborted || (matches!(event.command, Command::Abort) && event.passage.is_taken()) {
             self.held_for = None;
             self.tell("abort", &[]);
         }
-        if event.command == Command::QuitNewConnection && event.passage.is_taken() {
+        if matches!(event.command, Command::QuitNewConnection) && event.passage.is_taken() {
             self.tell("close", &[]);
         }
         // What is ignored makes nothing old, and at the end of the connection macros can still be asked for.
         // Macros that have no room are left out: no real list comes near that much.
-        if event.passage.is_taken() && event.command != Command::Quit {
+        if event.passage.is_taken() && !matches!(event.command, Command::Quit) {
             let _ = self.macros.observe(&event.command);
         }
         (self.before, self.verdict) = (None, Verdict::Continue);
@@ -84,23 +84,30 @@ impl<'r> Handler<'r> {
         self.rules.at_the_end(space, size, self.held_for.take())
     }
 
-    /// What is to be said next; `None` once nothing is owed.
-    ///
+    /// What is to be said next, while a reply is owed.
+    pub(crate) fn say(&mut self) -> Response<'r> {
+        self.before.as_mut().and_then(Iterator::next).unwrap_or_else(|| {
+            // They are large, and the next command may be long in coming.
+            self.before = None;
+            Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue))
+        })
+    }
+
     /// A rule that asks for what was not negotiated, or what is no answer here, is passed over.
-    pub(crate) fn say(&mut self, session: &FilterSession) -> Option<Response<'r>> {
-        while let FilterTurn::Reply(_) = session.turn() {
-            let next = self.before.as_mut().and_then(Iterator::next);
-            let verdict = || Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue));
-            let response = next.unwrap_or_else(verdict);
-            match session.check(&response) {
-                Ok(()) => return Some(response),
-                Err(_) if response == Response::Verdict(Verdict::Continue) => return None,
-                Err(misuse) => Tap::note(self.connection, &format_args!("not said: {misuse}")),
-            }
+    ///
+    /// # Errors
+    /// The misuse, if there is nothing else to say.
+    pub(crate) fn pass_over(&self, response: Response<'r>, misuse: Misuse) -> Result<(), Misuse> {
+        if response == Response::Verdict(Verdict::Continue) {
+            return Err(misuse);
         }
-        // They are large, and the next command may be long in coming.
-        self.before = None;
-        None
+        Tap::note(self.connection, &format_args!("not said: {misuse}"));
+        Ok(())
+    }
+
+    /// Gives back the memory of a message that is over.
+    pub(crate) fn release(&mut self) {
+        self.macros.release();
     }
 
     /// The connection is over.
