@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Sent};
 use milter_proto::wire::{Assembler, Edit, Response};
@@ -10,16 +11,34 @@ use milter_proto_benches::workloads::{self, Script};
 
 use crate::workload::Workload;
 
-/// The arguments of a server: where to listen, and the workload that it is for.
-///
-/// # Panics
-/// If they are something else.
-pub fn path_and_workload() -> (PathBuf, Workload) {
-    let mut arguments = env::args().skip(1);
-    let (Some(path), Some(workload), None) = (arguments.next(), arguments.next(), arguments.next()) else {
-        panic!("usage: PROGRAM PATH WORKLOAD");
-    };
-    (path.into(), workload.parse().expect("a workload"))
+/// The arguments of a server.
+pub struct Arguments {
+    /// Where to listen.
+    pub path: PathBuf,
+    /// The workload that it is for.
+    pub workload: Workload,
+    /// How long each wait may take; without end if the last argument is `untimed`.
+    pub timeout: Option<Duration>,
+}
+
+/// How long a server waits for its peer, if its command line does not say otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Arguments {
+    /// Reads them.
+    ///
+    /// # Panics
+    /// If they are something else.
+    pub fn of_this_program() -> Self {
+        let arguments = env::args().skip(1).collect::<Vec<_>>();
+        let arguments = arguments.iter().map(String::as_str).collect::<Vec<_>>();
+        let (path, workload, timeout) = match *arguments {
+            [path, workload] => (path, workload, Some(TIMEOUT)),
+            [path, workload, "untimed"] => (path, workload, None),
+            _ => panic!("usage: PROGRAM PATH WORKLOAD [untimed]"),
+        };
+        Self { path: path.into(), workload: workload.parse().expect("a workload"), timeout }
+    }
 }
 
 /// What every filter here does to a message: two headers are added, one is changed.

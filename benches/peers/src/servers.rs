@@ -21,26 +21,38 @@ pub struct Server {
     program: &'static str,
     /// The server with the same I/O that parses nothing.
     pub null: &'static str,
+    /// It parses what it reads.
+    pub parses: bool,
     /// One of the example programs of milter-proto, with a command line of their own.
     pub is_ours: bool,
+    /// What its command line has beside the socket and the workload.
+    more: &'static [&'static str],
     /// Whether it can leave headers without a reply.
     can_be_silent: bool,
 }
 
 /// All of them; those that parse nothing come first.
-pub const SERVERS: [Server; 8] = {
+pub const SERVERS: [Server; 10] = {
+    const THREADS: &str = "null, threads";
+    const TOKIO: &str = "null, tokio";
     const fn row(name: &'static str, program: &'static str, null: &'static str) -> Server {
-        Server { name, program, null, is_ours: false, can_be_silent: true }
+        Server { name, program, null, parses: true, is_ours: false, more: &[], can_be_silent: true }
     }
+    const fn null(name: &'static str, program: &'static str, null: &'static str) -> Server {
+        Server { parses: false, ..row(name, program, null) }
+    }
+    const UNTIMED: &[&str] = &["untimed"];
     [
-        row("null, threads", "null_threads", "null, threads"),
-        row("null, tokio", "null_tokio", "null, tokio"),
-        Server { is_ours: true, ..row("filter_blocking", "examples/filter_blocking", "null, threads") },
-        Server { is_ours: true, ..row("filter_tokio", "examples/filter_tokio", "null, tokio") },
-        row("libmilter", "libmilter", "null, threads"),
-        Server { can_be_silent: false, ..row("miltr-server", "miltr", "null, tokio") },
-        row("indymilter", "indymilter", "null, tokio"),
-        row("go-milter", "gomilter", "null, tokio"),
+        null(THREADS, "null_threads", THREADS),
+        null(TOKIO, "null_tokio", TOKIO),
+        Server { more: UNTIMED, ..null("null, threads, untimed", "null_threads", THREADS) },
+        Server { more: UNTIMED, ..null("null, tokio, untimed", "null_tokio", TOKIO) },
+        Server { is_ours: true, ..row("filter_blocking", "examples/filter_blocking", THREADS) },
+        Server { is_ours: true, ..row("filter_tokio", "examples/filter_tokio", TOKIO) },
+        row("libmilter", "libmilter", THREADS),
+        Server { can_be_silent: false, ..row("miltr-server", "miltr", TOKIO) },
+        row("indymilter", "indymilter", TOKIO),
+        row("go-milter", "gomilter", TOKIO),
     ]
 };
 
@@ -64,7 +76,7 @@ impl Server {
         if self.is_ours {
             command.arg("--listen").arg(format!("unix:{}", path.display())).args(options(workload));
         } else {
-            command.arg(&path).arg(workload.to_string());
+            command.arg(&path).arg(workload.to_string()).args(self.more);
         }
         Process::start(command, path)
     }

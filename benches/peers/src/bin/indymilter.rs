@@ -7,13 +7,13 @@ use indymilter::{
     Actions, Callbacks, Config, Context, ContextActions, EomContext, NegotiateContext, ProtoOpts, Status,
 };
 use milter_proto::wire::{Edit, Text};
-use milter_proto_peers::server::{edits, path_and_workload};
+use milter_proto_peers::server::{Arguments, edits};
 use milter_proto_peers::workload::Workload;
 use tokio::net::UnixListener;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let (path, workload) = path_and_workload();
+    let Arguments { path, workload, .. } = Arguments::of_this_program();
     let is_silent = workload == Workload::ManyHeadersNoReply;
     let header = if is_silent { Status::Noreply } else { Status::Continue };
     let callbacks = Callbacks::new()

@@ -7,7 +7,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use milter_proto::wire::Edit;
-use milter_proto_peers::server::{edits, path_and_workload};
+use milter_proto_peers::server::{Arguments, edits};
 use miltr_common::modifications::headers::{AddHeader, ChangeHeader};
 use miltr_common::modifications::{ModificationAction, ModificationResponse};
 use miltr_server::{Milter, Server};
@@ -16,8 +16,7 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (path, _) = path_and_workload();
-    let listener = UnixListener::bind(path)?;
+    let listener = UnixListener::bind(Arguments::of_this_program().path)?;
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {

@@ -1,21 +1,23 @@
 //! The least that a server on threads can do: it knows the conversation by heart, counts bytes, and
-//! writes answers. `null_threads PATH WORKLOAD`.
+//! writes answers. `null_threads PATH WORKLOAD [untimed]`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 
-use milter_proto_peers::server::{Turn, path_and_workload, turns};
+use milter_proto_peers::server::{Arguments, Turn, turns};
 
 /// Bytes of a read buffer: the largest frame.
 const BUFFER: usize = 65_540;
 
 fn main() -> io::Result<()> {
-    let (path, workload) = path_and_workload();
+    let Arguments { path, workload, timeout } = Arguments::of_this_program();
     let turns: &[Turn] = turns(&workload.script()).leak();
     let listener = UnixListener::bind(path)?;
     loop {
         let (stream, _) = listener.accept()?;
+        stream.set_read_timeout(timeout)?;
+        stream.set_write_timeout(timeout)?;
         thread::Builder::new().stack_size(256 * 1024).spawn(move || serve(stream, turns))?;
     }
 }

@@ -84,10 +84,10 @@ impl AsyncRead for Segments<'_> {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.current.is_empty() {
-            if let Some((first, rest)) = self.rest.split_first() {
-                (self.current, self.rest) = (first, rest);
-            }
+        if self.current.is_empty()
+            && let Some((first, rest)) = self.rest.split_first()
+        {
+            (self.current, self.rest) = (first, rest);
         }
         let (now, later) = self.current.split_at(self.current.len().min(buffer.remaining()));
         buffer.put_slice(now);

@@ -28,7 +28,7 @@ pub struct Idle {
 /// # Errors
 /// If a server fails.
 pub fn run(folder: &Path, effort: Effort) -> io::Result<Vec<(&'static str, f64)>> {
-    let parsing = SERVERS.iter().filter(|server| server.name != server.null);
+    let parsing = SERVERS.iter().filter(|server| server.parses);
     let rows = parsing.map(|server| {
         let process = server.start(Workload::Typical, folder)?;
         let idle = of(&process, effort.pick(1000, 100))?;

@@ -60,7 +60,8 @@ pub fn codecs(rows: &[Row]) -> Section {
 pub fn servers(comparisons: &[Comparison]) -> Section {
     let text = "Sessions one after the other over a unix socket, both ends bound to one processor, rounds in turn; the median of\n\
         the ratios to a server with the same I/O (threads or tokio) that knows the conversation by heart and parses\n\
-        nothing. filter_blocking and filter_tokio are the example programs, with options for the same replies as all\n\
+        nothing. That one, like the examples, ends a wait that takes too long: a timeout of the socket, or tokio's\n\
+        `timeout`. What these cost is seen from the servers that wait without end (untimed). filter_blocking and filter_tokio are the example programs, with options for the same replies as all\n\
         others give: two headers added, one changed. W3 has 1000 headers in lock-step, W3nr the same without replies, 64 of\n\
         them in a write. miltr-server replies to every header, so it cannot do W3nr, and it cannot say ACCEPT, so it ends\n\
         with CONTINUE; go-milter speaks version 2, which has no DATA: one turn less.";
@@ -82,7 +83,7 @@ pub fn servers(comparisons: &[Comparison]) -> Section {
         let ratios = comparisons.iter().map(|comparison| number(comparison.wall_ratio(server.name)));
         wall.row([server.name.to_owned()].into_iter().chain(ratios));
     }
-    let shown = SERVERS.iter().filter(|server| server.name != server.null).collect::<Vec<_>>();
+    let shown = SERVERS.iter().filter(|server| server.parses).collect::<Vec<_>>();
     let names = shown.iter().map(|server| server.name).collect::<Vec<_>>();
     let mut bars = Bars::new(
         "Whole servers: processor time of a session, a server that parses nothing = 1",
@@ -108,7 +109,8 @@ pub fn syscalls(calls: &[Calls]) -> Section {
     let mut table = Table::new(
         ["calls a session".to_owned()].into_iter().chain(COUNTED.map(|workload| workload.to_string())),
     );
-    let names = SERVERS.iter().map(|server| server.name).collect::<Vec<_>>();
+    let shown = SERVERS.iter().filter(|server| server.parses || server.name == server.null);
+    let names = shown.map(|server| server.name).collect::<Vec<_>>();
     let mut bars = Bars::new(
         "System calls of the server for one session",
         "calls (logarithmic, shorter is better)",
@@ -118,9 +120,9 @@ pub fn syscalls(calls: &[Calls]) -> Section {
         let mut calls = calls.iter();
         calls.find(|calls| calls.server.name == name && calls.workload == workload).map(Calls::total)
     };
-    for name in &names {
+    for name in SERVERS.iter().map(|server| server.name) {
         let cells = COUNTED.map(|workload| number(total(name, workload)));
-        table.row([(*name).to_owned()].into_iter().chain(cells));
+        table.row([name.to_owned()].into_iter().chain(cells));
     }
     for workload in COUNTED {
         bars.group(&workload.to_string(), names.iter().map(|name| total(name, workload)));
