@@ -1,9 +1,10 @@
-//! Many sessions at the same time, on the example filters.
+//! Many sessions at the same time, on the example filters, and on servers that parse nothing.
 
 use std::io;
 use std::path::Path;
 
-use super::{Effort, idle, median};
+use super::idle::{self, Idle};
+use super::{Effort, median};
 use crate::mta::Mta;
 use crate::process::Process;
 use crate::servers::SERVERS;
@@ -20,10 +21,8 @@ pub struct Scale {
     pub sessions: usize,
     /// Microseconds of processor time for each session, while all of them talk.
     pub cpu: f64,
-    /// KiB of resident memory for each session, while all of them wait.
-    pub memory: f64,
-    /// Milliseconds of processor time in a second, while all of them wait.
-    pub idle_cpu: f64,
+    /// What they take while all of them wait, if the server is one of ours.
+    pub idle: Option<Idle>,
 }
 
 /// Numbers of sessions.
@@ -31,21 +30,20 @@ pub fn steps(effort: Effort) -> &'static [usize] {
     effort.pick(&[1, 10, 100, 1000, 5000], &[1, 100, 1000])
 }
 
-/// Measures the servers of milter-proto.
+/// Measures the servers of milter-proto, and those with the same I/O for what the system takes.
 ///
 /// # Errors
 /// If one fails.
 pub fn run(folder: &Path, effort: Effort) -> io::Result<Vec<Scale>> {
     let mut rows = Vec::new();
-    for server in SERVERS.iter().filter(|server| server.is_ours) {
+    for server in SERVERS.iter().filter(|server| server.is_ours || server.name == server.null) {
         for &sessions in steps(effort) {
             let process = server.start(Workload::Typical, folder)?;
             let cpu = active(&process, sessions, effort)?;
             // Another process: this one has the memory of all those that talked.
-            let process = server.start(Workload::Typical, folder)?;
-            let idle = idle::of(&process, sessions)?;
-            let (memory, idle_cpu) = (idle.memory, idle.cpu);
-            rows.push(Scale { server: server.name, sessions, cpu, memory, idle_cpu });
+            let waiting = || idle::of(&server.start(Workload::Typical, folder)?, sessions);
+            let idle = server.is_ours.then(waiting).transpose()?;
+            rows.push(Scale { server: server.name, sessions, cpu, idle });
         }
     }
     Ok(rows)

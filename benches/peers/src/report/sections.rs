@@ -8,6 +8,7 @@ use super::table::{Table, count, number};
 use crate::codecs::Subject;
 use crate::measure::big_body::BigBody;
 use crate::measure::codecs::{Figure, Row};
+use crate::measure::idle::Idle;
 use crate::measure::scale::Scale;
 use crate::measure::servers::Comparison;
 use crate::measure::syscalls::{COUNTED, Calls};
@@ -159,8 +160,9 @@ pub fn idle(rows: &[(&'static str, f64)]) -> Section {
 
 /// Many sessions.
 pub fn scale(rows: &[Scale]) -> Section {
-    let text = "W1 in many sessions at the same time: all of them say the same command before any reads its reply. Memory is\n\
-        that of sessions that wait, beyond that of the server.";
+    let text = "W1 in many sessions at the same time: all of them say the same command before any reads its reply. What grows\n\
+        with the sessions, grows in the servers that parse nothing as well: it is the system's work for more threads, or\n\
+        that caches forget. Memory is that of sessions that wait, beyond that of the server.";
     let mut table = Table::new([
         "server",
         "sessions",
@@ -169,20 +171,24 @@ pub fn scale(rows: &[Scale]) -> Section {
         "CPU ms in a second, all idle",
     ]);
     for row in rows {
-        let cells = [Some(row.cpu), Some(row.memory), Some(row.idle_cpu)].map(number);
+        let idle = |of: fn(&Idle) -> f64| row.idle.as_ref().map(of);
+        let cells = [Some(row.cpu), idle(|idle| idle.memory), idle(|idle| idle.cpu)].map(number);
         table.row([row.server.to_owned(), row.sessions.to_string()].into_iter().chain(cells));
     }
     let mut lines = Lines::new("Many sessions at the same time", "sessions");
     #[expect(clippy::cast_precision_loss, reason = "counts of sessions are small")]
-    let points = |name: &str, of: fn(&Scale) -> f64| {
+    let points = |name: &str, of: fn(&Scale) -> Option<f64>| {
         let rows = rows.iter().filter(|row| row.server == name);
-        rows.map(|row| (row.sessions as f64, of(row))).collect::<Vec<_>>()
+        rows.filter_map(|row| Some((row.sessions as f64, of(row)?))).collect::<Vec<_>>()
     };
-    for server in SERVERS.iter().filter(|server| server.is_ours) {
-        lines.line("processor time of a session, us", server.name, points(server.name, |row| row.cpu));
+    for server in SERVERS.iter().filter(|server| server.name == server.null || server.is_ours) {
+        lines.line("processor time of a session, us", server.name, points(server.name, |row| Some(row.cpu)));
         // Of a few sessions it is less than what the server itself moves by.
-        let memory = points(server.name, |row| row.memory).into_iter().filter(|point| point.0 >= 100.0);
-        lines.line("memory of an idle session, KiB", server.name, memory.collect());
+        let memory = points(server.name, |row| Some(row.idle.as_ref()?.memory));
+        let memory = memory.into_iter().filter(|point| point.0 >= 100.0).collect::<Vec<_>>();
+        if !memory.is_empty() {
+            lines.line("memory of an idle session, KiB", server.name, memory);
+        }
     }
     let plot = Some(("scale", Plot::Lines(lines)));
     Section { title: "Many sessions", text: text.to_owned(), tables: vec![table], plot }
