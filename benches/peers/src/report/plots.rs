@@ -92,7 +92,6 @@ impl Bars {
     }
 
     fn to_svg(&self) -> io::Result<String> {
-        let colors = colors(&self.series);
         let shown = |values: &[Option<f64>]| values.iter().flatten().count();
         let bars = self.groups.iter().map(|(_, values)| shown(values)).sum::<usize>();
         let height = Self::BAR * to_i32(bars) + Self::GAP * to_i32(self.groups.len());
@@ -105,7 +104,7 @@ impl Bars {
         let mut out = String::new();
         let canvas = Canvas::new(&mut out, (WIDTH as u32, (bottom + 52) as u32));
         canvas.text((MARGIN, 22), Align::Left, TITLE, self.title)?;
-        legend(&canvas, self.series.iter().map(String::as_str).zip(colors.iter().copied()), MARGIN)?;
+        legend(&canvas, self.series.iter().map(String::as_str), MARGIN)?;
         for mark in axis.marks() {
             let x = axis.place(mark);
             canvas.rule((x, Self::TOP), (x, bottom), true)?;
@@ -119,10 +118,10 @@ impl Bars {
         for (name, values) in &self.groups {
             let center = y + Self::BAR * to_i32(shown(values)) / 2;
             canvas.text((Self::LEFT - 8, center), Align::Right, LABEL, name)?;
-            for (value, color) in values.iter().zip(&colors) {
+            for (value, series) in values.iter().zip(&self.series) {
                 let Some(value) = value else { continue };
                 let x = axis.place(*value);
-                canvas.bar((Self::LEFT, y + 1), (x, y + Self::BAR - 2), *color)?;
+                canvas.bar((Self::LEFT, y + 1), (x, y + Self::BAR - 2), color(series))?;
                 canvas.text((x + 5, y + Self::BAR / 2), Align::Left, LABEL - 1, &number(Some(*value)))?;
                 y += Self::BAR;
             }
@@ -152,16 +151,14 @@ impl Lines {
     }
 
     fn to_svg(&self) -> io::Result<String> {
-        let names = self.panels.first().map(|panel| panel.1.iter().map(|line| line.name.clone()).collect());
-        let names: Vec<String> = names.unwrap_or_default();
-        let colors = colors(&names);
+        let names = self.panels.first().into_iter().flat_map(|(_, lines)| lines);
         let mut out = String::new();
         let canvas = Canvas::new(&mut out, (WIDTH as u32, (Self::TOP + Self::HEIGHT + 52) as u32));
         canvas.text((MARGIN, 22), Align::Left, TITLE, self.title)?;
-        legend(&canvas, names.iter().map(String::as_str).zip(colors.iter().copied()), MARGIN)?;
+        legend(&canvas, names.map(|line| line.name.as_str()), MARGIN)?;
         let width = WIDTH / to_i32(self.panels.len().max(1));
         for (number, (quantity, lines)) in self.panels.iter().enumerate() {
-            self.panel(&canvas, quantity, lines, &colors, width * to_i32(number), width)?;
+            self.panel(&canvas, quantity, lines, width * to_i32(number), width)?;
         }
         canvas.finish()?;
         Ok(out)
@@ -172,7 +169,6 @@ impl Lines {
         canvas: &Canvas<'_>,
         quantity: &str,
         lines: &[Line],
-        colors: &[RGBColor],
         left: i32,
         width: i32,
     ) -> io::Result<()> {
@@ -199,24 +195,20 @@ impl Lines {
         }
         canvas.rule((left, bottom), (right, bottom), false)?;
         canvas.text((left.midpoint(right), bottom + 36), Align::Center, LABEL, self.axis)?;
-        for (line, color) in lines.iter().zip(colors) {
+        for line in lines {
             let points = line.points.iter().filter(|point| point.1 > 0.0);
             let points = points.map(|&(x, y)| (across.place(x), up.place(y))).collect::<Vec<_>>();
-            canvas.line(&points, *color)?;
+            canvas.line(&points, color(&line.name))?;
         }
         Ok(())
     }
 }
 
 /// Names with their colours, in a row below the title.
-fn legend<'n>(
-    canvas: &Canvas<'_>,
-    names: impl Iterator<Item = (&'n str, RGBColor)>,
-    left: i32,
-) -> io::Result<()> {
+fn legend<'n>(canvas: &Canvas<'_>, names: impl Iterator<Item = &'n str>, left: i32) -> io::Result<()> {
     let mut x = left;
-    for (name, color) in names {
-        canvas.bar((x, 46), (x + 11, 57), color)?;
+    for name in names {
+        canvas.bar((x, 46), (x + 11, 57), color(name))?;
         canvas.text((x + 17, 52), Align::Left, LABEL, name)?;
         // An estimate: the width of a letter is up to the font.
         x += 17 + 13 * to_i32(name.len()) / 2 + 14;
@@ -224,9 +216,9 @@ fn legend<'n>(
     Ok(())
 }
 
-/// A colour for each name, the same in all plots.
-fn colors(names: &[String]) -> Vec<RGBColor> {
-    let color = |name: &String| match name.as_str() {
+/// The colour of a name, the same in all plots.
+fn color(name: &str) -> RGBColor {
+    match name {
         "milter-proto" | "filter_blocking" => OURS[0],
         "filter_tokio" => OURS[1],
         "null, threads" => NULL[0],
@@ -235,8 +227,7 @@ fn colors(names: &[String]) -> Vec<RGBColor> {
         "miltr" | "miltr-server" => OTHERS[1],
         "indymilter" => OTHERS[2],
         _ => OTHERS[3],
-    };
-    names.iter().map(color).collect()
+    }
 }
 
 /// The next of 1, 2, 5, 10 and so on below a value.
