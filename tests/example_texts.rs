@@ -139,6 +139,17 @@ fn dump_prints_captures_as_harmless_lines() {
     }
 }
 
+#[test]
+fn what_is_to_be_hidden_is_hidden_to_the_end() {
+    let shown = Program::run("converse", &[]);
+    let hidden = Program::run("converse", &["--hide"]);
+    assert!(shown.is_success && hidden.is_success, "{}{}", shown.err, hidden.err);
+    for private in ["alice", "bob", "a message", "bundled", "127.0.0.1"] {
+        assert!(shown.out.contains(private), "{private}: {}", shown.out);
+        assert!(!hidden.out.contains(private), "{private}: {}", hidden.out);
+    }
+}
+
 /// What a program has printed.
 struct Output {
     is_success: bool,
