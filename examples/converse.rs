@@ -77,7 +77,9 @@ fn ask(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
     let socket = spec.connect().map_err(|error| Failure::Connect(spec.to_string(), error))?;
     let link = Link::new(socket, Printer::new(arguments.hide, None));
     let client = mta::converse(link, &arguments.letter, &message)?;
-    client.outcomes().iter().for_each(|outcome| println!("\n{outcome}"));
+    if !arguments.hide {
+        client.outcomes().iter().for_each(|outcome| println!("\n{outcome}"));
+    }
     Ok(())
 }
 

@@ -16,6 +16,8 @@ mod check;
 mod explain;
 #[path = "dump/layout.rs"]
 mod layout;
+#[path = "support/printable.rs"]
+mod printable;
 #[path = "dump/show.rs"]
 mod show;
 #[path = "dump/source.rs"]
@@ -30,6 +32,7 @@ use clap::Parser;
 
 use capture::Side;
 use check::{Report, Totals};
+use printable::printable;
 use show::Options;
 use source::{Fault, Input, Source};
 
@@ -124,7 +127,7 @@ impl<W: Write> Dump<W> {
         let (report, result) = Report::of(source);
         self.totals.add(&report, result.is_ok());
         let end = if result.is_ok() { "" } else { ", and then it breaks off" };
-        writeln!(self.out, "{input}: {report}{end}")?;
+        writeln!(self.out, "{}: {report}{end}", printable(input.to_string().as_bytes()))?;
         for detail in report.details() {
             writeln!(self.out, "    {detail}")?;
         }
@@ -136,7 +139,7 @@ impl<W: Write> Dump<W> {
             writeln!(self.out).map_err(Fault::Write)?;
         }
         self.is_first = false;
-        writeln!(self.out, "# {input}").map_err(Fault::Write)?;
+        writeln!(self.out, "# {}", printable(input.to_string().as_bytes())).map_err(Fault::Write)?;
         show::show(&mut self.out, source, self.options)
     }
 
@@ -151,5 +154,6 @@ impl<W: Write> Dump<W> {
 
 /// Writes to standard error, which may be closed too.
 fn complain(input: &dyn fmt::Display, fault: &dyn fmt::Display) {
-    let _ = writeln!(io::stderr(), "dump: {input}: {fault}");
+    let line = format!("dump: {input}: {fault}");
+    let _ = writeln!(io::stderr(), "{}", printable(line.as_bytes()));
 }

@@ -390,6 +390,17 @@
 //! Commands without a reply may wait for the next one that has one ([`MtaSession::must_flush`]). Edits count when the
 //! verdict accepts the message, and not before: [`MtaEnding`] says whether a filter left between the two.
 //!
+//! # What a peer's texts may become
+//!
+//! A [`Text`] is bytes of a stranger: CR, LF and control bytes are among them, and no character set is promised.
+//!
+//! * For a log: `Debug`, or a line of a [`transcript`](crate::transcript). Both are one line of printable ASCII.
+//! * For an SMTP client: [`ReplyText::plain`], which is one reply with one code whatever the filter wrote, or the
+//!   [`lines`](ReplyText::lines), whose texts display without any byte that is no printable ASCII.
+//! * For a message: [`folds_from_wire`], which makes one header of a value. Header names, addresses and ESMTP arguments
+//!   of an edit are for the MTA to check, as those of a client are.
+//! * For a reply of a filter: [`ReplyText::write`] refuses what is no printable ASCII; `escape_ascii` makes it so.
+//!
 //! # Without an allocator
 //!
 //! Storage is the caller's then: an array or slice for the assembler, which bounds frames by its size, and one to
@@ -414,4 +425,4 @@
 use crate::session::{
     FilterSession, FilterTurn, MacroStore, MtaEnding, MtaSession, ReceiveError, Sent, Stage, Timeouts, Wait,
 };
-use crate::wire::Assembler;
+use crate::wire::{Assembler, ReplyText, Text, folds_from_wire};

@@ -5,7 +5,8 @@
 mod support;
 
 use milter_proto::wire::{
-    EnhancedCode, Frame, ReplyBuildError, ReplyCode, ReplyFault, ReplyText, Response, Verdict,
+    Deviation, EnhancedCode, Frame, ReplyBuildError, ReplyCode, ReplyFault, ReplyText, Response, Tolerance,
+    Verdict,
 };
 use support::{bytes_of, reply, text, wire};
 
@@ -155,7 +156,7 @@ fn a_single_percent_is_refused_and_where_tolerated_dropped() {
         assert_eq!((error.fault, error.offset), (ReplyFault::Percent, offset));
         let payload = [bytes, b"\0"].concat();
         let frame = Frame::new(b'y', &payload);
-        let decoded = Response::parse_as(frame, milter_proto::wire::Tolerance::POSTFIX).unwrap();
+        let decoded = Response::parse_as(frame, Tolerance::POSTFIX).unwrap();
         let Response::Verdict(Verdict::Reply(reply)) = decoded.value else { panic!("{decoded:?}") };
         assert_eq!(reply.plain().to_string(), plain);
     }
@@ -171,6 +172,37 @@ fn a_line_end_or_nul_inside_a_line_is_refused() {
         assert_eq!((error.fault, error.offset), (ReplyFault::Control, 5));
     }
     assert_eq!(build(550, None, &[b"ok", b"a\r\n250 injected"]), Err((ReplyFault::Control, 13)));
+}
+
+// RPL-13, TOL-21: no client may see it, and both MTAs let it through.
+#[test]
+fn a_control_byte_is_refused_and_where_tolerated_dropped() {
+    for byte in (0x01..=0x1f).chain([0x7f]).filter(|byte| !b"\t\r\n".contains(byte)) {
+        assert_eq!(build(550, None, &[&[b'a', byte, b'b']]), Err((ReplyFault::Unprintable, 5)));
+        let payload = [b"550-a", &[byte][..], b"b\r\n550 %", &[byte], b"c\0"].concat();
+        let error = Response::parse(Frame::new(b'y', &payload)).unwrap_err();
+        assert_eq!(error.deviation(), Some(Deviation::ReplyUnprintable), "{byte:#x}");
+        let decoded = Response::parse_as(Frame::new(b'y', &payload), Tolerance::LENIENT).unwrap();
+        let Response::Verdict(Verdict::Reply(reply)) = decoded.value else { panic!("{decoded:?}") };
+        assert!(reply.plain().bytes().eq(*b"550-ab\r\n550 c"), "{byte:#x}");
+        assert_eq!(plain_lines(reply), ["ab", "c"]);
+        assert_eq!(bytes_of(&decoded.encode()), wire(b'y', &payload));
+    }
+    assert_eq!(build(550, None, &[b"a\tb"]).as_deref(), Ok("550 a\tb"));
+}
+
+// RPL-13, DEV-8: Sendmail without EAI takes the high bit off after its check, so that 0x8a is a LF.
+#[test]
+fn a_line_that_is_no_ascii_is_read_but_not_built() {
+    for byte in 0x80..=0xff {
+        assert_eq!(build(550, status(5, 7, 1), &[&[b'a', byte]]), Err((ReplyFault::NotAscii, 11)));
+        let bytes = [b"550 ", &[byte][..]].concat();
+        assert!(reply(&bytes).plain().bytes().eq(bytes.iter().copied()));
+    }
+    assert_eq!(
+        build(550, None, &["ok", "\u{434a}250 ok"].map(str::as_bytes)),
+        Err((ReplyFault::NotAscii, 12))
+    );
 }
 
 // RPL-4: a line with another code is a reply of its own to the client.
@@ -250,11 +282,11 @@ fn a_buffer_that_is_too_small_is_told_the_size() {
 
 #[test]
 fn bytes_that_are_not_utf_8_pass_unchanged() {
-    let mut storage = [0; 64];
-    let reply = ReplyText::write(code(550), None, [b"\xe9\xff\x7f\t"], &mut storage).unwrap();
-    assert_eq!(reply.as_text(), text(b"550 \xe9\xff\x7f\t"));
-    assert_eq!(reply.lines().next().unwrap().text().to_string(), r"\xe9\xff\x7f\t");
-    assert_eq!(ReplyText::parse(reply.as_text().as_bytes()).map(ReplyText::as_text), Ok(reply.as_text()));
+    let reply = reply(b"550 \xe9\xff\t");
+    assert_eq!(reply.lines().next().unwrap().text().to_string(), r"\xe9\xff\t");
+    assert!(reply.plain().bytes().eq(*b"550 \xe9\xff\t"));
+    let frame = Response::from(Verdict::Reply(reply)).encode();
+    assert_eq!(bytes_of(&frame), wire(b'y', b"550 \xe9\xff\t\0"));
 }
 
 #[test]

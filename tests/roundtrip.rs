@@ -60,7 +60,7 @@ proptest! {
         }
     }
 
-    // TOL-1 to TOL-20.
+    // TOL-1 to TOL-21.
     #[test]
     fn a_tolerated_frame_is_given_back_as_it_came(frame in frame(), tolerance in tolerance()) {
         for reading in readings(&frame, tolerance).into_iter().flatten() {
@@ -71,7 +71,7 @@ proptest! {
         }
     }
 
-    // TOL-1 to TOL-20: a clean frame means the same to everybody, and all others are reported.
+    // TOL-1 to TOL-21: a clean frame means the same to everybody, and all others are reported.
     #[test]
     fn a_deviation_is_reported_exactly_when_the_frame_is_not_clean(frame in frame(), tolerance in tolerance()) {
         let strict = readings(&frame, Tolerance::STRICT);

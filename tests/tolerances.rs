@@ -124,6 +124,7 @@ fn rows() -> Vec<Row> {
         row(ReplyPercent, (ToMta, b'y'), b"550 a % b\0", "REPLYCODE: reply at offset 6 has a single % where two stand for one", POSTFIX, r#"Verdict(Reply("550 a % b"))"#),
         row(ReplyPercent, (ToMta, b'y'), b"550 %%%\0", "REPLYCODE: reply at offset 6 has a single % where two stand for one", POSTFIX, r#"Verdict(Reply("550 %%%"))"#),
         row(ReplyLineEnd, (ToMta, b'y'), b"550 x\r\n\0", "REPLYCODE: reply at offset 5 ends with a line end", POSTFIX, r#"Verdict(Reply("550 x"))"#),
+        row(ReplyUnprintable, (ToMta, b'y'), b"550-a\r\n550 \x1b[2J\0", "REPLYCODE: reply at offset 11 has a control byte other than a tab inside a line", BOTH, r#"Verdict(Reply("550-a\r\n550 \x1b[2J"))"#),
         row(EmptyEdit, (ToMta, b'h'), b"\0v\0", "ADDHEADER: name at offset 0 is empty", NOBODY, r#"Edit(AddHeader { name: "", value: "v" })"#),
         row(EmptyEdit, (ToMta, b'i'), b"\0\0\0\x01\0v\0", "INSHEADER: name at offset 4 is empty", NOBODY, r#"Edit(InsertHeader { index: 1, name: "", value: "v" })"#),
         row(EmptyEdit, (ToMta, b'm'), b"\0\0\0\x01\0v\0", "CHGHEADER: name at offset 4 is empty", NOBODY, r#"Edit(ChangeHeader { index: 1, name: "", value: "v" })"#),
@@ -139,7 +140,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-// TOL-1 to TOL-20.
+// TOL-1 to TOL-21.
 #[test]
 fn a_deviation_is_refused_strictly_with_its_code_field_and_offset() {
     for Row { what, direction, code, payload, error, .. } in rows() {
@@ -157,7 +158,7 @@ fn a_deviation_is_refused_strictly_with_its_code_field_and_offset() {
     }
 }
 
-// TOL-1 to TOL-20.
+// TOL-1 to TOL-21.
 #[test]
 fn a_deviation_is_accepted_by_those_receivers_that_read_it() {
     for Row { what, direction, code, payload, error, accepted_by, .. } in rows() {
@@ -170,7 +171,7 @@ fn a_deviation_is_accepted_by_those_receivers_that_read_it() {
     }
 }
 
-// TOL-1 to TOL-20.
+// TOL-1 to TOL-21.
 #[test]
 fn a_tolerated_frame_has_a_value_a_report_and_its_own_bytes() {
     for Row { what, direction, code, payload, error, value, .. } in rows() {
@@ -182,7 +183,7 @@ fn a_tolerated_frame_has_a_value_a_report_and_its_own_bytes() {
     }
 }
 
-// TOL-1 to TOL-20.
+// TOL-1 to TOL-21.
 #[test]
 fn every_deviation_has_a_row_a_rule_and_a_switch_of_its_own() {
     let rows = rows();

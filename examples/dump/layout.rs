@@ -73,11 +73,3 @@ pub(crate) fn wrapped<'a>(words: impl IntoIterator<Item = &'a str>, width: usize
     }
     lines
 }
-
-/// Text from a file, with control characters made visible: a terminal must not obey them.
-pub(crate) fn harmless(text: &str) -> String {
-    let show = |character: char| {
-        if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
-    };
-    text.chars().map(show).collect()
-}

@@ -10,7 +10,8 @@ use milter_proto::wire::{Deviation, Direction, Frame};
 use crate::capture::{Event, Header, Side, What};
 use crate::check::Finding;
 use crate::explain::{Dialogue, Mood, Note};
-use crate::layout::{harmless, shortened, words, wrapped};
+use crate::layout::{shortened, words, wrapped};
+use crate::printable::printable;
 use crate::source::{Fault, Piece, Source, Stream};
 
 /// Columns of the time in front of a frame.
@@ -53,7 +54,8 @@ pub(crate) fn show(out: &mut dyn Write, source: &mut Source, options: Options) -
 
 /// Says who talks to whom.
 fn heading(out: &mut dyn Write, source: &Source) -> io::Result<()> {
-    let title = |out: &mut dyn Write, text: &str| writeln!(out, "{FAINT}# {}{FAINT:#}", harmless(text));
+    let title =
+        |out: &mut dyn Write, text: &str| writeln!(out, "{FAINT}# {}{FAINT:#}", printable(text.as_bytes()));
     match source {
         Source::Capture(Header { mta, filter, scenario, variant }, _) => {
             title(out, &format!("> from the MTA, {mta}"))?;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use milter_proto::wire::{Edit, LeadingSpace, folds_from_wire};
 
 use super::message::{Header, Message};
+use super::printable::printable;
 
 /// A message on its way, as the MTA has it.
 #[derive(Clone, Debug)]
@@ -82,8 +83,7 @@ impl<'m> Delivery<'m> {
     }
 }
 
-/// The envelope, and the message as it would be delivered. What is no printable ASCII is escaped, and a
-/// long body is cut.
+/// The envelope, and the message as it would be delivered, in [`printable`] lines. A long body is cut.
 impl fmt::Display for Delivery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 2000;
@@ -118,14 +118,4 @@ fn lines(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// Text with everything escaped that a terminal might obey.
-fn printable(line: &[u8]) -> String {
-    let escape = |character: char| match character {
-        '\t' => "\t".to_owned(),
-        _ if character.is_control() => character.escape_default().to_string(),
-        _ => character.to_string(),
-    };
-    String::from_utf8_lossy(line).chars().map(escape).collect()
 }

@@ -3,8 +3,8 @@
 use core::fmt::Debug;
 
 use milter_proto::wire::{
-    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, Outgoing, Response, Tolerance, Verdict,
-    codes,
+    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, Outgoing, ReplyCode, Response,
+    Tolerance, Verdict, codes,
 };
 
 /// Commands or responses: what the laws are about.
@@ -185,6 +185,23 @@ fn read_command(command: Command<'_>) {
     }
 }
 
+/// Whatever a filter sends, its client gets one reply, of one code, without control bytes.
+fn is_one_reply(plain: &[u8], code: ReplyCode) {
+    let mut lines = plain.split(|&byte| byte == b'\n').rev();
+    let last = lines.next().unwrap();
+    let rest = lines.map(|line| (line.strip_suffix(b"\r").unwrap(), b'-'));
+    for (line, separator) in rest.chain([(last, b' ')]) {
+        let (digits, text) = line.split_at(3);
+        assert_eq!(digits, code.to_string().as_bytes());
+        assert!(text.first().is_none_or(|&byte| byte == separator), "{}", plain.escape_ascii());
+        assert!(
+            !text.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t'),
+            "{}",
+            plain.escape_ascii()
+        );
+    }
+}
+
 /// Reads everything that a response offers.
 fn read_response(response: Response<'_>) {
     _ = format!("{response:?}");
@@ -204,6 +221,7 @@ fn read_response(response: Response<'_>) {
             let plain = reply.plain().bytes().count();
             assert!(plain <= bytes.len());
             assert!(reply.plain().to_string().is_ascii());
+            is_one_reply(&reply.plain().bytes().collect::<Vec<_>>(), reply.code());
             let lines: usize = reply.lines().map(|line| line.text().bytes().count()).sum();
             assert!(lines <= plain);
             for line in reply.lines() {

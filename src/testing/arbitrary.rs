@@ -319,7 +319,7 @@ fn line(bytes: &[u8]) -> &[u8] {
     // A digit could be taken for a code of another class, and every % counts twice.
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = bytes.get(digits..).unwrap_or_default();
-    let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)).unwrap_or(text.len());
+    let end = text.iter().position(|byte| !matches!(byte, b'\t' | b' '..=b'~')).unwrap_or(text.len());
     text.get(..end.min(ReplyText::MAX_LINE_LEN >> 1)).unwrap_or_default()
 }
 

@@ -48,7 +48,7 @@ use crate::transcript::Entry;
 use crate::wire::{
     Actions, Answer, Command, DataSize, Deviation, Direction, Edit, EnhancedCode, Frame, FrameBuf,
     LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, Outgoing, Peer, ReplyBuf,
-    ReplyCode, Response, Steps, TextListBuf, Tolerance, Verdict, Version,
+    ReplyCode, Response, Steps, TextListBuf, Tolerance, Verdict, Version, codes,
 };
 
 mod parts;
@@ -221,7 +221,10 @@ pub fn verdict() -> impl Strategy<Value = FrameBuf> {
     ]));
     prop_oneof![
         2 => plain.prop_map(|verdict| of_response(&verdict.into())),
-        1 => reply_buf().prop_map(|reply| of_response(&Verdict::Reply(reply.as_reply()).into())),
+        1 => reply_text().prop_map(|mut text| {
+            text.push(0);
+            FrameBuf::new(codes::response::REPLYCODE, text)
+        }),
     ]
 }
 

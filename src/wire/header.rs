@@ -82,29 +82,39 @@ pub fn folds_to_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The pieces of a header value in the form of a message: each LF becomes a CRLF, unless it is one.
+/// The pieces of a header value in the form of a message: each LF, or CRLF, becomes a CRLF.
+///
+/// They are one header, whatever the value is. Where a line does not begin with a blank or a tab, a blank
+/// is put in front of it, as Sendmail does, and a CR that stands alone becomes a blank, as with Postfix.
 ///
 /// # Examples
 /// ```
 /// use milter_proto::wire::folds_from_wire;
 ///
-/// assert_eq!(folds_from_wire(b"one\n\ttwo").collect::<Vec<_>>().concat(), b"one\r\n\ttwo");
-/// assert_eq!(folds_from_wire(b"one\r\n\ttwo").collect::<Vec<_>>().concat(), b"one\r\n\ttwo");
+/// let from_wire = |value| folds_from_wire(value).collect::<Vec<_>>().concat();
+/// assert_eq!(from_wire(b"one\n\ttwo"), b"one\r\n\ttwo");
+/// assert_eq!(from_wire(b"one\r\n\ttwo"), b"one\r\n\ttwo");
+/// assert_eq!(from_wire(b"one\nBcc: two"), b"one\r\n Bcc: two");
 /// ```
+///
+/// # Source
+/// SPEC_NOTES HDR-5, HDR-8.
 pub fn folds_from_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut lines = value.split_inclusive(|&byte| byte == b'\n');
-    let mut end = None;
+    let mut rest = value;
     core::iter::from_fn(move || {
-        if end.is_some() {
-            return end.take();
-        }
-        let line = lines.next()?;
-        match line.strip_suffix(b"\n") {
-            Some(text) if !text.ends_with(b"\r") => {
-                end = Some(&b"\r\n"[..]);
-                Some(text)
+        let (piece, tail) = match rest {
+            [] => return None,
+            [b'\r', b'\n', tail @ ..] | [b'\n', tail @ ..] => match tail {
+                [b' ' | b'\t', ..] => (&b"\r\n"[..], tail),
+                _ => (&b"\r\n "[..], tail),
+            },
+            [b'\r', tail @ ..] => (&b" "[..], tail),
+            text => {
+                let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
+                text.split_at_checked(end)?
             }
-            _ => Some(line),
-        }
+        };
+        rest = tail;
+        Some(piece)
     })
 }

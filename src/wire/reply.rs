@@ -33,7 +33,7 @@ use super::text::Text;
 /// # Source
 /// `smfi_setreply` and `smfi_setmlreply` in libmilter/smfi.c write it. `MILTER_CHECK_REPLYCODE` in
 /// sendmail/milter.c and `milter8_valid_smtp_reply` in Postfix src/milter/milter8.c check it. SPEC_NOTES
-/// RPL-1 to RPL-12.
+/// RPL-1 to RPL-13.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplyText<'a>(&'a [u8]);
 
@@ -55,6 +55,11 @@ impl<'a> ReplyText<'a> {
     }
 
     /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
+    ///
+    /// They are printable ASCII and tabs, as in RFC 5321, so that nothing in them becomes a reply of its
+    /// own: Sendmail without EAI takes the high bit off *after* its check, and 0x8a is a LF then. Text of
+    /// a peer goes in as `escape_ascii` has it. UTF-8, for a client that asked for SMTPUTF8, can be put
+    /// together by hand and [parsed](Self::parse).
     ///
     /// A line that begins like an enhanced code is read back as one. A text that begins with a digit
     /// needs an enhanced code in front of it, unless that digit is the class: Postfix would take it for
@@ -146,6 +151,10 @@ impl<'a> ReplyText<'a> {
     }
 
     /// What an SMTP client is to be sent, without the last line end: the reply with `%` undoubled.
+    ///
+    /// There is no CR and no LF in it but those of CRLF between two lines, each of which begins with the
+    /// code, and no other control byte but tabs. Bytes over 0x7f are the filter's: which of them a client
+    /// may see depends on SMTPUTF8, and [`ReplyLine::text`] displays them escaped.
     #[must_use]
     pub const fn plain(self) -> Plain<'a> {
         Plain(self.0)
@@ -186,7 +195,9 @@ fn check_text<E>(
         let at = start.saturating_add(index);
         let next = text.get(index.saturating_add(1));
         match byte {
+            b'&'..=b'~' | 0x80.. => {}
             b'\r' | b'\n' => judge(ReplyFault::Control, at)?,
+            _ if is_unprintable(byte) => judge(ReplyFault::Unprintable, at)?,
             b'%' if doubled => doubled = false,
             b'%' if next == Some(&b'%') => doubled = true,
             b'%' => judge(ReplyFault::Percent, at)?,
@@ -194,6 +205,21 @@ fn check_text<E>(
         }
     }
     Ok(())
+}
+
+/// Whether a byte that is no line end has no place in a reply.
+const fn is_unprintable(byte: u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
+}
+
+/// What a byte is that cannot stand in a line.
+const fn fault_of(byte: u8) -> Option<ReplyFault> {
+    match byte {
+        b'\t' | b' '..=b'~' => None,
+        b'\r' | b'\n' | 0 => Some(ReplyFault::Control),
+        0x80.. => Some(ReplyFault::NotAscii),
+        _ => Some(ReplyFault::Unprintable),
+    }
 }
 
 /// Puts a reply together from plain lines.
@@ -231,8 +257,9 @@ fn build<L: AsRef<[u8]>>(
                 start = put(b" ");
             }
         }
-        if let Some(at) = line.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Err(ReplyError { fault: ReplyFault::Control, offset: start.saturating_add(at) });
+        let mut faults = line.iter().enumerate().filter_map(|(at, &byte)| Some((at, fault_of(byte)?)));
+        if let Some((at, fault)) = faults.next() {
+            return Err(ReplyError { fault, offset: start.saturating_add(at) });
         }
         for (index, piece) in line.split(|&byte| byte == b'%').enumerate() {
             if index > 0 {
@@ -248,7 +275,7 @@ fn build<L: AsRef<[u8]>>(
 }
 
 /// One line of a reply, without its code and separator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ReplyLine<'a>(&'a [u8]);
 
 impl<'a> ReplyLine<'a> {
@@ -265,10 +292,17 @@ impl<'a> ReplyLine<'a> {
     }
 }
 
+impl fmt::Debug for ReplyLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text::known(self.0).fmt(f)
+    }
+}
+
 /// Text in which `%%` stands for `%`, to be read in its plain form.
 ///
-/// A `%` that stands alone, which only a tolerance lets pass, is dropped: Postfix does so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A `%` that stands alone, and a control byte other than a tab, which only a tolerance lets pass, are
+/// dropped. Postfix does so with the former.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Plain<'a>(&'a [u8]);
 
 impl<'a> Plain<'a> {
@@ -279,9 +313,10 @@ impl<'a> Plain<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let end = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
+            let is_special = |&byte: &u8| byte == b'%' || is_unprintable(byte);
+            let end = rest.iter().position(is_special).unwrap_or(rest.len());
             let behind = end.saturating_add(1);
-            let is_doubled = rest.get(behind) == Some(&b'%');
+            let is_doubled = rest.get(end..).is_some_and(|rest| rest.starts_with(b"%%"));
             let (piece, next) = if is_doubled { (behind, behind.saturating_add(1)) } else { (end, behind) };
             let text = rest.get(..piece)?;
             rest = rest.get(next..).unwrap_or_default();
@@ -292,6 +327,12 @@ impl<'a> Plain<'a> {
     /// The bytes of the plain text.
     pub fn bytes(self) -> impl Iterator<Item = u8> {
         self.pieces().flatten().copied()
+    }
+}
+
+impl fmt::Debug for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
     }
 }
 

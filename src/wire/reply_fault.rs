@@ -19,6 +19,12 @@ pub enum ReplyFault {
     Separator,
     /// A CR, LF or NUL stands inside a line: it would let the filter speak SMTP to the client.
     Control,
+    /// Another control byte than a tab stands inside a line: SMTP has no place for it.
+    Unprintable,
+    /// A byte over 0x7f stands inside a line that is to be built. It can be read: [`ReplyText::parse`].
+    ///
+    /// [`ReplyText::parse`]: super::ReplyText::parse
+    NotAscii,
     /// It has no line.
     NoLines,
     /// It has more than 32 lines.
@@ -38,7 +44,13 @@ pub enum ReplyFault {
 impl ReplyFault {
     pub(super) const fn deviation(self) -> Option<Deviation> {
         match self {
-            Self::Code | Self::CodeDiffers | Self::Separator | Self::Control | Self::NoLines => None,
+            Self::Code
+            | Self::CodeDiffers
+            | Self::Separator
+            | Self::Control
+            | Self::NotAscii
+            | Self::NoLines => None,
+            Self::Unprintable => Some(Deviation::ReplyUnprintable),
             Self::TooManyLines | Self::LineTooLong => Some(Deviation::ReplySize),
             Self::Class => Some(Deviation::ReplyClass),
             Self::Percent => Some(Deviation::ReplyPercent),
@@ -55,6 +67,8 @@ impl fmt::Display for ReplyFault {
             Self::CodeDiffers => "has a line with another code than the first",
             Self::Separator => "has a wrong separator behind its code",
             Self::Control => "has a CR, LF or NUL inside a line",
+            Self::Unprintable => "has a control byte other than a tab inside a line",
+            Self::NotAscii => "has a byte that is no ASCII inside a line",
             Self::NoLines => "has no line",
             Self::TooManyLines => "has more than 32 lines",
             Self::LineTooLong => "has a line of more than 980 bytes",

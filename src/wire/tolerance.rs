@@ -49,11 +49,13 @@ pub enum Deviation {
     EmptyEdit,
     /// TOL-20: bytes behind the last field of another edit. Sendmail ignores the edit, Postfix closes.
     EditSurplus,
+    /// TOL-21: REPLYCODE with a control byte other than a tab. [`Plain`](super::Plain) drops it.
+    ReplyUnprintable,
 }
 
 impl Deviation {
     /// Every deviation, in the order of their rules.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::OfferSurplus,
         Self::CommandSurplus,
         Self::ArgumentTail,
@@ -74,6 +76,7 @@ impl Deviation {
         Self::ReplyLineEnd,
         Self::EmptyEdit,
         Self::EditSurplus,
+        Self::ReplyUnprintable,
     ];
 
     /// The rule's id in SPEC_NOTES.
@@ -100,6 +103,7 @@ impl Deviation {
             Self::ReplyLineEnd => "TOL-18",
             Self::EmptyEdit => "TOL-19",
             Self::EditSurplus => "TOL-20",
+            Self::ReplyUnprintable => "TOL-21",
         }
     }
 
@@ -125,6 +129,7 @@ impl Deviation {
             Self::ReplyLineEnd => 1 << 17,
             Self::EmptyEdit => 1 << 18,
             Self::EditSurplus => 1 << 19,
+            Self::ReplyUnprintable => 1 << 20,
         }
     }
 }
@@ -167,7 +172,8 @@ impl Tolerance {
         .with(Deviation::MacroListEnd)
         .with(Deviation::ReplyClass)
         .with(Deviation::ReplyBare)
-        .with(Deviation::ReplySize);
+        .with(Deviation::ReplySize)
+        .with(Deviation::ReplyUnprintable);
     /// What Postfix 3.7 reads from a filter.
     pub const POSTFIX: Self = Self::STRICT
         .with(Deviation::ReasonEnd)
@@ -175,9 +181,10 @@ impl Tolerance {
         .with(Deviation::ReplyUnterminated)
         .with(Deviation::ReplySize)
         .with(Deviation::ReplyPercent)
-        .with(Deviation::ReplyLineEnd);
+        .with(Deviation::ReplyLineEnd)
+        .with(Deviation::ReplyUnprintable);
     /// Every deviation, of either side: for tools that must show what was sent.
-    pub const LENIENT: Self = Self((1 << 20) - 1);
+    pub const LENIENT: Self = Self((1 << 21) - 1);
 
     /// The same tolerance, and `deviation` too.
     #[must_use]

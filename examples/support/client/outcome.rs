@@ -1,12 +1,13 @@
 //! What came of a message, for people and as JSON.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use milter_proto::session::{CommandKind, Standing};
 use milter_proto::wire::{Edit, Text, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::delivery::Delivery;
+use crate::support::printable::printable;
 use crate::support::rules::name_of;
 
 /// How a message came through.
@@ -16,9 +17,9 @@ pub(crate) struct Outcome<'m> {
     /// The command whose verdict decided.
     pub(super) at: Option<CommandKind>,
     /// What the client is told, if the message is refused.
-    pub(super) reply: Option<String>,
+    pub(super) reply: Option<Vec<u8>>,
     /// Recipients that were refused, and what the client was told.
-    pub(super) refused: Vec<(Vec<u8>, String)>,
+    pub(super) refused: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) edits: Vec<Value>,
     pub(super) delivery: Delivery<'m>,
 }
@@ -47,8 +48,8 @@ impl<'m> Outcome<'m> {
         self.edits.push(value);
     }
 
-    /// One line. Texts are bytes: each stands there as the character of its number.
-    pub(crate) fn to_json(&self) -> Value {
+    /// One line of ASCII. Texts are bytes: each stands there as the character of its number.
+    pub(crate) fn to_json(&self) -> String {
         let outcome = match self.ending {
             Ending::Accepted => "accepted",
             Ending::Refused => "refused",
@@ -58,21 +59,22 @@ impl<'m> Outcome<'m> {
         let delivery = &self.delivery;
         let refused = self.refused.iter();
         let headers = delivery.headers.iter();
-        json!({
+        let json = json!({
             "outcome": outcome,
             "at": self.at.and_then(name_of),
-            "reply": self.reply,
+            "reply": self.reply.as_deref().map(latin),
             "from": latin(&delivery.from),
             "recipients": delivery.recipients.iter().map(|rcpt| latin(rcpt)).collect::<Vec<_>>(),
             "refused": refused
-                .map(|(rcpt, reply)| json!({ "recipient": latin(rcpt), "reply": reply }))
+                .map(|(rcpt, reply)| json!({ "recipient": latin(rcpt), "reply": latin(reply) }))
                 .collect::<Vec<_>>(),
             "edits": self.edits,
             "quarantine": delivery.quarantine.as_deref().map(latin),
             "headers": headers.map(|header| [latin(&header.name), latin(&header.value)]).collect::<Vec<_>>(),
             "body": latin(&delivery.body),
             "body_len": delivery.body.len(),
-        })
+        });
+        in_ascii(&json)
     }
 }
 
@@ -80,27 +82,30 @@ impl<'m> Outcome<'m> {
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (recipient, reply) in &self.refused {
-            writeln!(f, "# the recipient {} is refused: {reply}", recipient.escape_ascii())?;
+            writeln!(f, "# the recipient {} is refused: {}", recipient.escape_ascii(), printable(reply))?;
         }
         match (self.ending, &self.reply, self.at) {
             (Ending::Accepted, ..) => self.delivery.fmt(f),
             (Ending::Discarded, ..) => f.write_str("# accepted from the client, and thrown away"),
             (Ending::Aborted, ..) => f.write_str("# given up by the client"),
-            (Ending::Refused, Some(reply), Some(at)) => write!(f, "# refused at {at}: {reply}"),
+            (Ending::Refused, Some(reply), Some(at)) => {
+                write!(f, "# refused at {at}: {}", printable(reply))
+            }
             (Ending::Refused, ..) => f.write_str("# refused: no recipient is left"),
         }
     }
 }
 
 /// What the client is told where a verdict refuses.
-pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<String> {
-    Some(match verdict {
-        Verdict::Reject => "550 5.7.1 Command rejected".to_owned(),
-        Verdict::Tempfail => "451 4.7.1 Service unavailable - try again later".to_owned(),
-        Verdict::Reply(reply) => String::from_utf8_lossy(&reply.plain().bytes().collect::<Vec<_>>()).into(),
-        Verdict::Shutdown => "421 4.7.0 Service closing".to_owned(),
+pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<Vec<u8>> {
+    let fixed: &[u8] = match verdict {
+        Verdict::Reject => b"550 5.7.1 Command rejected",
+        Verdict::Tempfail => b"451 4.7.1 Service unavailable - try again later",
+        Verdict::Reply(reply) => return Some(reply.plain().bytes().collect()),
+        Verdict::Shutdown => b"421 4.7.0 Service closing",
         _ => return None,
-    })
+    };
+    Some(fixed.to_vec())
 }
 
 fn edit_to_json(edit: &Edit<'_>) -> Value {
@@ -122,6 +127,18 @@ fn edit_to_json(edit: &Edit<'_>) -> Value {
         Edit::Quarantine { reason } => json!({ "kind": "quarantine", "reason": text(reason) }),
         _ => json!({ "kind": "unknown" }),
     }
+}
+
+/// JSON with everything escaped that is no printable ASCII: beyond it there are only strings.
+fn in_ascii(json: &Value) -> String {
+    let mut out = String::new();
+    for character in json.to_string().chars() {
+        match character {
+            ' '..='~' => out.push(character),
+            _ => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| _ = write!(out, "\\u{unit:04x}")),
+        }
+    }
+    out
 }
 
 /// Bytes as the characters of their numbers, from which they can be had again.

@@ -66,15 +66,20 @@ pub fn macro_lists_buf() -> impl Strategy<Value = MacroListsBuf> {
     })
 }
 
-/// The bytes of a reply, without its NUL.
+/// The bytes of a reply, without its NUL. Not all of them can be built from lines: those are ASCII.
 pub fn reply_text() -> impl Strategy<Value = Vec<u8>> {
-    reply_buf().prop_map(|reply| reply.as_reply().as_text().as_bytes().to_vec())
+    (reply_buf(), any::<bool>()).prop_map(|(reply, is_ascii)| {
+        let mut bytes = reply.as_reply().as_text().as_bytes().to_vec();
+        let letters = bytes.iter_mut().filter(|byte| byte.is_ascii_alphabetic() && !is_ascii);
+        letters.for_each(|letter| *letter |= 0x80);
+        bytes
+    })
 }
 
 /// A reply of 1 to 32 lines, mostly of one or two, with and without an enhanced code.
 pub fn reply_buf() -> impl Strategy<Value = ReplyBuf> {
     // Every % counts twice.
-    let byte = (1_u8..=255).prop_filter("no line end", |byte| !matches!(byte, b'\r' | b'\n'));
+    let byte = prop_oneof![9 => b' '..=b'~', 1 => Just(b'\t')];
     let line = prop_oneof![
         3 => vec(b' '..=b'~', 0..40),
         1 => vec(byte, 0..(ReplyText::MAX_LINE_LEN >> 1)),
