@@ -5,4 +5,5 @@
 pub mod budgets;
 pub mod codec;
 pub mod elf;
+pub mod thumb;
 pub mod workloads;

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use milter_proto_benches::elf::Program;
+use milter_proto_benches::thumb::deepest;
 
 /// What the sizes are counted for; the second one runs here.
 pub const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "x86_64-unknown-linux-gnu"];
@@ -26,6 +27,8 @@ const BROKEN: i32 = 255;
 pub struct Size {
     /// In the order of [`TARGETS`], and of [`PROGRAMS`] in each.
     pub programs: Vec<[Program; 3]>,
+    /// The deepest path of calls of each program for the first target.
+    pub deepest: [u64; 3],
     /// The stack of each conversation.
     pub stacks: Vec<Stack>,
 }
@@ -50,14 +53,16 @@ pub fn run(folder: &Path) -> io::Result<Size> {
         let [nothing, filter, mta] = PROGRAMS.map(|name| Program::read(&place.join(name)));
         Ok([nothing?, filter?, mta?])
     });
-    let programs = programs.collect::<io::Result<_>>()?;
+    let programs = programs.collect::<io::Result<Vec<_>>>()?;
+    let deepest = programs[0].each_ref().map(|program| deepest(program, "_start").map_err(io::Error::other));
+    let [nothing, filter, mta] = deepest;
     let stacks = conversations().into_iter().map(|conversation| {
         let Conversation { program, what, .. } = conversation;
         let bytes = conversation.play(&places[1].join(program), folder);
         let bytes = bytes.map_err(|error| io::Error::other(format!("{program}, {what}: {error}")))?;
         Ok(Stack { program, what, bytes })
     });
-    Ok(Size { programs, stacks: stacks.collect::<io::Result<_>>()? })
+    Ok(Size { programs, deepest: [nothing?, filter?, mta?], stacks: stacks.collect::<io::Result<_>>()? })
 }
 
 /// Builds the programs for a target, and says where they are.

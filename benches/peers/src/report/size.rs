@@ -24,12 +24,13 @@ pub fn size(size: &Size) -> Section {
         the edits. All are built with `opt-level = \"s\"`, `lto = \"fat\"`, `codegen-units = 1`, `panic = \"abort\"`; on\n\
         thumbv7em `core` is, too. The start code of a board and unwind tables are not counted.\n\n\
         {}\n\n\
-        Memory is what is written, without the stack: above all the buffers, which are static. The rows with `-` are\n\
-        the differences: what the library takes, with the adapter and the script of each program.\n\n\
-        The stack is that of the x86-64 programs, as massif sees it at the deepest point of a conversation in which\n\
-        every byte and the exit code are compared. For thumbv7em it is not run: shown are the largest frame of a\n\
-        function, and all frames together, which no path can exceed unless a function calls itself. What is inlined\n\
-        is counted in the caller.",
+        Memory is what is written, without the stack: above all the buffers, which are static. The last column is what\n\
+        the library takes, with the adapter and the script of each program.\n\n\
+        The stack of thumbv7em is the deepest path of calls from the first function on, whatever is said to the\n\
+        program: the frames are those that the compiler notes, the calls those in the code. No function calls itself\n\
+        or through a pointer. The stack of x86-64 is what massif sees at the deepest point of a conversation in which\n\
+        every byte and the exit code are compared, without the 128 bytes that a function without calls may use below\n\
+        its frame. The functions are the largest of thumbv7em; what is inlined is counted in the caller.",
         compilers.collect::<Vec<_>>().join("\n")
     );
     let tables = vec![sizes(size), frames(size), stacks(size), largest(size)];
@@ -37,19 +38,14 @@ pub fn size(size: &Size) -> Section {
 }
 
 fn sizes(size: &Size) -> Table {
-    let mut table = Table::new(["bytes", "code", "constants", "memory"]);
+    let head = ["bytes", "code", "constants", "memory", "code and constants, less those of nothing"];
+    let mut table = Table::new(head);
     for (target, programs) in TARGETS.iter().zip(&size.programs) {
+        let constant = |program: &Program| program.code + program.constants;
         for (name, program) in PROGRAMS.iter().zip(programs) {
-            let sizes = [program.code, program.constants, program.memory];
+            let more = constant(program) - constant(&programs[0]);
+            let sizes = [program.code, program.constants, program.memory, more];
             row(&mut table, format!("{name}, {target}"), sizes);
-        }
-    }
-    for (target, [nothing, programs @ ..]) in TARGETS.iter().zip(&size.programs) {
-        for (name, program) in PROGRAMS[1..].iter().zip(programs) {
-            let of = |part: fn(&Program) -> u64| part(program) - part(nothing);
-            let sizes =
-                [of(|program| program.code), of(|program| program.constants), of(|program| program.memory)];
-            row(&mut table, format!("{name} - nothing, {target}"), sizes);
         }
     }
     table
@@ -60,19 +56,17 @@ fn row<const N: usize>(table: &mut Table, name: String, sizes: [u64; N]) {
 }
 
 fn frames(size: &Size) -> Table {
-    let mut table = Table::new(["bytes of stack, by the compiler", "largest frame", "all frames together"]);
-    for (target, programs) in TARGETS.iter().zip(&size.programs) {
-        for (name, program) in PROGRAMS.iter().zip(programs) {
-            if let Some(largest) = program.frames.iter().max() {
-                row(&mut table, format!("{name}, {target}"), [*largest, program.frames.iter().sum()]);
-            }
-        }
+    let head = format!("bytes of stack, {}", TARGETS[0]);
+    let mut table = Table::new([&head, "largest frame", "deepest path"]);
+    for ((name, program), deepest) in PROGRAMS.iter().zip(&size.programs[0]).zip(size.deepest) {
+        let largest = program.frames.values().max().copied().unwrap_or_default();
+        row(&mut table, (*name).to_owned(), [largest, deepest]);
     }
     table
 }
 
 fn stacks(size: &Size) -> Table {
-    let mut table = Table::new(["bytes of stack, x86-64", "most"]);
+    let mut table = Table::new([&format!("bytes of stack, {}", TARGETS[1]), "most"]);
     for stack in &size.stacks {
         row(&mut table, format!("{}: {}", stack.program, stack.what), [stack.bytes]);
     }
@@ -84,8 +78,9 @@ fn largest(size: &Size) -> Table {
     let [_, filter, mta] = &size.programs[0];
     let mut functions = BTreeMap::<String, [Option<u64>; 2]>::new();
     for (column, program) in [filter, mta].into_iter().enumerate() {
-        for (name, bytes) in &program.functions {
-            functions.entry(format!("`{:#}`", demangle(name))).or_default()[column] = Some(*bytes);
+        for function in &program.functions {
+            let name = format!("`{:#}`", demangle(&function.name));
+            functions.entry(name).or_default()[column] = Some(function.bytes);
         }
     }
     let mut functions = functions.into_iter().collect::<Vec<_>>();
