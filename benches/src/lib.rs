@@ -4,4 +4,6 @@
 
 pub mod budgets;
 pub mod codec;
+pub mod elf;
+pub mod thumb;
 pub mod workloads;

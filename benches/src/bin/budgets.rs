@@ -1,22 +1,26 @@
 //! Prints the table of budgets from gungraun's JSON on standard input, and what has moved against the
 //! stored figures. Fails if a budget is broken, or if a case takes over one per cent more than is stored.
+//! Cases are also the bytes of code of the programs in `size`, which has to be built before.
 //!
 //! With `--store` the figures are stored instead, in the change that moves them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
 use milter_proto_benches::budgets::{BUDGETS, RATIOS};
+use milter_proto_benches::elf::Program;
 use serde_json::Value;
 
-/// The instructions of every case, by its name.
+/// The instructions of every case by its name, and the bytes of every program.
 type Counts = BTreeMap<String, u64>;
 
 const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.json");
 
 fn main() -> ExitCode {
-    let counts = counts();
+    let mut counts = counts();
+    counts.extend(bytes());
     let mut broken = table(&counts);
     if env::args().nth(1).as_deref() == Some("--store") {
         let figures = serde_json::to_string_pretty(&counts).expect("JSON");
@@ -58,15 +62,15 @@ fn compare(counts: &Counts, stored: &Counts) -> u8 {
     let mut broken = 0;
     for (case, &count) in counts {
         let Some(&before) = stored.get(case) else {
-            println!("{case}: {count} Ir, and nothing is stored: BROKEN");
+            println!("{case}: {count}, and nothing is stored: BROKEN");
             broken += 1;
             continue;
         };
         if count * 100 > before * 101 {
-            println!("{case}: {count} Ir, stored are {before}: BROKEN");
+            println!("{case}: {count}, stored are {before}: BROKEN");
             broken += 1;
         } else if count * 101 < before * 100 {
-            println!("{case}: {count} Ir, better than the {before} that are stored: run with --store");
+            println!("{case}: {count}, better than the {before} that are stored: run with --store");
         }
     }
     for case in stored.keys().filter(|case| !counts.contains_key(*case)) {
@@ -85,4 +89,15 @@ fn counts() -> Counts {
         counts.insert(format!("{function}.{id}"), ir.as_u64().expect("a count of instructions"));
     }
     counts
+}
+
+/// The code of the programs that `size/build` has built.
+fn bytes() -> Counts {
+    let folder = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/size/target").into(), PathBuf::from);
+    let programs = ["filter", "mta"].map(|name| {
+        let path = folder.join("x86_64-unknown-linux-gnu/release").join(name);
+        (format!("size.{name}"), Program::read(&path).expect("a program of size/build").code)
+    });
+    programs.into()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use milter_proto_peers::measure::{Effort, big_body, codecs, idle, scale, servers, syscalls};
+use milter_proto_peers::measure::{Effort, big_body, codecs, idle, scale, servers, size, syscalls};
 use milter_proto_peers::process::pin;
 use milter_proto_peers::report::{self, Machine, Section};
 use milter_proto_peers::workload::Workload;
@@ -21,7 +21,7 @@ struct Arguments {
     /// Write PERFORMANCE.md and its plots
     #[arg(long, conflicts_with = "only")]
     write: bool,
-    /// Only these parts: codecs, servers, syscalls, idle, scale, big-body
+    /// Only these parts: codecs, servers, syscalls, idle, scale, big-body, size
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -83,6 +83,10 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     if wants("codecs") {
         show(report::codecs(&codecs::run(effort)?));
         timed.note("codecs");
+    }
+    if wants("size") {
+        show(report::size(&size::run(folder)?));
+        timed.note("size");
     }
     if arguments.only.is_empty() {
         show(report::goals(&comparisons, &calls, &memory));

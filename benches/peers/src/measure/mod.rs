@@ -5,6 +5,7 @@ pub mod codecs;
 pub mod idle;
 pub mod scale;
 pub mod servers;
+pub mod size;
 pub mod syscalls;
 
 /// How long it may take.

@@ -4,6 +4,7 @@ mod canvas;
 mod machine;
 mod plots;
 mod sections;
+mod size;
 mod table;
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 pub use machine::Machine;
 pub use sections::{big_body, codecs, goals, idle, scale, servers, syscalls};
+pub use size::size;
 pub use table::Table;
 
 use plots::Plot;
