@@ -282,11 +282,15 @@ impl<const N: usize> sealed::Memory for [u8; N] {
 #[cfg(feature = "alloc")]
 impl Memory for alloc::vec::Vec<u8> {}
 
-/// A vector grows to 64 KiB at most: no peer can make it larger, and no real list comes near.
+/// Bytes that a vector grows to: no peer can make it larger, and no real list comes near.
+#[cfg(feature = "alloc")]
+const MOST: usize = 65_536;
+
 #[cfg(feature = "alloc")]
 impl sealed::Memory for alloc::vec::Vec<u8> {
     fn make_room(&mut self, bytes: usize) -> usize {
-        if bytes > self.len() && bytes <= 65_536 {
+        if bytes > self.len() && bytes <= MOST {
+            crate::room::make_room(self, bytes, MOST);
             self.resize(bytes, 0);
         }
         self.len()

@@ -4,6 +4,8 @@ use core::{fmt, mem};
 
 use super::frame::{Frame, FrameError, payload_len};
 use crate::Limits;
+#[cfg(feature = "alloc")]
+use crate::room::make_room;
 
 /// Cuts a byte stream into frames, whatever the pieces it arrives in.
 ///
@@ -97,12 +99,12 @@ impl<S: Storage> Assembler<S> {
         let Some((new, rest)) = input.split_at_checked(self.payload.wrapping_sub(kept)) else {
             let new = mem::take(input);
             self.kept = kept.wrapping_add(new.len());
-            self.storage.put(kept, new);
+            self.storage.put(kept, new, self.payload);
             return false;
         };
         *input = rest;
         (self.held, self.kept) = (0, 0);
-        self.storage.put(kept, new);
+        self.storage.put(kept, new, self.payload);
         true
     }
 
@@ -195,8 +197,8 @@ mod sealed {
     pub trait Storage {
         /// Bytes that fit, if that is bounded.
         fn capacity(&self) -> Option<u32>;
-        /// Puts `new` behind the first `kept` bytes.
-        fn put(&mut self, kept: usize, new: &[u8]);
+        /// Puts `new` behind the first `kept` bytes, of `most` that there will be.
+        fn put(&mut self, kept: usize, new: &[u8], most: usize);
         fn bytes(&self) -> &[u8];
         fn clear(&mut self) {}
         fn release(&mut self) {}
@@ -212,7 +214,7 @@ impl sealed::Storage for &mut [u8] {
     }
 
     #[inline]
-    fn put(&mut self, kept: usize, new: &[u8]) {
+    fn put(&mut self, kept: usize, new: &[u8], _most: usize) {
         if let Some(free) = self.get_mut(kept..).and_then(|free| free.get_mut(..new.len())) {
             free.copy_from_slice(new);
         }
@@ -233,8 +235,8 @@ impl<const N: usize> sealed::Storage for [u8; N] {
     }
 
     #[inline]
-    fn put(&mut self, kept: usize, new: &[u8]) {
-        self.as_mut_slice().put(kept, new);
+    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
+        self.as_mut_slice().put(kept, new, most);
     }
 
     #[inline]
@@ -254,11 +256,14 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
     }
 
     #[inline]
-    fn put(&mut self, _kept: usize, new: &[u8]) {
+    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
         match *new {
             // Who sends single bytes shall not cost a call of memcpy for each.
-            [byte] => self.push(byte),
-            _ => self.extend_from_slice(new),
+            [byte] if self.len() < self.capacity() => self.push(byte),
+            _ => {
+                make_room(self, kept.saturating_add(new.len()), most);
+                self.extend_from_slice(new);
+            }
         }
     }
 
