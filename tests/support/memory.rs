@@ -1,4 +1,5 @@
 //! Bounds on memory, for every test that attacks them.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use allocation_counter::AllocationInfo;
 
