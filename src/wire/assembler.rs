@@ -10,12 +10,17 @@ use crate::room::make_room;
 /// Cuts a byte stream into frames, whatever the pieces it arrives in.
 ///
 /// A frame that lies whole in the input is borrowed from it. Only one that was cut by reads is
-/// collected, and each of its bytes is copied into the storage once. The storage holds payload
-/// bytes that have arrived, never room for bytes that a length field merely announces. Nothing is
-/// scanned, so the cost is linear in the bytes even when they arrive one at a time.
+/// collected, and each of its bytes is copied into the storage once. Nothing is scanned, so the cost is
+/// linear in the bytes even when they arrive one at a time.
 ///
 /// `S` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
 /// that is larger than it counts as too long, however the input is cut.
+///
+/// # Memory
+/// 64 bytes and the storage. A vector grows to [`Limits::receive`] bytes at most, the largest that was in
+/// force, and never over twice what has arrived of a frame that was cut: bytes that a length field merely
+/// announces take no room. While it grows, the old room stands beside the new. It keeps its room from frame
+/// to frame, until [`release`](Self::release).
 ///
 /// # Examples
 /// ```
@@ -260,10 +265,7 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
         match *new {
             // Who sends single bytes shall not cost a call of memcpy for each.
             [byte] if self.len() < self.capacity() => self.push(byte),
-            _ => {
-                make_room(self, kept.saturating_add(new.len()), most);
-                self.extend_from_slice(new);
-            }
+            _ => put_all(self, kept, new, most),
         }
     }
 
@@ -280,4 +282,11 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
     fn release(&mut self) {
         *self = Self::new();
     }
+}
+
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn put_all(bytes: &mut alloc::vec::Vec<u8>, kept: usize, new: &[u8], most: usize) {
+    make_room(bytes, kept.saturating_add(new.len()), most);
+    bytes.extend_from_slice(new);
 }
