@@ -4,4 +4,5 @@
 
 pub mod budgets;
 pub mod codec;
+pub mod linear;
 pub mod workloads;
