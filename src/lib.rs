@@ -82,6 +82,8 @@ extern crate std;
 
 pub mod guide;
 mod limits;
+#[cfg(feature = "alloc")]
+mod room;
 pub mod session;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod testing;

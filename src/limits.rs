@@ -6,6 +6,38 @@
 /// length field that claims more is refused from those four bytes alone, before anything of the
 /// frame is kept.
 ///
+/// # What is held at most
+/// Whatever a peer sends, in bytes, where a vector was empty at first:
+///
+/// | what | holds at most |
+/// | --- | --- |
+/// | [`FilterSession`], [`MtaSession`], [`Monitor`] | 64 |
+/// | [`Assembler`] | 64, and its storage |
+/// | … a vector | [`receive`](Self::receive), and no more than twice what has come of a frame that was cut |
+/// | … memory of the caller | what the caller gave |
+/// | [`MacroStore`] | 64, and its memory |
+/// | … a vector | 65,536, and no more than twice the macros that have come |
+/// | … memory of the caller | what the caller gave |
+/// | what borrows: frames, commands, responses, events, reactions, sightings, lines | nothing |
+///
+/// So a filter's connection holds `receive() + 65_536` bytes beside its three values, an MTA's `receive()`,
+/// and a monitor's `2 * receive()`. While a vector grows, its old room stands beside the new one: at the peak
+/// it takes less than twice as much. Bytes that were announced and have not come take nothing, nor do frames
+/// that come whole, and [`Assembler::release`] gives the storage back. Values that own their bytes, which
+/// are those that end with `Buf` and the entries of a [`transcript`](crate::transcript), say for themselves
+/// what they hold.
+///
+/// The time that a frame takes is in proportion to its length, whatever came before it. Only macros may
+/// move those of later stages, 64 KiB of them at most. Two things are left to the caller: a body, and what
+/// replaces it, is of any length, and so is a connection.
+///
+/// [`Assembler`]: crate::wire::Assembler
+/// [`Assembler::release`]: crate::wire::Assembler::release
+/// [`FilterSession`]: crate::session::FilterSession
+/// [`MacroStore`]: crate::session::MacroStore
+/// [`Monitor`]: crate::session::Monitor
+/// [`MtaSession`]: crate::session::MtaSession
+///
 /// # Examples
 /// ```
 /// use milter_proto::Limits;

@@ -2,12 +2,22 @@
 
 use core::mem::size_of;
 
-use milter_proto::session::{FilterSession, Misuse, MtaSession, ReceiveError, Violation};
+use milter_proto::session::{
+    FilterSession, MacroStore, Misuse, Monitor, MtaSession, ReceiveError, Violation,
+};
+use milter_proto::wire::Assembler;
 
 #[test]
 fn a_session_fits_into_a_cache_line() {
     assert!(size_of::<FilterSession>() <= 64, "{}", size_of::<FilterSession>());
     assert!(size_of::<MtaSession>() <= 64, "{}", size_of::<MtaSession>());
+    assert!(size_of::<Monitor>() <= 64, "{}", size_of::<Monitor>());
+}
+
+#[test]
+fn what_stands_beside_the_memory_fits_into_a_cache_line() {
+    assert!(size_of::<Assembler<[u8; 0]>>() <= 64, "{}", size_of::<Assembler<[u8; 0]>>());
+    assert!(size_of::<MacroStore<[u8; 0]>>() <= 64, "{}", size_of::<MacroStore<[u8; 0]>>());
 }
 
 #[test]

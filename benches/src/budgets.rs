@@ -83,6 +83,29 @@ pub const RATIOS: [Ratio; 3] = [
     },
 ];
 
+/// What twice as much may cost, of anything that can come in any number.
+pub const TWICE: f64 = 2.02;
+
+/// The cases of `benches/linear.rs`: what there is twice as much of, and the id.
+pub const LINEAR: [(&str, &str); 12] = [
+    ("bytes of one frame, one at a time", "single_bytes"),
+    ("chunks of a body, 7 bytes at a time", "cut_chunks"),
+    ("headers", "headers"),
+    ("headers of 65,000 bytes", "large_headers"),
+    ("macro lists in place of each other", "macros"),
+    ("macro lists before a full store", "early_macros"),
+    ("macros in one frame", "pairs"),
+    ("bytes in one frame, at once", "bytes"),
+    ("edits", "edits"),
+    ("PROGRESS", "progress"),
+    ("negotiations", "offers"),
+    ("messages", "messages"),
+];
+
+/// Who does the work of these cases.
+pub const WORKERS: [&str; 7] =
+    ["parser", "filter", "mta", "monitor", "macro_store", "line_reader", "line_writer"];
+
 /// Instructions that one run of a case may take.
 pub fn ceiling(case: &str) -> Option<u64> {
     BUDGETS.iter().find(|budget| budget.case == case).map(|budget| budget.units * budget.must)

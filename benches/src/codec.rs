@@ -1,12 +1,14 @@
 //! The loops that are measured. Each does what a caller of the wire layer would do, and no more.
 
+use std::fmt::Write;
 use std::hint::black_box;
 use std::mem::discriminant;
 
 use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MacroStore, MtaSession, MtaTurn, Policy, Reaction, Sent,
+    CommandKind, FilterSession, FilterTurn, MacroStore, Monitor, MtaSession, MtaTurn, Policy, Reaction, Sent,
 };
-use milter_proto::wire::{Assembler, Command, Edit, Response, Verdict};
+use milter_proto::transcript::{Entry, Line};
+use milter_proto::wire::{Assembler, Command, Direction, Edit, Response, Text, Verdict};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
 pub type Reader = Assembler<Vec<u8>>;
@@ -114,6 +116,65 @@ pub fn mta_session(
         }
     }
     session.turn()
+}
+
+/// A whole session as a third party hears it: what is said to the filter, and to the MTA. Counts the rules
+/// that are broken.
+///
+/// # Panics
+/// On a piece that cannot be cut.
+#[inline(never)]
+pub fn monitor([to_filter, to_mta]: &mut [Reader; 2], pieces: &[(Direction, &[u8])]) -> usize {
+    let mut monitor = Monitor::new();
+    let mut broken = 0;
+    for &(direction, piece) in pieces {
+        let reader = if direction == Direction::ToFilter { &mut *to_filter } else { &mut *to_mta };
+        let mut input = piece;
+        while let Some(sighting) = monitor.next_event(direction, reader, &mut input).expect("a frame") {
+            broken += sighting.violations().count();
+        }
+    }
+    broken
+}
+
+/// Keeps the macros of commands, and forgets what they make old.
+///
+/// # Panics
+/// If there is no room.
+#[inline(never)]
+pub fn keep_macros(store: &mut MacroStore<Vec<u8>>, commands: &[Command<'_>]) {
+    for command in commands {
+        store.observe(command).expect("room");
+    }
+}
+
+/// Looks for a macro.
+#[inline(never)]
+pub fn look_up<'s>(store: &'s MacroStore<Vec<u8>>, name: Text<'_>) -> Option<Text<'s>> {
+    store.get(name)
+}
+
+/// Reads lines of a transcript.
+///
+/// # Panics
+/// On a line that is none.
+#[inline(never)]
+pub fn read_lines(lines: &[String]) {
+    for line in lines {
+        black_box(line.parse::<Entry>().expect("a line of a transcript"));
+    }
+}
+
+/// Writes lines of a transcript, without and with their content.
+///
+/// # Panics
+/// If there is no memory.
+#[inline(never)]
+pub fn write_lines(entries: &[Entry], out: &mut String) {
+    for entry in entries {
+        let line = Line::new(entry.direction, entry.frame.as_frame());
+        writeln!(out, "{line}\n{}", line.hiding_content()).expect("memory");
+    }
 }
 
 /// Encodes commands behind each other into one buffer.

@@ -5,5 +5,6 @@
 pub mod budgets;
 pub mod codec;
 pub mod elf;
+pub mod linear;
 pub mod thumb;
 pub mod workloads;

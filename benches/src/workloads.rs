@@ -285,11 +285,11 @@ fn typical_headers() -> Vec<Command<'static>> {
     rows.into_iter().map(|(name, value)| header(name, value)).collect()
 }
 
-fn header(name: &str, value: &str) -> Command<'static> {
+pub(crate) fn header(name: &str, value: &str) -> Command<'static> {
     Command::Header { name: text(name), value: text(value) }
 }
 
-fn macros(stage: MacroStage, pairs: &[&str]) -> Command<'static> {
+pub(crate) fn macros(stage: MacroStage, pairs: &[&str]) -> Command<'static> {
     Command::Macros(Macros::new(stage, list(pairs)).expect("pairs"))
 }
 
@@ -298,11 +298,11 @@ fn list(texts: &[&str]) -> TextList<'static> {
     TextList::new(Vec::leak(bytes)).expect("a NUL at the end")
 }
 
-fn text(text: &str) -> Text<'static> {
+pub(crate) fn text(text: &str) -> Text<'static> {
     Text::new(Vec::leak(text.into())).expect("no NUL inside")
 }
 
-fn body(len: usize) -> &'static [u8] {
+pub(crate) fn body(len: usize) -> &'static [u8] {
     let line = b"A line of the body, of the length that lines of text have in mail today.\r\n";
     Vec::leak(line.iter().copied().cycle().take(len).collect())
 }

@@ -14,6 +14,9 @@ use crate::wire::{
 
 /// The filter's side of one connection: commands in, replies out, both in their order.
 ///
+/// # Memory
+/// 64 bytes at most, and nothing beside them, whatever the peer sends.
+///
 /// # Examples
 /// ```
 /// use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Wishes};

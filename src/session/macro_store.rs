@@ -46,6 +46,10 @@ const LAST_THAT_FORGETS: usize = 3;
 ///
 /// The store holds one row of bytes, in a `Vec<u8>` or in memory of the caller.
 ///
+/// # Memory
+/// 64 bytes and the row. A vector grows to 65,536 bytes at most, and never over twice the macros that have
+/// come; while it grows, the old room stands beside the new. It keeps its room as long as it lives.
+///
 /// # Examples
 /// ```
 /// use milter_proto::session::MacroStore;
@@ -213,13 +217,10 @@ impl<M: Memory> MacroStore<M> {
     #[inline]
     fn replace(&mut self, slot: usize, old: core::ops::Range<usize>, list: &[u8], behind: usize) {
         let end = old.start.saturating_add(list.len());
-        let bytes = self.memory.bytes_mut();
         if behind > 0 {
-            shift(bytes, old.end, end, behind);
-            for later in self.ends.get_mut(slot..).unwrap_or_default() {
-                *later = later.saturating_sub(old.end).saturating_add(end);
-            }
+            self.shift(slot, old.end, end, behind);
         }
+        let bytes = self.memory.bytes_mut();
         if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
@@ -229,18 +230,21 @@ impl<M: Memory> MacroStore<M> {
         let bit = 1 << slot;
         self.filled = if list.is_empty() { self.filled & !bit } else { self.filled | bit };
     }
-}
 
-/// Moves `len` bytes within a row. They are few, and mostly none: a list that is not the last one is
-/// seldom replaced.
-fn shift(bytes: &mut [u8], from: usize, to: usize, len: usize) {
-    let mut copy = |offset: usize| {
-        let byte = bytes.get(from.saturating_add(offset)).copied();
-        if let (Some(byte), Some(place)) = (byte, bytes.get_mut(to.saturating_add(offset))) {
-            *place = byte;
+    /// Moves what follows a slot. In one go: a peer may replace a list again and again, with a full row
+    /// behind it.
+    #[cold]
+    #[inline(never)]
+    fn shift(&mut self, slot: usize, from: usize, to: usize, len: usize) {
+        for end in self.ends.get_mut(slot..).unwrap_or_default() {
+            *end = end.saturating_sub(from).saturating_add(to);
         }
-    };
-    if to < from { (0..len).for_each(&mut copy) } else { (0..len).rev().for_each(&mut copy) }
+        let by = from.abs_diff(to);
+        let row = self.memory.bytes_mut().get_mut(from.min(to)..);
+        let Some(row) = row.and_then(|row| row.get_mut(..len.saturating_add(by))) else { return };
+        let Some(kept) = row.len().checked_sub(by) else { return };
+        if to < from { row.copy_within(by.., 0) } else { row.copy_within(..kept, by) }
+    }
 }
 
 /// Memory for macros: a `Vec<u8>`, or bytes of the caller.
@@ -295,11 +299,15 @@ impl<const N: usize> sealed::Memory for [u8; N] {
 #[cfg(feature = "alloc")]
 impl Memory for alloc::vec::Vec<u8> {}
 
-/// A vector grows to 64 KiB at most: no peer can make it larger, and no real list comes near.
+/// Bytes that a vector grows to: no peer can make it larger, and no real list comes near.
+#[cfg(feature = "alloc")]
+const MOST: usize = 65_536;
+
 #[cfg(feature = "alloc")]
 impl sealed::Memory for alloc::vec::Vec<u8> {
     fn make_room(&mut self, bytes: usize) -> usize {
-        if bytes > self.len() && bytes <= 65_536 {
+        if bytes > self.len() && bytes <= MOST {
+            crate::room::make_room(self, bytes, MOST);
             self.resize(bytes, 0);
         }
         self.len()

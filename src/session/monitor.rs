@@ -16,6 +16,9 @@ use crate::wire::{
 /// It never stops: what breaks a rule is reported, and the monitor takes step again with the frame that
 /// did. Frames must be given in the order in which they passed.
 ///
+/// # Memory
+/// 64 bytes at most, and nothing beside them, whatever either side sends.
+///
 /// # Examples
 /// ```
 /// use milter_proto::session::{Monitor, Rule};

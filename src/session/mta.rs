@@ -17,6 +17,11 @@ use crate::wire::{Command, Steps};
 /// before: the session knows which ones are not to be sent, and says why. That keeps the caller's loop
 /// uniform.
 ///
+/// # Memory
+/// 64 bytes at most, and nothing beside them, whatever the peer sends. Edits and PROGRESS are counted, and
+/// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: who keeps
+/// them has to bound them.
+///
 /// # Examples
 /// ```
 /// use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Scope, Sent};

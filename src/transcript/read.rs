@@ -12,6 +12,10 @@ use crate::wire::{Direction, FrameBuf, ListStage, MacroStage};
 
 /// A line of a transcript: a frame, and which way it travels.
 ///
+/// # Memory
+/// One that was read holds as many bytes as its line has at most, and reading takes no more. How long a
+/// line may be is up to whoever reads lines.
+///
 /// # Examples
 /// ```
 /// use milter_proto::transcript::Entry;
@@ -61,11 +65,11 @@ impl FromStr for Entry {
             _ => return Err(tokens.word_fault(ReadFault::Direction)),
         };
         let name = tokens.word()?;
-        let mut payload = Vec::new();
         if name == "FRAME" {
             let code = tokens.number(u8::MAX.into())?;
             let code = u8::try_from(code).map_err(|_| tokens.word_fault(ReadFault::Number))?;
-            payload.extend(tokens.text()?);
+            let mut payload = tokens.room();
+            tokens.text(&mut payload)?;
             tokens.end()?;
             return Ok(Self::new(direction, FrameBuf::new(code, payload)));
         }
@@ -73,6 +77,7 @@ impl FromStr for Entry {
             .iter()
             .find(|row| row.name == name && row.direction.is_none_or(|way| way == direction))
             .ok_or_else(|| tokens.word_fault(ReadFault::Name))?;
+        let mut payload = tokens.room();
         tokens.payload(row, &mut payload)?;
         Ok(Self::new(direction, FrameBuf::new(row.code, payload)))
     }
@@ -88,12 +93,17 @@ struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
+    /// Memory for a payload. None is longer than its line.
+    fn room(&mut self) -> Vec<u8> {
+        Vec::with_capacity(if self.is_at_end() { 0 } else { self.line.len() })
+    }
+
     /// Reads the arguments of a code and lays them out.
     fn payload(&mut self, row: &Row, payload: &mut Vec<u8>) -> Result<(), ReadError> {
         match row.layout {
             Layout::Bare => {}
             Layout::Raw if self.is_at_end() => {}
-            Layout::Raw => payload.extend(self.text()?),
+            Layout::Raw => self.text(payload)?,
             Layout::Texts => self.texts(payload)?,
             Layout::IndexTexts => {
                 payload.extend(self.number(u32::MAX)?.to_be_bytes());
@@ -104,7 +114,7 @@ impl<'a> Tokens<'a> {
                 self.texts(payload)?;
             }
             Layout::Connect => {
-                payload.extend(self.text()?);
+                self.text(payload)?;
                 let &[family] = self.word()?.as_bytes() else {
                     return Err(self.word_fault(ReadFault::Family));
                 };
@@ -124,7 +134,7 @@ impl<'a> Tokens<'a> {
                     let list = ListStage::ALL.iter().find(|row| row.1 == stage);
                     let (list, _) = list.ok_or_else(|| self.word_fault(ReadFault::Stage))?;
                     payload.extend(list.number().to_be_bytes());
-                    payload.extend(self.text()?);
+                    self.text(payload)?;
                     payload.push(0);
                 }
             }
@@ -134,7 +144,7 @@ impl<'a> Tokens<'a> {
 
     fn texts(&mut self, payload: &mut Vec<u8>) -> Result<(), ReadError> {
         while !self.is_at_end() {
-            payload.extend(self.text()?);
+            self.text(payload)?;
             payload.push(0);
         }
         Ok(())
@@ -161,19 +171,18 @@ impl<'a> Tokens<'a> {
         number.ok().filter(|&number| number <= max).ok_or_else(|| self.word_fault(ReadFault::Number))
     }
 
-    fn text(&mut self) -> Result<Vec<u8>, ReadError> {
+    fn text(&mut self, payload: &mut Vec<u8>) -> Result<(), ReadError> {
         self.blanks();
         let mut bytes = self.rest().bytes();
         let mut next = || {
             self.at = self.at.saturating_add(1);
             bytes.next()
         };
-        let mut text = Vec::new();
         let fault = match next() {
             Some(b'"') => loop {
-                text.push(match next() {
+                payload.push(match next() {
                     None => break ReadFault::Unclosed,
-                    Some(b'"') => return Ok(text),
+                    Some(b'"') => return Ok(()),
                     Some(b'\\') => match next() {
                         Some(byte @ (b'"' | b'\\')) => byte,
                         Some(b'r') => b'\r',

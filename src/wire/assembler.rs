@@ -4,16 +4,23 @@ use core::{fmt, mem};
 
 use super::frame::{Frame, FrameError, payload_len};
 use crate::Limits;
+#[cfg(feature = "alloc")]
+use crate::room::make_room;
 
 /// Cuts a byte stream into frames, whatever the pieces it arrives in.
 ///
 /// A frame that lies whole in the input is borrowed from it. Only one that was cut by reads is
-/// collected, and each of its bytes is copied into the storage once. The storage holds payload
-/// bytes that have arrived, never room for bytes that a length field merely announces. Nothing is
-/// scanned, so the cost is linear in the bytes even when they arrive one at a time.
+/// collected, and each of its bytes is copied into the storage once. Nothing is scanned, so the cost is
+/// linear in the bytes even when they arrive one at a time.
 ///
 /// `S` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
 /// that is larger than it counts as too long, however the input is cut.
+///
+/// # Memory
+/// 64 bytes and the storage. A vector grows to [`Limits::receive`] bytes at most, the largest that was in
+/// force, and never over twice what has arrived of a frame that was cut: bytes that a length field merely
+/// announces take no room. While it grows, the old room stands beside the new. It keeps its room from frame
+/// to frame, until [`release`](Self::release).
 ///
 /// # Examples
 /// ```
@@ -97,12 +104,12 @@ impl<S: Storage> Assembler<S> {
         let Some((new, rest)) = input.split_at_checked(self.payload.wrapping_sub(kept)) else {
             let new = mem::take(input);
             self.kept = kept.wrapping_add(new.len());
-            self.storage.put(kept, new);
+            self.storage.put(kept, new, self.payload);
             return false;
         };
         *input = rest;
         (self.held, self.kept) = (0, 0);
-        self.storage.put(kept, new);
+        self.storage.put(kept, new, self.payload);
         true
     }
 
@@ -195,8 +202,8 @@ mod sealed {
     pub trait Storage {
         /// Bytes that fit, if that is bounded.
         fn capacity(&self) -> Option<u32>;
-        /// Puts `new` behind the first `kept` bytes.
-        fn put(&mut self, kept: usize, new: &[u8]);
+        /// Puts `new` behind the first `kept` bytes, of `most` that there will be.
+        fn put(&mut self, kept: usize, new: &[u8], most: usize);
         fn bytes(&self) -> &[u8];
         fn clear(&mut self) {}
         fn release(&mut self) {}
@@ -212,7 +219,7 @@ impl sealed::Storage for &mut [u8] {
     }
 
     #[inline]
-    fn put(&mut self, kept: usize, new: &[u8]) {
+    fn put(&mut self, kept: usize, new: &[u8], _most: usize) {
         if let Some(free) = self.get_mut(kept..).and_then(|free| free.get_mut(..new.len())) {
             free.copy_from_slice(new);
         }
@@ -233,8 +240,8 @@ impl<const N: usize> sealed::Storage for [u8; N] {
     }
 
     #[inline]
-    fn put(&mut self, kept: usize, new: &[u8]) {
-        self.as_mut_slice().put(kept, new);
+    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
+        self.as_mut_slice().put(kept, new, most);
     }
 
     #[inline]
@@ -254,11 +261,11 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
     }
 
     #[inline]
-    fn put(&mut self, _kept: usize, new: &[u8]) {
+    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
         match *new {
             // Who sends single bytes shall not cost a call of memcpy for each.
-            [byte] => self.push(byte),
-            _ => self.extend_from_slice(new),
+            [byte] if self.len() < self.capacity() => self.push(byte),
+            _ => put_all(self, kept, new, most),
         }
     }
 
@@ -275,4 +282,11 @@ impl sealed::Storage for alloc::vec::Vec<u8> {
     fn release(&mut self) {
         *self = Self::new();
     }
+}
+
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn put_all(bytes: &mut alloc::vec::Vec<u8>, kept: usize, new: &[u8], most: usize) {
+    make_room(bytes, kept.saturating_add(new.len()), most);
+    bytes.extend_from_slice(new);
 }

@@ -172,6 +172,9 @@ mod owned {
     use super::Frame;
 
     /// A frame that owns its payload: for queues, other threads, and tests.
+    ///
+    /// # Memory
+    /// The payload, to the byte, if it was made of a [`Frame`].
     #[derive(Clone, PartialEq, Eq, Hash)]
     pub struct FrameBuf {
         code: u8,

@@ -190,6 +190,10 @@ mod owned {
     use super::{ListStage, MacroLists, Text};
 
     /// Macro lists that grow.
+    ///
+    /// # Memory
+    /// Twice the bytes of the lists at most; while they grow, the old room stands beside the new. How long
+    /// they get is up to whoever adds to them.
     #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
     pub struct MacroListsBuf(Vec<u8>);
 

@@ -244,8 +244,13 @@ fn build<L: AsRef<[u8]>>(
     if lines.peek().is_none() {
         return Err(ReplyError { fault: ReplyFault::NoLines, offset: 0 });
     }
+    let mut count = 0_usize;
     while let Some(line) = lines.next() {
         let line = line.as_ref();
+        if count == ReplyText::MAX_LINES {
+            return Err(ReplyError { fault: ReplyFault::TooManyLines, offset: put(&[]) });
+        }
+        count = count.saturating_add(1);
         put(&code.0);
         let mut start = put(if lines.peek().is_some() { b"-" } else { b" " });
         if let Some(status) = enhanced {
@@ -350,6 +355,10 @@ mod owned {
     use super::{EnhancedCode, ReplyCode, ReplyError, ReplyText, build};
 
     /// A reply that owns its text.
+    ///
+    /// # Memory
+    /// Twice the bytes of the reply at most, and it has at most 32 lines of 980 bytes and their codes; while
+    /// it is built, the old room stands beside the new.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct ReplyBuf(Vec<u8>);
 

@@ -276,6 +276,10 @@ mod owned {
 
     /// A list of texts that grows: for ESMTP arguments and macros that are not yet in wire form.
     ///
+    /// # Memory
+    /// Twice the bytes of the list at most, 8 for a short one, or what it had before it was cleared; while
+    /// it grows, the old room stands beside the new. How long it gets is up to whoever adds to it.
+    ///
     /// # Examples
     /// ```
     /// use milter_proto::wire::{Text, TextListBuf};

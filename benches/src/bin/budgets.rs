@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use milter_proto_benches::budgets::{BUDGETS, RATIOS};
+use milter_proto_benches::budgets::{BUDGETS, LINEAR, RATIOS, TWICE, WORKERS};
 use milter_proto_benches::elf::Program;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const STORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.json");
 fn main() -> ExitCode {
     let mut counts = counts();
     counts.extend(bytes());
-    let mut broken = table(&counts);
+    let mut broken = table(&counts) + linear(&counts);
     if env::args().nth(1).as_deref() == Some("--store") {
         let figures = serde_json::to_string_pretty(&counts).expect("JSON");
         fs::write(STORE, figures + "\n").expect("a place for the figures");
@@ -52,6 +52,34 @@ fn table(counts: &Counts) -> u8 {
         let measured = counts[ratio.case] as f64 / counts[ratio.by] as f64;
         let verdict = judge(measured <= ratio.must);
         println!("| {} | {} | {} | | {measured:.4} |{verdict} |", ratio.goal, ratio.what, ratio.must);
+    }
+    broken
+}
+
+/// Prints by what the cost grows when there is twice as much to do, and says how often that is too much.
+fn linear(counts: &Counts) -> u8 {
+    let mut broken = 0;
+    let mut left = counts.keys().filter(|case| case.ends_with("_1")).count();
+    println!("\n| twice as many | {} |\n| --- |{}", WORKERS.join(" | "), " --- |".repeat(WORKERS.len()));
+    for (what, id) in LINEAR {
+        print!("| {what} |");
+        for worker in WORKERS {
+            let [once, twice] = [0, 1].map(|size| counts.get(&format!("{worker}.{id}_{size}")));
+            let Some((&once, &twice)) = once.zip(twice) else {
+                print!(" |");
+                continue;
+            };
+            left -= 1;
+            let ratio = twice as f64 / once as f64;
+            let is_kept = ratio <= TWICE;
+            broken += u8::from(!is_kept);
+            print!(" {ratio:.3}{} |", if is_kept { "" } else { " BROKEN" });
+        }
+        println!();
+    }
+    if left > 0 {
+        println!("{left} cases are in no row of that table: BROKEN");
+        broken += 1;
     }
     broken
 }
