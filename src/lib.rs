@@ -80,6 +80,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod debug;
 pub mod guide;
 mod limits;
 pub mod session;
