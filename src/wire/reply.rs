@@ -234,11 +234,11 @@ fn build<L: AsRef<[u8]>>(
         if let Some(at) = line.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(ReplyError { fault: ReplyFault::Control, offset: start.saturating_add(at) });
         }
-        for (index, piece) in line.split(|&byte| byte == b'%').enumerate() {
-            if index > 0 {
-                put(b"%%");
-            }
+        let mut percent: &[u8] = b"";
+        for piece in line.split(|&byte| byte == b'%') {
+            put(percent);
             put(piece);
+            percent = b"%%";
         }
         if lines.peek().is_some() {
             put(b"\r\n");
