@@ -4,19 +4,7 @@
 
 use core::panic::PanicInfo;
 
-exercise::program!(run);
-
-extern "C" fn run() -> i32 {
-    let wire = exercise::meaning().and_then(|()| exercise::transcript()).and_then(|()| exercise::address());
-    match wire
-        .and_then(|()| exercise::filter())
-        .and_then(|()| exercise::both())
-        .and_then(|()| exercise::embedded())
-    {
-        Ok(()) => 0,
-        Err(failed) => failed.0,
-    }
-}
+exercise::program!(exercise::exercise);
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
