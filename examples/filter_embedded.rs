@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `filter_embedded/adapter.rs` is what a device would take: it needs `core`, a transport with
-//! `embedded-io`'s traits, and memory. `tests/no-alloc` links it without std and without an allocator.
+//! `embedded-io`'s traits, and memory. `tests/proofs` links it without std and without an allocator.
 //! This file is the host's part: command line, sockets, and how long to wait.
 
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]

@@ -73,6 +73,20 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// What may panic is not written, and no exception can be made. `tests/proofs` shows it of what is compiled.
+#![forbid(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::integer_division,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -80,6 +94,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod debug;
 pub mod guide;
 mod limits;
 #[cfg(feature = "alloc")]

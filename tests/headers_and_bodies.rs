@@ -106,7 +106,11 @@ proptest! {
         let room = usize::try_from(size.bytes()).unwrap();
         let chunks: Vec<&[u8]> = Chunks::new(&body, size).collect();
         prop_assert_eq!(chunks.len(), len.div_ceil(room));
-        prop_assert_eq!(Chunks::new(&body, size).len(), chunks.len());
+        let mut left = Chunks::new(&body, size);
+        for taken in 0..=chunks.len() {
+            prop_assert_eq!(left.len(), chunks.len() - taken);
+            prop_assert_eq!(left.next(), chunks.get(taken).copied());
+        }
         prop_assert!(chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= room));
         prop_assert!(chunks.iter().rev().skip(1).all(|chunk| chunk.len() == room));
         prop_assert_eq!(chunks.concat(), body);

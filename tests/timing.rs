@@ -151,6 +151,19 @@ fn the_presets_are_the_defaults_of_their_programs() {
     }
 }
 
+#[test]
+fn timeouts_are_shown_in_seconds() {
+    let shown = format!("{:?}", Timeouts::SENDMAIL);
+    assert!(
+        shown.starts_with("Timeouts { connect: 300s, write: 10s, negotiation: 10s, reply: 10s, "),
+        "{shown}"
+    );
+    assert!(shown.ends_with("end_of_message_total: Some(300s), command: 7210s }"), "{shown}");
+    let mut short = Timeouts::POSTFIX;
+    short.connect = Duration::from_millis(1_050);
+    assert!(format!("{short:?}").starts_with("Timeouts { connect: 1.050000000s, write: 30s, "));
+}
+
 fn bounded(limits: Limits, policy: Policy) -> Mta {
     let answer = Answer::new(Version::V6, Actions::ALL, Steps::EMPTY);
     let mut mta = Mta::answered(MtaSession::with_limits(policy, limits), answer);

@@ -7,6 +7,7 @@
 use super::error::{Place, Rule};
 use super::negotiation::Agreed;
 use super::stage::{CommandKind, Kinds, Row, Stage};
+use crate::debug::debug_fields;
 use crate::wire::{Offer, Steps, Verdict};
 
 /// Whose reading of the order applies.
@@ -184,7 +185,7 @@ impl Passage {
 }
 
 /// The state of one connection, the same on both sides of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Conversation {
     /// While the answer to OPTNEG is owed, the offer stands here.
     pub(super) agreed: Agreed,
@@ -197,6 +198,8 @@ pub(super) struct Conversation {
     body_skipped: bool,
     law: Law,
 }
+
+debug_fields!(Conversation { agreed, stage, usual, owed, body_skipped, law });
 
 impl Conversation {
     pub(super) const fn new(law: Law) -> Self {

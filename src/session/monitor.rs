@@ -6,6 +6,7 @@ use super::error::{Place, Rule};
 use super::negotiation::{Agreed, accept};
 use super::policy::Policy;
 use super::stage::{CommandKind, Stage};
+use crate::debug::debug_fields;
 use crate::wire::{
     Answer, Assembler, Command, DecodeError, Direction, Edit, Frame, FrameError, Response, Steps, Storage,
     Tolerance, Verdict,
@@ -41,7 +42,7 @@ pub struct Monitor {
 }
 
 /// A frame that passed, and what there is to say about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sighting<'f> {
     /// Which way it travels.
@@ -64,6 +65,10 @@ pub struct Sighting<'f> {
     pub ends_message: bool,
     broken: [Option<Rule>; 3],
 }
+
+debug_fields!(Sighting<'_> {
+    direction, frame, meaning, deviation, answers, place, stage, owed, ends_message, broken
+});
 
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::reaction::{MtaEnding, MtaTurn, Sent, Why};
 use super::stage::{CommandKind, Stage};
 use super::timing::Wait;
 use crate::Limits;
+use crate::debug::debug_fields;
 use crate::wire::{Command, Steps};
 
 /// The MTA's side of one connection: commands out, replies in, both in their order.
@@ -44,7 +45,7 @@ use crate::wire::{Command, Steps};
 /// assert!(matches!(reaction, Some(Reaction::Verdict { verdict: Verdict::Reject, scope: Scope::Message, .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct MtaSession {
     pub(super) conversation: Conversation,
     pub(super) policy: Policy,
@@ -68,6 +69,23 @@ pub struct MtaSession {
     pub(super) may_reuse: bool,
     pub(super) broken: Option<Violation>,
 }
+
+debug_fields!(MtaSession {
+    conversation,
+    policy,
+    limits,
+    edits,
+    progress,
+    is_decided,
+    skipped,
+    is_parked,
+    body,
+    is_rejected_rcpt,
+    drains,
+    is_spoiled,
+    may_reuse,
+    broken
+});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Bounds {

@@ -1,5 +1,6 @@
 //! Time without a clock: which wait is running, and how long real programs let it run.
 
+use core::fmt;
 use core::time::Duration;
 
 /// The class of a wait. What is waited for restarts it: any frame, so any PROGRESS too.
@@ -27,7 +28,7 @@ pub enum Wait {
 ///
 /// # Source
 /// SPEC_NOTES TIM-1 to TIM-4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// [`Wait::Connect`].
@@ -90,6 +91,34 @@ impl Timeouts {
             Wait::Content => self.content,
             Wait::EndOfMessage => self.end_of_message,
             Wait::Command => self.command,
+        }
+    }
+}
+
+impl fmt::Debug for Timeouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timeouts")
+            .field("connect", &Seconds(self.connect))
+            .field("write", &Seconds(self.write))
+            .field("negotiation", &Seconds(self.negotiation))
+            .field("reply", &Seconds(self.reply))
+            .field("content", &Seconds(self.content))
+            .field("end_of_message", &Seconds(self.end_of_message))
+            .field("end_of_message_total", &self.end_of_message_total.map(Seconds))
+            .field("command", &Seconds(self.command))
+            .finish()
+    }
+}
+
+/// Shows whole seconds, and what is over in nanoseconds: how `core` shows less than a second could panic
+/// as far as the optimiser can see.
+struct Seconds(Duration);
+
+impl fmt::Debug for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_nanos() {
+            0 => write!(f, "{}s", self.0.as_secs()),
+            nanoseconds => write!(f, "{}.{nanoseconds:09}s", self.0.as_secs()),
         }
     }
 }

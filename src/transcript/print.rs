@@ -71,15 +71,15 @@ impl<'a> Line<'a> {
     }
 
     fn texts(&self, f: &mut fmt::Formatter<'_>, list: &[u8]) -> fmt::Result {
-        for (index, text) in TextList::new(list).unwrap_or_default().iter().enumerate() {
-            let is_name = match self.frame.code() {
-                command::HEADER | response::ADDHEADER | response::INSHEADER | response::CHGHEADER => {
-                    index == 0
-                }
-                command::MACRO => index & 1 == 0,
-                _ => false,
-            };
+        let code = self.frame.code();
+        let (is_macro, is_header) = (
+            code == command::MACRO,
+            matches!(code, command::HEADER | response::ADDHEADER | response::INSHEADER | response::CHGHEADER),
+        );
+        let mut is_name = is_macro || is_header;
+        for text in TextList::new(list).unwrap_or_default() {
             self.text(f, text.as_bytes(), !is_name)?;
+            is_name = is_macro && !is_name;
         }
         Ok(())
     }

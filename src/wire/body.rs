@@ -1,7 +1,5 @@
 //! Bodies in pieces that the peer accepts.
 
-use core::slice;
-
 use super::bits::DataSize;
 
 /// The chunks of a body: each of the agreed size but the last, none of them empty.
@@ -23,15 +21,21 @@ use super::bits::DataSize;
 /// `MILTER_CHUNK_SIZE` in libmilter/mfdef.h; both MTAs cut every 65,535 bytes, between CR and LF
 /// too, even if more was negotiated. SPEC_NOTES BDY-1 to BDY-3.
 #[derive(Clone, Debug)]
-pub struct Chunks<'a>(slice::Chunks<'a, u8>);
+pub struct Chunks<'a> {
+    rest: &'a [u8],
+    size: DataSize,
+}
 
 impl<'a> Chunks<'a> {
     /// Cuts a body into chunks of that size.
     #[must_use]
-    pub fn new(body: &'a [u8], size: DataSize) -> Self {
+    pub const fn new(body: &'a [u8], size: DataSize) -> Self {
+        Self { rest: body, size }
+    }
+
+    fn chunk_len(&self) -> usize {
         // A size that no usize holds is larger than any body.
-        let len = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
-        Self(body.chunks(len))
+        usize::try_from(self.size.bytes()).unwrap_or(usize::MAX)
     }
 }
 
@@ -39,11 +43,15 @@ impl<'a> Iterator for Chunks<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.0.next()
+        let len = self.chunk_len().min(self.rest.len());
+        let (chunk, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        (!chunk.is_empty()).then_some(chunk)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        let count = self.rest.len().div_ceil(self.chunk_len());
+        (count, Some(count))
     }
 }
 

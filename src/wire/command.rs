@@ -1,6 +1,6 @@
 //! Commands: what an MTA says to a filter.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use nom::Parser;
 use nom::combinator::map;
@@ -9,6 +9,7 @@ use super::bits::{Actions, Steps, Version};
 use super::code::{MacroStage, command};
 use super::decode::{DecodeError, Decoded, Decoder, Fault, Field};
 use super::frame::Frame;
+use super::ip;
 use super::macros::Macros;
 use super::negotiate::Offer;
 use super::outgoing::Outgoing;
@@ -315,14 +316,14 @@ impl Peer<'_> {
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Unknown | Self::Unix { .. } => None,
-            Self::Inet { address, .. } => address.to_str().ok()?.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+            Self::Inet { address, .. } => ip::v4(address.as_bytes()).map(IpAddr::V4),
             Self::Inet6 { address, .. } => {
-                let text = address.to_str().ok()?;
+                let text = address.as_bytes();
                 let bare = match text.split_at_checked(5) {
-                    Some((prefix, bare)) if prefix.eq_ignore_ascii_case("IPv6:") => bare,
+                    Some((prefix, bare)) if prefix.eq_ignore_ascii_case(b"IPv6:") => bare,
                     _ => text,
                 };
-                bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+                ip::v6(bare).map(IpAddr::V6)
             }
         }
     }

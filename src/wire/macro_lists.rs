@@ -11,6 +11,7 @@ use super::outgoing::BufferTooSmall;
 use super::parse::{text, word};
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
+use crate::debug;
 
 /// The stage of a macro list in OPTNEG.
 ///
@@ -179,7 +180,7 @@ impl<'a> MacroLists<'a> {
 
 impl fmt::Debug for MacroLists<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        debug::map(f, self.iter())
     }
 }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::code::MacroStage;
 use super::parse::has_odd_nuls;
 use super::text::{Text, TextList};
+use crate::debug;
 
 /// The macros of one stage: names and values, sent before the command that they belong to.
 ///
@@ -111,7 +112,7 @@ fn bare(name: &[u8]) -> &[u8] {
 impl fmt::Debug for Macros<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} ", self.stage)?;
-        f.debug_map().entries(self.iter()).finish()
+        debug::map(f, self.iter())
     }
 }
 

@@ -14,6 +14,7 @@ mod command;
 mod decode;
 mod frame;
 mod header;
+mod ip;
 mod macro_lists;
 mod macros;
 mod negotiate;

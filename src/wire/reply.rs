@@ -266,11 +266,11 @@ fn build<L: AsRef<[u8]>>(
         if let Some((at, fault)) = faults.next() {
             return Err(ReplyError { fault, offset: start.saturating_add(at) });
         }
-        for (index, piece) in line.split(|&byte| byte == b'%').enumerate() {
-            if index > 0 {
-                put(b"%%");
-            }
+        let mut percent: &[u8] = b"";
+        for piece in line.split(|&byte| byte == b'%') {
+            put(percent);
             put(piece);
+            percent = b"%%";
         }
         if lines.peek().is_some() {
             put(b"\r\n");

@@ -15,7 +15,7 @@ use milter_proto::wire::{
 #[derive(Clone, Copy, Debug)]
 pub struct Failed(pub i32);
 
-trait AtStep<T> {
+pub(crate) trait AtStep<T> {
     fn at_step(self, step: i32) -> Result<T, Failed>;
 }
 
@@ -31,8 +31,13 @@ impl<T, E> AtStep<T> for Result<T, E> {
     }
 }
 
-fn holds(law: bool, step: i32) -> Result<(), Failed> {
+pub(crate) fn holds(law: bool, step: i32) -> Result<(), Failed> {
     law.then_some(()).at_step(step)
+}
+
+/// `Iterator::count` panics where a `usize` cannot count so far.
+fn count<T>(items: impl Iterator<Item = T>) -> usize {
+    items.fold(0, |count, _| count.saturating_add(1))
 }
 
 /// A session of both sides, through memory that is not known to the optimiser.
@@ -70,7 +75,7 @@ impl Out<'_> {
     fn put(&mut self, code: u8, frame: milter_proto::wire::Outgoing<'_>, step: i32) -> Result<(), Failed> {
         let free = self.free.get_mut(self.used..).at_step(step)?;
         let len = frame.within(Limits::DEFAULT).at_step(step)?.write_to(free).at_step(step)?;
-        holds(frame.len() == len && frame.segments().map(<[u8]>::len).sum::<usize>() == len, step)?;
+        holds(frame.len() == len && count(frame.segments().flatten()) == len, step)?;
         holds(free.get(4) == Some(&code), step)?;
         self.used = self.used.saturating_add(len);
         Ok(())
@@ -191,12 +196,12 @@ fn read_command(command: &Command<'_>) {
     match *command {
         Command::Macros(macros) => {
             black_box(macros.get(Text::new(b"{i}").unwrap_or_default()));
-            black_box(macros.iter().count());
+            black_box(count(macros.iter()));
         }
-        Command::MailFrom { arguments, .. } => _ = black_box(arguments.iter().count()),
+        Command::MailFrom { arguments, .. } => _ = black_box(count(arguments.iter())),
         Command::Header { value, .. } => {
-            black_box(folds_from_wire(value.as_bytes()).map(<[u8]>::len).sum::<usize>());
-            black_box(folds_to_wire(value.as_bytes()).map(<[u8]>::len).sum::<usize>());
+            black_box(count(folds_from_wire(value.as_bytes())));
+            black_box(count(folds_to_wire(value.as_bytes())));
         }
         _ => {}
     }
@@ -211,10 +216,10 @@ fn read_response(response: &Response<'_>) {
         Response::Edit(edit) => _ = black_box(edit.action()),
         Response::Verdict(Verdict::Reply(reply)) => {
             black_box(reply.code().number());
-            black_box(reply.plain().bytes().count());
+            black_box(count(reply.plain().bytes()));
             for line in reply.lines() {
                 black_box(line.enhanced());
-                black_box(line.text().bytes().count());
+                black_box(count(line.text().bytes()));
             }
         }
         _ => {}
@@ -230,10 +235,10 @@ fn builders() -> Result<(), Failed> {
     holds(ReplyText::parse(black_box(b"550-5.7.1 unfinished")).is_err(), 63)?;
     holds(Text::new(black_box(b"a\0b")).is_err() && TextList::new(black_box(b"a\0b")).is_err(), 64)?;
     holds(MacroLists::new(black_box(b"\0\0\0\x09i\0")).is_err(), 65)?;
-    holds(Chunks::new(black_box(b"body"), DataSize::K64).count() == 1, 66)
+    holds(Chunks::new(black_box(b"body"), DataSize::K64).len() == 1, 66)
 }
 
-/// Reads an IPv6 address. As far as the optimiser knows, `core`'s parser of them could panic.
+/// Reads an address.
 pub fn address() -> Result<(), Failed> {
     let address = Text::new(black_box(b"IPv6:2001:db8::1")).at_step(80)?;
     holds(Peer::Inet6 { port: 25, address }.ip().is_some(), 81)

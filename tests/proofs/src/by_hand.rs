@@ -1,0 +1,147 @@
+//! Functions whose address cannot be taken, because of an `impl` in their signature, in the form of one that
+//! can: with slices for what goes in, and with all that comes out looked at.
+
+use core::hash::Hasher;
+use core::hint::black_box;
+
+use milter_proto::session::{self, CommandKind, FilterSession, MacroSchedule, Misuse, Sighting, Wishes};
+use milter_proto::wire::{
+    self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, Outgoing, Plain,
+    ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
+};
+#[cfg(feature = "alloc")]
+use milter_proto::wire::{ReplyBuf, ReplyError};
+
+/// Panics if it is planted and `bytes` are none.
+pub fn planted(bytes: &[u8]) -> u8 {
+    if cfg!(feature = "planted") { bytes[0] } else { 0 }
+}
+
+/// A hasher for the functions that want one.
+pub struct Sum(u64);
+
+impl Hasher for Sum {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |sum, &byte| sum.wrapping_add(byte.into()));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Takes items one by one, and then the others in one go, for which an iterator may have code of its own.
+fn look_at_all<T>(mut items: impl Iterator<Item = T>) {
+    black_box(items.size_hint());
+    while let Some(item) = items.next() {
+        if black_box((item, false)).1 {
+            break;
+        }
+    }
+    items.for_each(|item| _ = black_box(item));
+}
+
+pub fn switches() {
+    look_at_all(session::switches());
+}
+
+pub fn transitions() {
+    look_at_all(session::transitions());
+}
+
+pub fn verdicts() {
+    look_at_all(session::verdicts());
+}
+
+pub fn sighting_violations(sighting: &Sighting<'_>) {
+    look_at_all(sighting.violations());
+}
+
+pub fn macro_lists_iter(lists: MacroLists<'_>) {
+    look_at_all(lists.iter());
+}
+
+pub fn macros_iter(macros: Macros<'_>) {
+    look_at_all(macros.iter());
+}
+
+pub fn outgoing_segments(outgoing: &Outgoing<'_>) {
+    look_at_all(outgoing.segments());
+}
+
+pub fn plain_bytes(plain: Plain<'_>) {
+    look_at_all(plain.bytes());
+}
+
+pub fn plain_pieces(plain: Plain<'_>) {
+    look_at_all(plain.pieces());
+}
+
+pub fn reply_text_lines(reply: ReplyText<'_>) {
+    look_at_all(reply.lines());
+}
+
+pub fn folds_from_wire(value: &[u8]) {
+    look_at_all(wire::folds_from_wire(value));
+}
+
+pub fn folds_to_wire(value: &[u8]) {
+    look_at_all(wire::folds_to_wire(value));
+}
+
+pub fn filter_session_send<'m>(
+    session: &mut FilterSession,
+    response: Response<'m>,
+) -> Result<Outgoing<'m>, Misuse> {
+    session.send(response)
+}
+
+pub fn macro_schedule_macros<'s>(
+    schedule: &MacroSchedule<'_>,
+    stage: MacroStage,
+    default: &[u8],
+    lookup: fn(Text<'_>) -> Option<Text<'static>>,
+    storage: &'s mut [u8],
+) -> Result<Option<Macros<'s>>, BufferTooSmall> {
+    schedule.macros(stage, default, lookup, storage)
+}
+
+pub fn wishes_new(commands: &[CommandKind]) -> Wishes<'static> {
+    Wishes::new(commands.iter().copied())
+}
+
+pub fn wishes_without_reply<'a>(wishes: Wishes<'a>, commands: &[CommandKind]) -> Wishes<'a> {
+    wishes.without_reply(commands.iter().copied())
+}
+
+pub fn macro_lists_write<'a>(
+    lists: &[(ListStage, Text<'_>)],
+    storage: &'a mut [u8],
+) -> Result<MacroLists<'a>, BufferTooSmall> {
+    MacroLists::write(lists.iter().copied(), storage)
+}
+
+pub fn text_list_write<'a>(
+    texts: &[Text<'_>],
+    storage: &'a mut [u8],
+) -> Result<TextList<'a>, BufferTooSmall> {
+    TextList::write(texts.iter().copied(), storage)
+}
+
+pub fn reply_text_write<'a>(
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    lines: &[&[u8]],
+    storage: &'a mut [u8],
+) -> Result<ReplyText<'a>, ReplyBuildError> {
+    ReplyText::write(code, enhanced, lines, storage)
+}
+
+#[cfg(feature = "alloc")]
+pub fn reply_buf_new(
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    lines: &[&[u8]],
+) -> Result<ReplyBuf, ReplyError> {
+    ReplyBuf::new(code, enhanced, lines)
+}

@@ -1,0 +1,40 @@
+//! What needs an allocator.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::hint::black_box;
+
+use milter_proto::session::MacroStore;
+use milter_proto::transcript::Entry;
+use milter_proto::wire::{
+    Assembler, Command, FrameBuf, ListStage, MacroListsBuf, ReplyBuf, ReplyCode, Text, TextListBuf,
+};
+
+use crate::checks::{AtStep, Failed, holds};
+
+/// A line of a transcript becomes a frame, that goes over a wire and comes back, and its macros are kept.
+pub fn owned() -> Result<(), Failed> {
+    let entry: Entry = black_box(r#"> MACRO RCPT "{i}" "Q1""#).parse().at_step(160)?;
+    let mut wire = Vec::new();
+    entry.frame.as_frame().encode().append_to(&mut wire);
+    let (mut assembler, mut macros) = (Assembler::new(Vec::new()), MacroStore::new(Vec::new()));
+    for mut piece in black_box(&wire[..]).chunks(3) {
+        while let Some(frame) = assembler.next_frame(&mut piece).at_step(161)? {
+            holds(FrameBuf::from(frame) == entry.frame, 162)?;
+            macros.observe(&Command::parse(frame).at_step(163)?).at_step(164)?;
+        }
+    }
+    let name = Text::new(black_box(b"i")).at_step(165)?;
+    holds(macros.get(name).is_some_and(|value| value == "Q1"), 166)?;
+    assembler.release();
+
+    let texts: TextListBuf = black_box([name, name]).into_iter().collect();
+    holds(texts.as_list().as_bytes() == b"i\0i\0", 167)?;
+    let mut lists = MacroListsBuf::new();
+    lists.push(ListStage::MAIL, name);
+    holds(lists.as_lists().get(ListStage::MAIL) == Some(name), 168)?;
+    let code = ReplyCode::new(black_box(450)).at_step(169)?;
+    let reply = ReplyBuf::new(code, None, black_box([&b"try 100%"[..]])).at_step(170)?;
+    holds(reply.as_reply().as_text() == "450 try 100%%", 171)
+}
