@@ -1,11 +1,13 @@
 //! IP addresses from text, as `core` reads them.
 //!
 //! The optimiser cannot see that `core`'s own parser never panics, so nothing that calls it could be
-//! proved to be free of panics.
+//! proved to be free of panics. Both functions stay out of line, as those of `core` are: they are seldom
+//! called, from where every command passes.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// Four decimal numbers without leading zeros.
+#[inline(never)]
 pub(super) fn v4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut numbers = text.split(|&byte| byte == b'.');
     let mut octets = [0; 4];
@@ -16,6 +18,7 @@ pub(super) fn v4(text: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// Eight groups, the last two perhaps as an IPv4 address; or fewer, and one `::` for all that are missing.
+#[inline(never)]
 pub(super) fn v6(text: &[u8]) -> Option<Ipv6Addr> {
     let cut = text.windows(2).position(|pair| pair == b"::").and_then(|gap| text.split_at_checked(gap));
     let Some((head, [_, _, tail @ ..])) = cut else {
