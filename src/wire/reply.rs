@@ -262,8 +262,10 @@ fn build<L: AsRef<[u8]>>(
                 start = put(b" ");
             }
         }
-        let mut faults = line.iter().enumerate().filter_map(|(at, &byte)| Some((at, fault_of(byte)?)));
-        if let Some((at, fault)) = faults.next() {
+        let fault = |&byte: &u8| fault_of(byte);
+        if let Some((at, fault)) =
+            line.iter().position(|byte| fault(byte).is_some()).zip(line.iter().find_map(fault))
+        {
             return Err(ReplyError { fault, offset: start.saturating_add(at) });
         }
         let mut percent: &[u8] = b"";

@@ -1,6 +1,8 @@
 //! One connection of a filter: what it is told, and what it has to say.
 
-use milter_proto::session::{CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage};
+use milter_proto::session::{
+    CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage,
+};
 use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
 
 use super::Rules;
