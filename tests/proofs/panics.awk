@@ -10,7 +10,8 @@ function panics(name) { return name in leads || name ~ /^(core::panicking::|__ru
 
 /^[0-9a-f]+ <.*>:$/ { around = substr($0, index($0, "<") + 1); sub(/>:$/, "", around) }
 
-$2 ~ /^(call|j[a-z]+) .*>$/ {
+# The linker puts a prefix before some.
+$2 ~ /^([a-z0-9]+ )?(call|j[a-z]+) .*>$/ {
     name = substr($2, index($2, "<") + 1)
     sub(/>$/, "", name)
     if (name == around || name ~ /\+0x[0-9a-f]+$/) next
