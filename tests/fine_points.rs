@@ -6,7 +6,9 @@
 use milter_proto::session::{
     CommandKind, FilterSession, MacroStore, Monitor, MtaSession, Policy, Reaction, Sent, Standing, Why,
 };
-use milter_proto::wire::{Actions, Answer, Direction, Edit, MacroStage, Steps, Verdict, Version};
+use milter_proto::wire::{
+    Actions, Answer, Command, Direction, Edit, Frame, MacroStage, Macros, Steps, Verdict, Version,
+};
 
 #[path = "support/sides.rs"]
 mod sides;
@@ -17,6 +19,7 @@ fn nothing_is_agreed_before_optneg_is_answered() {
     let mut mta = Mta(MtaSession::new(Policy::STRICT));
     let mut filter = Filter(FilterSession::new(Policy::STRICT));
     let mut monitor = Monitor::new();
+    assert_eq!(monitor, Monitor::default());
     assert_eq!((mta.0.agreed(), filter.0.agreed(), monitor.agreed()), (None, None, None));
     assert_eq!(mta.send(b'O'), Ok(None));
     assert!(filter.gets(b'O').is_ok());
@@ -64,6 +67,8 @@ fn macros_are_written_whether_or_not_refused_recipients_are_wanted() {
     let refused = mta.0.clone().send_rejected(command(b'R'));
     assert_eq!(refused, Ok(Sent::Suppressed(Why::NotWanted)));
     assert!(matches!(mta.0.send_rejected(macros(MacroStage::RCPT)), Ok(Sent::Frame(_))));
+    let none = Command::Macros(Macros::none(MacroStage::RCPT)).encode();
+    assert_eq!(none, Frame::new(b'D', b"R").encode());
 }
 
 #[test]

@@ -153,6 +153,8 @@ fn arbitrary_borrows_what_is_valid_in_the_input() {
     assert_eq!(list.as_bytes(), b"a\0b\0");
     let macros = Macros::arbitrary(&mut Unstructured::new(b"Mi\0Q\0odd\0\x08")).unwrap();
     assert_eq!((macros.stage(), macros.list().as_bytes()), (MacroStage::MAIL, &b"i\0Q\0"[..]));
+    let rest = Text::arbitrary_take_rest(Unstructured::new(b"a text\0and more")).unwrap();
+    assert_eq!(rest, "a text");
 }
 
 #[test]
@@ -252,6 +254,19 @@ fn nearly_legal_frames_are_mostly_but_not_always_refused() {
     let responses = samples(strategies::nearly_response(), 1000)
         .filter(|frame| Response::parse(frame.as_frame()).is_err());
     assert!((100..900).contains(&responses.count()));
+}
+
+#[test]
+fn a_generated_stream_is_its_frames_in_pieces() {
+    let (mut most_frames, mut most_pieces) = (0, 0);
+    for (frames, pieces) in samples(strategies::stream(), 200) {
+        let mut bytes = Vec::new();
+        frames.iter().for_each(|frame| frame.as_frame().encode().append_to(&mut bytes));
+        assert_eq!(pieces.concat(), bytes);
+        most_frames = most_frames.max(frames.len());
+        most_pieces = most_pieces.max(pieces.len());
+    }
+    assert!(most_frames > 3 && most_pieces > 10, "{most_frames} {most_pieces}");
 }
 
 #[test]
