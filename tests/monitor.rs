@@ -65,6 +65,7 @@ const ROWS: &[(&[Rule], &[&str])] = &[
     (&[Rule::EmptyKey, Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> FRAME 0x4c \"\\x00v\\x00x\\x00\""]),
     (&[Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> HEADER \"\" \"v\""]),
     (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< ADDRCPT \"\""]),
+    (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< FRAME 0x6d \"\""]),
     (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< ACCEPT", "> QUIT_NC"]),
     (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< CONTINUE", "> ABORT", "> QUIT_NC"]),
     (&[Rule::Refused], &["> OPTNEG 6 1 1", "< OPTNEG 6 3 1"]),
