@@ -293,3 +293,11 @@ fn debug_shows_no_content_of_the_peer() {
     assert!(shown.starts_with("Assembler"), "{shown}");
     assert!(!shown.contains("secret") && !shown.contains("115, 101"), "as text or as numbers: {shown}");
 }
+
+#[test]
+fn a_frame_shows_its_code_and_its_bytes_escaped() {
+    let frame = Frame::new(b'H', b"mx\0\xff");
+    assert_eq!(format!("{frame:?}"), r#"Frame(b'H', b"mx\x00\xff")"#);
+    #[cfg(feature = "alloc")]
+    assert_eq!(format!("{:?}", milter_proto::wire::FrameBuf::from(frame)), format!("{frame:?}"));
+}

@@ -141,6 +141,40 @@ fn arbitrary_bits_and_versions_include_unknown_ones() {
 }
 
 #[test]
+fn arbitrary_values_are_many_and_of_every_kind() {
+    fn shown<T: for<'a> Arbitrary<'a> + Debug>() -> BTreeSet<String> {
+        let values = inputs(300).filter_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).ok());
+        values.map(|value| format!("{value:?}")).collect()
+    }
+    assert_eq!(shown::<DataSize>().len(), 3);
+    for many in [shown::<Limits>(), shown::<TextListBuf>(), shown::<MacroListsBuf>(), shown::<Tolerance>()] {
+        assert!(many.len() > 20, "{many:?}");
+    }
+    let tolerances =
+        inputs(300).filter_map(|bytes| Tolerance::arbitrary(&mut Unstructured::new(&bytes)).ok());
+    let tolerances: Vec<_> = tolerances.collect();
+    for what in Deviation::ALL {
+        let share = tolerances.iter().filter(|tolerance| tolerance.allows(what)).count();
+        assert!((75..225).contains(&share), "{what:?} {share}");
+    }
+    let (mut families, mut others, mut texts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for bytes in inputs(3000) {
+        if let Ok(peer) = Peer::arbitrary(&mut Unstructured::new(&bytes)) {
+            families.insert(format!("{peer:?}").split(' ').next().map(str::to_owned));
+        }
+        if let Ok(Command::Other(frame)) = Command::arbitrary(&mut Unstructured::new(&bytes)) {
+            others.insert(("command", frame.code() == b'Z'));
+        }
+        if let Ok(Response::Other(frame)) = Response::arbitrary(&mut Unstructured::new(&bytes)) {
+            others.insert(("response", frame.code() == b'Z'));
+        }
+        texts.extend(Text::arbitrary(&mut Unstructured::new(&bytes)).map(|text| text.as_bytes().len()));
+    }
+    assert_eq!((families.len(), others.len()), (4, 4), "{families:?} {others:?}");
+    assert!(texts.len() > 20, "{texts:?}");
+}
+
+#[test]
 fn arbitrary_borrows_what_is_valid_in_the_input() {
     // `&[u8]` takes its length from the end of the fuzzer's bytes.
     let reply = ReplyText::arbitrary(&mut Unstructured::new(b"550 5.7.1 no\x0c")).unwrap();
@@ -153,6 +187,8 @@ fn arbitrary_borrows_what_is_valid_in_the_input() {
     assert_eq!(list.as_bytes(), b"a\0b\0");
     let macros = Macros::arbitrary(&mut Unstructured::new(b"Mi\0Q\0odd\0\x08")).unwrap();
     assert_eq!((macros.stage(), macros.list().as_bytes()), (MacroStage::MAIL, &b"i\0Q\0"[..]));
+    let rest = Text::arbitrary_take_rest(Unstructured::new(b"a text\0and more")).unwrap();
+    assert_eq!(rest, "a text");
 }
 
 #[test]
@@ -252,6 +288,19 @@ fn nearly_legal_frames_are_mostly_but_not_always_refused() {
     let responses = samples(strategies::nearly_response(), 1000)
         .filter(|frame| Response::parse(frame.as_frame()).is_err());
     assert!((100..900).contains(&responses.count()));
+}
+
+#[test]
+fn a_generated_stream_is_its_frames_in_pieces() {
+    let (mut most_frames, mut most_pieces) = (0, 0);
+    for (frames, pieces) in samples(strategies::stream(), 200) {
+        let mut bytes = Vec::new();
+        frames.iter().for_each(|frame| frame.as_frame().encode().append_to(&mut bytes));
+        assert_eq!(pieces.concat(), bytes);
+        most_frames = most_frames.max(frames.len());
+        most_pieces = most_pieces.max(pieces.len());
+    }
+    assert!(most_frames > 3 && most_pieces > 10, "{most_frames} {most_pieces}");
 }
 
 #[test]

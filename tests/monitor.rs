@@ -37,6 +37,7 @@ const ROWS: &[(&[Rule], &[&str])] = &[
     (&[Rule::Order, Rule::Payload], &[ALL, NONE, "> FRAME 0x48 \"mx\""]),
     (&[Rule::ReplyOwed], &[ALL, NONE, CONNECT, "> QUIT"]),
     (&[Rule::ReplyOwed], &[ALL, "> QUIT"]),
+    (&[Rule::ReplyOwed], &[ALL, CONNECT]),
     (&[Rule::NotOwed], &[ALL, NONE, "< CONTINUE"]),
     (&[Rule::NotOwed], &[ALL, "< OPTNEG 6 0 0x1000", CONNECT, "< CONTINUE"]),
     (&[Rule::NotOwed], &[ALL, END, "> BODYEOB", "< ACCEPT", "< QUARANTINE \"late\""]),
@@ -64,6 +65,7 @@ const ROWS: &[(&[Rule], &[&str])] = &[
     (&[Rule::EmptyKey, Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> FRAME 0x4c \"\\x00v\\x00x\\x00\""]),
     (&[Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> HEADER \"\" \"v\""]),
     (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< ADDRCPT \"\""]),
+    (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< FRAME 0x6d \"\""]),
     (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< ACCEPT", "> QUIT_NC"]),
     (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< CONTINUE", "> ABORT", "> QUIT_NC"]),
     (&[Rule::Refused], &["> OPTNEG 6 1 1", "< OPTNEG 6 3 1"]),
@@ -91,6 +93,8 @@ const STEPS: &[&[&str]] = &[
     &[ALL, END, "> BODYEOB", "< CONTINUE", "> MACRO CONNECT", "> QUIT_NC"],
     // A command before the answer to the one before it.
     &[ALL, NONE, CONNECT, "! > HELO \"mx\"", "< CONTINUE", "> MAIL \"<a>\""],
+    // An offer that is not answered switches nothing off.
+    &[ALL, "! < CONTINUE", CONNECT, "< CONTINUE", "> HELO \"mx\""],
 ];
 
 #[test]

@@ -81,6 +81,12 @@ fn codes_are_from_400_to_599() {
 
 // RPL-5, RPL-10: Postfix wants the first digit of a text to be the class.
 #[test]
+fn codes_show_as_they_stand_in_a_reply() {
+    assert_eq!(format!("{0} {0:?}", code(451)), "451 451");
+    assert_eq!(format!("{0} {0:?}", status(4, 7, 21).unwrap()), "4.7.21 4.7.21");
+}
+
+#[test]
 fn a_status_of_another_class_is_refused() {
     assert_eq!(build(550, status(4, 7, 1), &[b"x"]), Err((ReplyFault::Class, 4)));
     assert_eq!(build(450, status(5, 7, 1), &[b"x"]), Err((ReplyFault::Class, 4)));
@@ -247,7 +253,7 @@ fn no_hyphen_and_no_line_is_lost() {
 // RPL-5.
 #[test]
 fn a_status_is_found_at_the_beginning_of_a_line_only() {
-    let rows: [(&[u8], Option<EnhancedCode>, &str); 10] = [
+    let rows: [(&[u8], Option<EnhancedCode>, &str); 12] = [
         (b"550 5.7.1 text", status(5, 7, 1), "text"),
         (b"550 5.7.1", status(5, 7, 1), ""),
         (b"550 5.7.1 ", status(5, 7, 1), ""),
@@ -256,6 +262,8 @@ fn a_status_is_found_at_the_beginning_of_a_line_only() {
         (b"550 5.7 x", None, "5.7 x"),
         (b"550 5.7.1.1 x", None, "5.7.1.1 x"),
         (b"550 5..1 x", None, "5..1 x"),
+        (b"550 5.+7.1 x", None, "5.+7.1 x"),
+        (b"550 5.7.0001 x", None, "5.7.0001 x"),
         (b"550 text 5.7.1", None, "text 5.7.1"),
         (b"550 ", None, ""),
     ];

@@ -16,7 +16,8 @@ use milter_proto::session::{
     Sent, Stage, Standing,
 };
 use milter_proto::wire::{
-    Actions, Answer, Assembler, Command, Edit, Frame, Offer, Response, Steps, Text, Verdict, Version,
+    Actions, Answer, Assembler, Command, Edit, Frame, FrameError, Offer, Response, Steps, Text, Verdict,
+    Version,
 };
 use sides::{Filter, Mta, command, edit, edits, payload_of, text};
 
@@ -176,6 +177,25 @@ fn a_filter_reads_over_what_comes_behind_quit() {
         assert_eq!(event.command, Command::Quit);
         assert_eq!(filter.0.next_event(&mut assembler, &mut input), Ok(None));
         assert_eq!((input, filter.0.turn()), (&b""[..], FilterTurn::Closed));
+    }
+}
+
+#[test]
+fn an_mta_reads_over_what_comes_behind_quit() {
+    let mut mta = mta("CH");
+    assert_eq!(mta.send(b'Q'), Ok(None));
+    let mut input: &[u8] = b"\0\0\0\x01c\0\0\0";
+    assert_eq!(mta.0.next_event(&mut Assembler::new(Vec::new()), &mut input), Ok(None));
+    assert_eq!(input, b"");
+}
+
+#[test]
+fn a_stream_that_cannot_be_cut_ends_a_filters_session() {
+    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let mut assembler = Assembler::new(Vec::new());
+    for _ in 0..2 {
+        let error = filter.0.next_event(&mut assembler, &mut &b"\0\0\0\0"[..]).unwrap_err();
+        assert_eq!(error, ReceiveError::Stream(FrameError::Empty));
     }
 }
 

@@ -37,6 +37,17 @@ fn a_text_is_a_string_only_if_it_is_utf_8() {
     assert_eq!(format!("{:?}", text(b"caf\xe9\n\"")), r#""caf\xe9\n\"""#);
 }
 
+#[test]
+fn a_text_equals_its_own_bytes_and_no_others() {
+    let name = text(b"mx.example");
+    assert!(name == *b"mx.example".as_slice() && name != *b"mx.example.".as_slice());
+    assert!(name == *"mx.example" && name != *"mx.exampl");
+    assert!(name == "mx.example" && name != "MX.example");
+    assert_eq!(name.as_ref(), b"mx.example");
+    assert_eq!(Text::try_from(b"mx.example".as_slice()), Ok(name));
+    assert_eq!(Text::try_from(b"mx\0".as_slice()).unwrap_err().offset, 2);
+}
+
 // CMD-5: every text counts, the empty ones too.
 #[test]
 fn a_list_ends_with_nul_or_is_refused_where_its_last_text_begins() {

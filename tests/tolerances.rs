@@ -193,6 +193,8 @@ fn every_deviation_has_a_row_a_rule_and_a_switch_of_its_own() {
         assert!(!Tolerance::STRICT.allows(what));
         assert!(Tolerance::LENIENT.allows(what));
         let (only, all_but) = (Tolerance::STRICT.with(what), Tolerance::LENIENT.without(what));
+        // Twice is no more than once.
+        assert_eq!((only.with(what), all_but.without(what)), (only, all_but));
         for other in Deviation::ALL {
             assert_eq!(only.allows(other), other == what);
             assert_eq!(all_but.allows(other), other != what);

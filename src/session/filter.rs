@@ -321,8 +321,8 @@ impl FilterSession {
         }
         match effect(owed, verdict) {
             Effect::Skips if !self.conversation.agreed.steps.contains(Steps::SKIP) => Err(Rule::Skip),
-            Effect::IsNoAnswer if *verdict == Verdict::Skip => Err(Rule::Skip),
-            Effect::IsNoAnswer => Err(Rule::NoAnswer),
+            // The other verdicts that are no answer were refused above.
+            Effect::IsNoAnswer => Err(Rule::Skip),
             Effect::MeansNothing => Err(Rule::MeansNothing),
             _ => Ok(()),
         }

@@ -166,7 +166,7 @@ impl Monitor {
         };
         if self.conversation.owed.is_some() {
             sighting.breaks(Rule::ReplyOwed);
-            self.conversation.owed = None;
+            self.forget_debt();
         }
         let is_off = kind.off().is_some_and(|off| self.conversation.agreed.effective_steps().contains(off));
         if is_off {
@@ -209,7 +209,7 @@ impl Monitor {
             Response::Negotiate(answer) if owed == CommandKind::Negotiate => self.answer(answer),
             Response::Negotiate(_) => Some(Rule::Negotiation),
             _ if owed == CommandKind::Negotiate => {
-                self.conversation.owed = None;
+                self.forget_debt();
                 Some(Rule::Negotiation)
             }
             Response::Progress => (owed != CommandKind::EndOfMessage).then_some(Rule::Progress),
@@ -219,6 +219,13 @@ impl Monitor {
         };
         if let Some(rule) = rule {
             sighting.breaks(rule);
+        }
+    }
+
+    /// Waits for no reply any more. An offer without an answer switches nothing off.
+    fn forget_debt(&mut self) {
+        if self.conversation.owed.take() == Some(CommandKind::Negotiate) {
+            self.conversation.agreed = Agreed::NOTHING;
         }
     }
 

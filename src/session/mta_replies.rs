@@ -168,8 +168,8 @@ impl MtaSession {
                 Ok(Effect::GoesOn)
             }
             (_, Verdict::Shutdown) if !self.policy.takes_shutdown() => Err(Rule::Code),
-            (_, Verdict::ConnectionFail) => Err(Rule::Code),
-            (Effect::IsNoAnswer, _) => Err(Rule::NoAnswer),
+            // CONN_FAIL: the table has no other one that comes so far.
+            (Effect::IsNoAnswer, _) => Err(Rule::Code),
             _ => Ok(effect),
         }
     }

@@ -315,3 +315,19 @@ pub struct TooLong {
     /// Bytes of payload that may be sent.
     pub limit: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Outgoing;
+    use crate::Limits;
+
+    // FRM-2: the length counts the code, too. Nobody has 4 GiB to spare for a real one.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_payload_whose_length_does_not_fit_into_the_head_is_never_within_a_limit() {
+        for (len, is_within) in [(0x1_0000_0003, true), (0x1_0000_0004, false), (0x1_0000_0005, false)] {
+            let out = Outgoing { len, ..Outgoing::new(b'B') };
+            assert_eq!(out.is_within(Limits::DEFAULT.with_send(u32::MAX)), is_within, "{len:#x}");
+        }
+    }
+}

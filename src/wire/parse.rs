@@ -180,6 +180,7 @@ mod tests {
                 assert!(!holds_nul(bytes) && !has_odd_nuls(bytes));
             }
             assert_eq!(has_odd_nuls(&[0; 200][..len]), len % 2 == 1);
+            assert_eq!(holds_nul(&[0; 200][..len]), len > 0, "length {len}");
             for nul in 0..len {
                 for fill in [0x01, 0x80, 0xff] {
                     let mut bytes = [fill; 200];
