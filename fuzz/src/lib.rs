@@ -17,12 +17,16 @@
 //! ```
 
 mod assembler;
+mod chunking;
+mod libmilter;
 mod meaning;
 mod roundtrip;
 mod sessions;
 mod transcript;
 
 pub use assembler::assembler;
+pub use chunking::chunking;
+pub use libmilter::libmilter;
 pub use meaning::{command, response};
 pub use roundtrip::roundtrip;
 pub use sessions::{filter_session, monitor, mta_session, pair};
@@ -38,10 +42,12 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "assembler", run: assembler },
+    Target { name: "chunking", run: chunking },
     Target { name: "command", run: command },
     Target { name: "filter_session", run: filter_session },
+    Target { name: "libmilter", run: libmilter },
     Target { name: "monitor", run: monitor },
     Target { name: "mta_session", run: mta_session },
     Target { name: "pair", run: pair },
