@@ -284,7 +284,7 @@ const MTA_POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POS
 /// Wants some commands, some of them without a reply, and whatever else is offered.
 fn wishes(choice: u8) -> Wishes<'static> {
     let chosen = |salt: u8| {
-        let mask = u32::from(choice ^ salt).wrapping_mul(0x9e37_79b9);
+        let mask = u32::from(choice ^ salt).wrapping_mul(0x9e37_79b9) >> 16;
         CommandKind::ALL
             .into_iter()
             .enumerate()
