@@ -7,14 +7,7 @@
 //! cargo test --manifest-path fuzz/Cargo.toml --no-default-features
 //! ```
 //!
-//! To fuzz, give a directory for what is found before the committed one, which then stays as it is.
-//! Nightly adds the address sanitizer, if `-s none` is left out:
-//!
-//! ```text
-//! mkdir -p fuzz/target/found/command
-//! cargo +stable fuzz run -s none command fuzz/target/found/command fuzz/corpus/command -- \
-//!     -dict=fuzz/milter.dict -max_total_time=120
-//! ```
+//! `fuzz/run` fuzzes, and FUZZING.md says what each target asserts and how far it has come.
 
 mod assembler;
 mod chunking;
