@@ -4,12 +4,17 @@
 #![cfg(all(feature = "std", unix, not(miri)))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "support/example.rs"]
+mod example;
+
 use core::time::Duration;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+
+use example::example;
 
 const FILTERS: [&str; 3] = ["filter_blocking", "filter_tokio", "filter_smol"];
 const MTAS: [&str; 2] = ["mta_blocking", "mta_tokio"];
@@ -122,7 +127,7 @@ struct Filter {
 
 impl Filter {
     fn start(name: &'static str, spec: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(example(name));
+        let mut command = example(name);
         let command = command.args(["--listen", spec]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -163,8 +168,7 @@ impl Drop for Filter {
 
 /// What came of the messages, a line each, in the order of the text.
 fn outcomes(mta: &str, spec: &str, arguments: &[&str]) -> Vec<String> {
-    let output =
-        Command::new(example(mta)).args(["--json", "--filter", spec]).args(arguments).output().unwrap();
+    let output = example(mta).args(["--json", "--filter", spec]).args(arguments).output().unwrap();
     assert!(output.status.success(), "{mta} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     let mut lines = output.stdout.lines().map(Result::unwrap).collect::<Vec<_>>();
     lines.sort();
@@ -188,14 +192,4 @@ fn scratch() -> PathBuf {
     let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adapters");
     fs::create_dir_all(&scratch).unwrap();
     scratch
-}
-
-/// An example, as `cargo test` has built it.
-fn example(name: &str) -> PathBuf {
-    // target/debug/deps/adapters-0123456789abcdef is this test.
-    let this = std::env::current_exe().unwrap();
-    let profile = this.ancestors().nth(2).unwrap();
-    let example = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(example.exists(), "{}: run `cargo build --examples` first", example.display());
-    example
 }

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
+#[path = "support/example.rs"]
+mod example;
 
 use std::fs;
 use std::io::Write;
@@ -12,6 +14,7 @@ use std::process::{Command, Output, Stdio};
 
 use common::capture::Side;
 use common::{captures, sessions};
+use example::example;
 
 const HEADER: &str = r#"{"mta": "an MTA", "filter": "a filter"}"#;
 const HELO: &str = r#"{"dir": "mta", "t": 0.5, "hex": "000000024800"}"#;
@@ -172,14 +175,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
-/// The example, as `cargo test` has built it.
 fn dump() -> Command {
-    // target/debug/deps/dump-0123456789abcdef is this test.
-    let this = std::env::current_exe().unwrap();
-    let profile = this.ancestors().nth(2).unwrap();
-    let dump = profile.join("examples").join(format!("dump{}", std::env::consts::EXE_SUFFIX));
-    assert!(dump.exists(), "{}: run `cargo build --example dump` first", dump.display());
-    Command::new(dump)
+    example("dump")
 }
 
 fn with_input(command: &mut Command, input: &[u8]) -> Output {

@@ -7,22 +7,19 @@
 //! cargo test --manifest-path fuzz/Cargo.toml --no-default-features
 //! ```
 //!
-//! To fuzz, give a directory for what is found before the committed one, which then stays as it is.
-//! Nightly adds the address sanitizer, if `-s none` is left out:
-//!
-//! ```text
-//! mkdir -p fuzz/target/found/command
-//! cargo +stable fuzz run -s none command fuzz/target/found/command fuzz/corpus/command -- \
-//!     -dict=fuzz/milter.dict -max_total_time=120
-//! ```
+//! `fuzz/run` fuzzes, and FUZZING.md says what each target asserts and how far it has come.
 
 mod assembler;
+mod chunking;
+mod libmilter;
 mod meaning;
 mod roundtrip;
 mod sessions;
 mod transcript;
 
 pub use assembler::assembler;
+pub use chunking::chunking;
+pub use libmilter::libmilter;
 pub use meaning::{command, response};
 pub use roundtrip::roundtrip;
 pub use sessions::{filter_session, monitor, mta_session, pair};
@@ -38,10 +35,12 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "assembler", run: assembler },
+    Target { name: "chunking", run: chunking },
     Target { name: "command", run: command },
     Target { name: "filter_session", run: filter_session },
+    Target { name: "libmilter", run: libmilter },
     Target { name: "monitor", run: monitor },
     Target { name: "mta_session", run: mta_session },
     Target { name: "pair", run: pair },

@@ -1,47 +1,126 @@
 //! The sessions: whatever comes, they keep their own laws; together, they never disagree.
 
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
+
 use milter_proto::session::{
-    FilterSession, FilterTurn, Monitor, MtaSession, MtaTurn, Policy, ReceiveError, Sent, Wishes,
+    CommandKind, FilterSession, FilterTurn, Monitor, MtaSession, MtaTurn, Policy, ReceiveError, Rule, Sent,
+    Want, Wishes,
 };
-use milter_proto::wire::{Assembler, Command, Direction, Frame, Response, Tolerance, Verdict};
+use milter_proto::wire::{Actions, Assembler, Command, Direction, Frame, Response, Tolerance, Verdict};
 
 /// The filter's side, under bytes of any kind. The first byte chooses the policy and the seed of what
 /// is answered, the rest is what the MTA sends.
 pub fn filter_session(data: &[u8]) {
     let Some((&first, stream)) = data.split_first() else { return };
     let policy = if first & 1 == 0 { Policy::STRICT } else { Policy::LIBMILTER };
-    let whole = filter_run(policy, first, stream, stream.len().max(1));
-    let bytewise = filter_run(policy, first, stream, 1);
+    let whole = filter_run(policy, first, &[stream]);
+    let bytewise = filter_run(policy, first, &stream.chunks(1).collect::<Vec<_>>());
     assert_eq!(whole, bytewise, "another cutting gives another session");
 }
 
-/// Runs a session over a stream cut into pieces; the end state, the bytes sent, and the events.
-fn filter_run(policy: Policy, seed: u8, stream: &[u8], piece: usize) -> (FilterSession, Vec<u8>, usize) {
-    let mut session = FilterSession::new(policy);
+/// What comes of a session: how it ended, the bytes sent, and each event as a hash.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome<S> {
+    session: S,
+    error: Option<ReceiveError>,
+    pending: usize,
+    out: Vec<u8>,
+    events: Vec<u64>,
+}
+
+impl<S> Outcome<S> {
+    fn new(session: S) -> Self {
+        Self { session, error: None, pending: 0, out: Vec::new(), events: Vec::new() }
+    }
+
+    fn note(&mut self, event: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        event.hash(&mut hasher);
+        self.events.push(hasher.finish());
+    }
+
+    fn failed(self, error: ReceiveError) -> Self {
+        Self { error: Some(error), ..self }
+    }
+}
+
+/// Runs a filter over a stream cut into pieces.
+pub(crate) fn filter_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<FilterSession> {
+    let mut run = Outcome::new(FilterSession::new(policy));
     let mut assembler = Assembler::new(Vec::new());
-    let (mut out, mut events) = (Vec::new(), 0_usize);
-    for mut input in stream.chunks(piece) {
+    for mut input in pieces.iter().copied() {
         loop {
-            let offered = match session.next_event(&mut assembler, &mut input) {
-                Ok(Some(event)) => matches!(event.command, Command::Negotiate(_)),
+            let offered = match run.session.next_event(&mut assembler, &mut input) {
+                Ok(Some(event)) => {
+                    run.note(event);
+                    matches!(event.command, Command::Negotiate(_))
+                }
                 Ok(None) => break,
                 Err(ReceiveError::ReplyOwed(_)) => panic!("every reply was given"),
                 Err(error) => {
-                    assert!(!matches!(session.turn(), FilterTurn::Reply(_)), "{error}");
-                    return (session, out, events);
+                    assert!(!matches!(run.session.turn(), FilterTurn::Reply(_)), "{error}");
+                    return run.failed(error);
                 }
             };
-            events = events.saturating_add(1);
-            if offered && session.turn() != FilterTurn::Receive {
-                match session.negotiate(&Wishes::everything()).expect("the answer is owed") {
-                    Ok((_, answer)) => answer.append_to(&mut out),
-                    Err(_) => return (session, out, events),
+            if offered && run.session.turn() != FilterTurn::Receive {
+                match run.session.negotiate(&Wishes::everything()).expect("the answer is owed") {
+                    Ok((_, answer)) => answer.append_to(&mut run.out),
+                    Err(_) => return run,
                 }
             }
-            answer(&mut session, seed.wrapping_add(events.to_le_bytes()[0]), &mut out);
+            let seed = seed.wrapping_add(run.events.len().to_le_bytes()[0]);
+            answer(&mut run.session, seed, &mut run.out);
         }
     }
-    (session, out, events)
+    run.pending = assembler.pending();
+    run
+}
+
+/// Runs an MTA over a stream cut into pieces. Whenever it has its turn it says what the seed chooses, until
+/// a reply is owed.
+pub(crate) fn mta_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<MtaSession> {
+    let mut run = Outcome::new(MtaSession::new(policy));
+    let mut assembler = Assembler::new(Vec::new());
+    let mut choice = seed;
+    for mut input in pieces.iter().copied() {
+        loop {
+            for _ in 0..2 * COMMANDS.len() {
+                if run.session.turn() != MtaTurn::Send {
+                    break;
+                }
+                say(&mut run.session, pick(&COMMANDS, choice), &mut run.out);
+                choice = choice.wrapping_mul(5).wrapping_add(seed | 1);
+            }
+            if run.session.turn() == MtaTurn::Send {
+                return run;
+            }
+            match run.session.next_event(&mut assembler, &mut input) {
+                Ok(Some(reaction)) => run.note(format!("{reaction:?}")),
+                Ok(None) => break,
+                Err(error) => return run.failed(error),
+            }
+        }
+    }
+    run.pending = assembler.pending();
+    run
+}
+
+/// Runs a monitor over the stream of one direction cut into pieces.
+pub(crate) fn monitor_run(direction: Direction, pieces: &[&[u8]]) -> Outcome<Monitor> {
+    let mut run = Outcome::new(Monitor::new());
+    let mut assembler = Assembler::new(Vec::new());
+    for mut input in pieces.iter().copied() {
+        loop {
+            match run.session.next_event(direction, &mut assembler, &mut input) {
+                Ok(Some(sighting)) => run.note(format!("{sighting:?}")),
+                Ok(None) => break,
+                Err(error) => return run.failed(ReceiveError::Stream(error)),
+            }
+        }
+    }
+    run.pending = assembler.pending();
+    run
 }
 
 /// Answers as far as something is owed: first whatever the seed says, then CONTINUE.
@@ -70,8 +149,7 @@ fn answer(session: &mut FilterSession, seed: u8, out: &mut Vec<u8>) {
 /// say how many of the following bytes the filter sends.
 pub fn mta_session(data: &[u8]) {
     let Some((&first, mut script)) = data.split_first() else { return };
-    let policies = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
-    let mut session = MtaSession::new(pick(&policies, first));
+    let mut session = MtaSession::new(pick(&MTA_POLICIES, first));
     let mut assembler = Assembler::new(Vec::new());
     while let Some((&step, rest)) = script.split_first() {
         script = rest;
@@ -119,13 +197,16 @@ fn say(session: &mut MtaSession, command: Command<'_>, out: &mut Vec<u8>) -> boo
     false
 }
 
-/// Both sides together, strict: what one sends the other takes, and their turns match. Each byte chooses
-/// a command or a response, whoever's turn it is. A monitor finds nothing.
+/// Both sides together: what one sends the other takes, and their turns match. The first byte chooses the
+/// MTA's policy; a strict filter is understood under each. Every other byte chooses a command, a response or
+/// wishes, whoever's turn it is. A monitor finds nothing.
 pub fn pair(data: &[u8]) {
-    let mut mta = MtaSession::new(Policy::STRICT);
+    let Some((&first, steps)) = data.split_first() else { return };
+    let policy = pick(&MTA_POLICIES, first);
+    let mut mta = MtaSession::new(policy);
     let mut filter = FilterSession::new(Policy::STRICT);
     let mut monitor = Monitor::new();
-    for &step in data {
+    for &step in steps {
         let mut wire = Vec::new();
         match mta.turn() {
             MtaTurn::Send => {
@@ -138,12 +219,25 @@ pub fn pair(data: &[u8]) {
                 assert!(filter.rest_of_frame().is_none());
             }
             MtaTurn::Receive(_) => {
-                let response = pick(&RESPONSES, step);
-                let Ok(outgoing) = filter.send(response) else { continue };
-                outgoing.append_to(&mut wire);
+                if step >= 0x80 && filter.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
+                    match filter.negotiate(&wishes(step)).expect("the answer is owed") {
+                        Ok((_, outgoing)) => outgoing.append_to(&mut wire),
+                        Err(_) => return,
+                    }
+                } else {
+                    let Ok(outgoing) = filter.send(pick(&RESPONSES, step)) else { continue };
+                    outgoing.append_to(&mut wire);
+                }
                 let frame = only_frame(&wire);
                 assert_eq!(monitor.observe(Direction::ToMta, frame).violations().next(), None);
-                mta.receive(frame).unwrap_or_else(|error| panic!("the MTA refuses {frame:?}: {error}"));
+                match mta.receive(frame) {
+                    // POL-7: Postfix alone wants a new body in one row.
+                    Err(ReceiveError::Peer(violation)) if violation.rule == Rule::BodyInterrupted => {
+                        assert_eq!(policy, Policy::POSTFIX);
+                        return;
+                    }
+                    taken => _ = taken.unwrap_or_else(|error| panic!("the MTA refuses {frame:?}: {error}")),
+                }
             }
             _ => return,
         }
@@ -183,6 +277,26 @@ pub fn monitor(data: &[u8]) {
             }
         }
     }
+}
+
+const MTA_POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+
+/// Wants some commands, some of them without a reply, and whatever else is offered.
+fn wishes(choice: u8) -> Wishes<'static> {
+    let chosen = |salt: u8| {
+        let mask = u32::from(choice ^ salt).wrapping_mul(0x9e37_79b9) >> 16;
+        CommandKind::ALL
+            .into_iter()
+            .enumerate()
+            .filter(move |(at, _)| mask >> at & 1 == 0)
+            .map(|(_, kind)| kind)
+    };
+    Wishes::new(chosen(0))
+        .without_reply(chosen(0x55))
+        .skip(Want::IfOffered)
+        .leading_space(Want::IfOffered)
+        .rejected_recipients(Want::IfOffered)
+        .may_if_offered(Actions::ALL)
 }
 
 fn only_frame(wire: &[u8]) -> Frame<'_> {

@@ -136,7 +136,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "unknown-by-agreement",
         "what may follow ABORT depends on whether the filter has a callback for UNKNOWN, not on what was agreed",
-        "libmilter/engine.c fix_stm; tests/differential.rs unknown-by-agreement",
+        "libmilter/engine.c fix_stm; tests/support/libmilter.rs unknown-by-agreement",
         Remedy::Turns(turns::behind_abort),
     ),
     row(
