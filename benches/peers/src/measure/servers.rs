@@ -35,7 +35,7 @@ pub struct Comparison {
 /// If a server does not come up, or says something wrong.
 pub fn run(workload: Workload, folder: &Path, effort: Effort) -> io::Result<Comparison> {
     let commands = workload.script().commands;
-    let (rounds, turn) = effort.pick((11, Duration::from_millis(250)), (3, Duration::from_millis(60)));
+    let (rounds, turn) = effort.pick((45, Duration::from_millis(60)), (5, Duration::from_millis(40)));
     let mut running = Vec::new();
     for server in SERVERS.iter().filter(|server| server.can(workload)) {
         let process = server.start(workload, folder)?;
