@@ -41,7 +41,7 @@ fn a_text_is_a_string_only_if_it_is_utf_8() {
 fn a_text_equals_its_own_bytes_and_no_others() {
     let name = text(b"mx.example");
     assert!(name == *b"mx.example".as_slice() && name != *b"mx.example.".as_slice());
-    assert!(name == *"mx.example" && name != *"mx.exampl");
+    assert!(name == *"mx.example" && name != *"mx.examples");
     assert!(name == "mx.example" && name != "MX.example");
     assert_eq!(name.as_ref(), b"mx.example");
     assert_eq!(Text::try_from(b"mx.example".as_slice()), Ok(name));

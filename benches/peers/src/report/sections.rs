@@ -62,10 +62,11 @@ pub fn servers(comparisons: &[Comparison]) -> Section {
     let text = "Sessions one after the other over a unix socket, both ends bound to one processor, rounds in turn; the median of\n\
         the ratios to a server with the same I/O (threads or tokio) that knows the conversation by heart and parses\n\
         nothing. That one, like the examples, ends a wait that takes too long: a timeout of the socket, or tokio's\n\
-        `timeout`. What these cost is seen from the servers that wait without end (untimed). filter_blocking and filter_tokio are the example programs, with options for the same replies as all\n\
-        others give: two headers added, one changed. W3 has 1000 headers in lock-step, W3nr the same without replies, 64 of\n\
-        them in a write. miltr-server replies to every header, so it cannot do W3nr, and it cannot say ACCEPT, so it ends\n\
-        with CONTINUE; go-milter speaks version 2, which has no DATA: one turn less.";
+        `timeout`. What these cost is seen from the servers that wait without end (untimed). filter_blocking and\n\
+        filter_tokio are the example programs, with options for the same replies as all others give: two headers added,\n\
+        one changed. W3 has 1000 headers in lock-step, W3nr the same without replies, 64 of them in a write. miltr-server\n\
+        replies to every header, so it cannot do W3nr, and it cannot say ACCEPT, so it ends with CONTINUE; go-milter speaks\n\
+        version 2, which has no DATA: one turn less.";
     let workloads = comparisons.iter().map(|comparison| comparison.workload.to_string()).collect::<Vec<_>>();
     let head = |first: &str, more: &str| {
         [first.to_owned()]
