@@ -4,7 +4,7 @@
 //! Breadth-first from the start, over every command and every verdict; nothing is switched off, unless the
 //! row is about that. `law.rs` has what the rows say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #![allow(clippy::wildcard_enum_match_arm, clippy::std_instead_of_alloc, reason = "a test has std")]
 
 use core::fmt::Debug;
