@@ -173,13 +173,11 @@ impl<M: Memory> MacroStore<M> {
         self.forget_from(0);
     }
 
-    /// Gives back the memory that nothing uses; a message that has ended is forgotten.
+    /// Gives back the memory that no macro uses.
     ///
-    /// Call it when a connection falls idle: the macros of the connection are all that it then holds.
+    /// Call it when a connection falls idle. The macros of a message that has ended stay until the next
+    /// command: as in libmilter, the end of the connection still sees them.
     pub fn release(&mut self) {
-        if self.is_over {
-            self.end_message();
-        }
         let used = self.used();
         self.memory.release(used);
     }

@@ -107,7 +107,7 @@ impl<'r> Handler<'r> {
         Ok(())
     }
 
-    /// Gives back the memory of a message that is over.
+    /// Gives back the memory that macros do not use.
     pub(crate) fn release(&mut self) {
         self.macros.release();
     }
