@@ -129,7 +129,7 @@ def test_who_reads_too_late_gets_no_byte_twice(
     with filter_to_test(programs, program, folder, *options, "--timeout", str(TIMEOUT)) as subject:
         with ExitStack() as stack:
             # Around the timeout, and twice it, and more: a filter that tries again does so then.
-            peers = [stack.enter_context(peer_of(subject.spec, receives=4096)) for _ in range(8)]
+            peers = [stack.enter_context(peer_of(subject.spec, receives=65_536)) for _ in range(8)]
             for peer in peers:
                 peer.ask(OFFER)
                 peer.say(CONNECT + HELO + (MAIL + RCPT + END) * 400)
