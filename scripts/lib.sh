@@ -1,0 +1,89 @@
+# What the scripts share: installing what is missing, on Debian 12 with Rust from rustup, and running steps by name.
+#
+# Read by `source` from the root of the repository, after `set -euo pipefail`.
+# shellcheck shell=bash
+
+# What is installed is always the same. GUNGRAUN is as in benches/Cargo.lock, and LLVM reads the profiles of Rust 1.95.
+# shellcheck disable=SC2034
+readonly MSRV=1.85 DENY=0.20.2 FUZZ=0.13.2 GUNGRAUN=0.20.0 TYPOS=1.52.0 MUTANTS=27.1.0 LLVM_COV_TOOL=0.9.1 LLVM=22
+
+# --- installing ---
+
+say() { printf '   %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Installs Debian packages, each as NAME or NAME=VERSION.
+apt_get() {
+    local missing=() package version
+    for package in "$@"; do
+        version=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' "${package%%=*}" 2>/dev/null || true)
+        # The version ends with a pattern.
+        # shellcheck disable=SC2254
+        case "$package" in
+            *=*) case "$version" in "ii ${package#*=}" | "ii "${package#*=}) continue ;; esac ;;
+            *) case "$version" in ii*) continue ;; esac ;;
+        esac
+        missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installs Debian packages: ${missing[*]}"
+    as_root apt-get -q update >/dev/null
+    DEBIAN_FRONTEND=noninteractive as_root apt-get -q install -y --no-install-recommends --allow-downgrades \
+        "${missing[@]}" >/dev/null || {
+        echo "apt-get cannot install ${missing[*]}" >&2
+        return 1
+    }
+}
+
+# Installs a tool with cargo, unless that version is there: NAME VERSION. `cargo-x` is asked as `cargo x`.
+cargo_tool() {
+    local ask=("$1")
+    case "$1" in cargo-*) ask=(cargo "${1#cargo-}") ;; esac
+    case "$("${ask[@]}" --version 2>/dev/null || true)" in *" $2"*) return 0 ;; esac
+    say "installs $1 $2 with cargo"
+    cargo install --quiet --locked "$1" --version "$2"
+}
+
+# Debian's compiler comes with the source of its standard library, so that it builds for any machine.
+need_msrv() {
+    apt_get "rustc-web=$MSRV.*" "cargo-web=$MSRV.*" "libstd-rust-web-dev=$MSRV.*" "rust-web-src=$MSRV.*"
+    case "$(cargo +msrv --version 2>/dev/null || true)" in "cargo $MSRV."*) return 0 ;; esac
+    say "links Debian's Rust $MSRV as the rustup toolchain msrv"
+    rustup toolchain link msrv /usr
+}
+
+need_nightly() {
+    cargo +nightly --version >/dev/null || { echo "nightly Rust is needed: rustup toolchain install nightly" >&2; return 1; }
+}
+
+need_compiler() {
+    { command -v cc && command -v g++ && command -v objdump; } >/dev/null || apt_get build-essential
+}
+
+# --- steps: the functions step_NAME ---
+
+# Each on a line of its own, with the time that it took; the first that fails ends the run.
+run_steps() {
+    local step start summary=()
+    need_compiler
+    for step in "$@"; do
+        if ! declare -F "step_$step" >/dev/null; then
+            echo "no step $step; see $0 --list" >&2
+            return 2
+        fi
+    done
+    trap '[ $? -eq 0 ] || echo "== FAILED: $step" >&2' EXIT
+    for step in "$@"; do
+        echo "== $step"
+        start=$SECONDS
+        # What a step sets is gone with it.
+        ("step_$step")
+        summary+=("$(printf '%5d s  %s' $((SECONDS - start)) "$step")")
+        echo "== $step: ok, $((SECONDS - start)) s"
+    done
+    echo "== all of it: ok, $SECONDS s"
+    printf '%s\n' "${summary[@]}"
+}
