@@ -63,6 +63,9 @@ need_compiler() {
     { command -v cc && command -v g++ && command -v objdump; } >/dev/null || apt_get build-essential
 }
 
+# The tests of the library, by name; the others are about the examples, and need them built.
+library_tests() { grep -L '^mod example;' tests/*.rs | xargs -n 1 basename -s .rs; }
+
 # --- steps: the functions step_NAME ---
 
 # Each on a line of its own, with the time that it took; the first that fails ends the run.

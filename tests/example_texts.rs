@@ -4,6 +4,8 @@
 #![cfg(all(feature = "std", unix, not(miri)))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "support/example.rs"]
+mod example;
 #[path = "support/hostile.rs"]
 mod hostile;
 
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
+use example::example;
 use milter_proto::wire::{Assembler, Frame};
 
 const OFFER: &[u8] = b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";
@@ -189,13 +192,13 @@ struct Program {
 
 impl Program {
     fn run(name: &str, arguments: &[&str]) -> Output {
-        let output = Command::new(example(name)).args(arguments).output().unwrap();
+        let output = example(name).args(arguments).output().unwrap();
         let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         Output { is_success: output.status.success(), out, err }
     }
 
     fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(example(name));
+        let mut command = example(name);
         let command = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -321,14 +324,4 @@ fn scratch() -> PathBuf {
     let _ = fs::remove_dir_all(&scratch);
     fs::create_dir_all(&scratch).unwrap();
     scratch
-}
-
-/// An example, as `cargo test` has built it.
-fn example(name: &str) -> PathBuf {
-    // target/debug/deps/example_texts-0123456789abcdef is this test.
-    let this = std::env::current_exe().unwrap();
-    let profile = this.ancestors().nth(2).unwrap();
-    let example = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(example.exists(), "{}: run `cargo build --examples` first", example.display());
-    example
 }
