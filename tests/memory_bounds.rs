@@ -78,6 +78,19 @@ fn a_cut_frame_takes_twice_what_has_come_and_never_over_the_limit() {
 }
 
 #[test]
+fn what_fits_exactly_needs_no_new_room() {
+    let bytes = wire(b'B', &[b'x'; 5000]);
+    let mut assembler = Assembler::new(Vec::new());
+    // Behind the head, room for one piece, for two and for four.
+    assert_eq!(assembler.next_frame(&mut &bytes[..5]).unwrap(), None);
+    let moves = bytes[5..]
+        .chunks(1000)
+        .take(4)
+        .map(|mut piece| measure(|| assert_eq!(assembler.next_frame(&mut piece).unwrap(), None)).count_total);
+    assert_eq!(moves.collect::<Vec<_>>(), [1, 1, 1, 0]);
+}
+
+#[test]
 fn a_cut_at_each_byte_keeps_the_bound() {
     let payloads: [&[u8]; 5] = [b"", b"x", &[b'x'; 100], b"<a@b.c>\0", &[b'x'; 1000]];
     let stream: Vec<u8> = payloads.iter().flat_map(|payload| wire(b'Z', payload)).collect();

@@ -32,7 +32,8 @@ enum Kind {
 }
 
 impl Policy {
-    /// Only what every implementation understands.
+    /// Only what every implementation understands. One rule is left to the filter itself: Postfix refuses other
+    /// frames between the chunks of a new body (POL-7).
     pub const STRICT: Self = Self(Kind::Strict);
     /// As a filter on libmilter 8.17: out of order is ignored, almost any reply is let through.
     pub const LIBMILTER: Self = Self(Kind::Libmilter);
