@@ -63,8 +63,26 @@ need_compiler() {
     { command -v cc && command -v g++ && command -v objdump; } >/dev/null || apt_get build-essential
 }
 
+# --- tests ---
+
 # The tests of the library, by name; the others are about the examples, and need them built.
 library_tests() { grep -L '^mod example;' tests/*.rs | xargs -n 1 basename -s .rs; }
+
+# The whole suite but the documentation's: TOOLCHAIN OPTION...
+suite() {
+    cargo "$1" build --locked --all-features --examples "${@:2}"
+    cargo "$1" test --locked --all-features --lib --tests --no-fail-fast "${@:2}"
+}
+
+# The oldest compiler, and 32 bits. The processor runs these programs itself; only their loader is in another place.
+suite_on_i686() {
+    need_msrv
+    apt_get gcc-i686-linux-gnu libc6-dev-i386-cross
+    local libraries=/usr/i686-linux-gnu/lib
+    CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc \
+    CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUSTFLAGS="-Clink-arg=-Wl,--dynamic-linker=$libraries/ld-linux.so.2,-rpath,$libraries" \
+        RUSTC_BOOTSTRAP=1 suite +msrv -Zbuild-std --target i686-unknown-linux-gnu
+}
 
 # --- steps: the functions step_NAME ---
 

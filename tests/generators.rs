@@ -132,6 +132,18 @@ fn arbitrary_makes_every_value_even_from_nothing() {
 }
 
 #[test]
+fn arbitrary_reply_lines_fit_even_if_each_byte_counts_twice() {
+    for bytes in (1000..6000).step_by(97).map(|len| vec![b'%'; len]) {
+        assert!(ReplyBuf::arbitrary(&mut Unstructured::new(&bytes)).is_ok(), "{} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn an_arbitrary_tolerance_from_nothing_is_strict() {
+    assert_eq!(Tolerance::arbitrary(&mut Unstructured::new(b"")), Ok(Tolerance::STRICT));
+}
+
+#[test]
 fn arbitrary_bits_and_versions_include_unknown_ones() {
     let offers = inputs(100).filter_map(|bytes| Offer::arbitrary(&mut Unstructured::new(&bytes)).ok());
     let offers = offers.collect::<Vec<_>>();
