@@ -3,7 +3,7 @@
 //! The crate decides and the caller does: it says what a byte means and what may be said, and the caller
 //! reads, writes, waits and gives up. This page derives that caller for a filter, then says what is
 //! different for an MTA, in tasks, and without an allocator. The examples `filter_blocking`,
-//! `filter_tokio`, `filter_smol`, `mta_blocking` and `mta_tokio` are whole programs made from it.
+//! `filter_tokio`, `filter_smol`, `filter_embedded`, `mta_blocking` and `mta_tokio` are whole programs made from it.
 //!
 //! # Four values
 //!
@@ -157,8 +157,8 @@
 //! **The end.** A connection ends with QUIT ([`FilterTurn::Closed`]), with the end of the stream, with an error or
 //! with a timeout. In each case call [`disconnect`](FilterSession::disconnect) once, with
 //! [`Assembler::pending`]: it says whether a message was in progress, which is then over as if ABORT
-//! had come, whether the stream stopped inside a frame, and whether the MTA left without a reply. What a
-//! client sends behind QUIT is read over.
+//! had come, whether the stream stopped inside a frame, and whether the MTA left without a reply. What an
+//! MTA sends behind QUIT is read over.
 //!
 //! **Several messages.** Nothing is to be done between messages. The session clears what belongs to a
 //! message where it ends, whichever way it does; the application clears its own part at MAIL, and where
@@ -201,8 +201,8 @@
 //!
 //! # Idle connections
 //!
-//! MTAs keep connections open for minutes between messages. Such a connection needs its session (less than 64
-//! bytes), its macros, and no buffer: read into one that is lent when there is something to read, and call
+//! MTAs keep connections open for minutes between messages. Such a connection needs its session (64 bytes at
+//! most), its macros, and no buffer: read into one that is lent when there is something to read, and call
 //! [`Assembler::release`] and [`MacroStore::release`](crate::session::MacroStore::release) before a wait between
 //! messages. They keep what was begun, so they can be called at any time.
 //!
@@ -242,7 +242,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Such a write needs not wait for the end of the turn: it is larger than what Nagle's algorithm holds back.
+//! Such a write need not wait for the end of the turn: it is larger than what Nagle's algorithm holds back.
 //!
 //! # Stopping
 //!

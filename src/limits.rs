@@ -60,7 +60,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 1 MiB to receive, 65,535 bytes to send, 4096 edits and 10,000 times PROGRESS for a message.
+    /// 1 MiB to receive, 65,535 bytes to send, 4096 edits for a message, and 10,000 times PROGRESS for a command.
     pub const DEFAULT: Self = Self { receive: 1_048_576, send: 65_535, edits: 4096, progress: 10_000 };
 
     /// The same limits with another bound on received payloads, in bytes.

@@ -61,7 +61,8 @@ pub enum Rule {
     /// ORD-17: BODYEOB with bytes. libmilter may answer twice.
     #[error("bytes in BODYEOB can make libmilter answer twice")]
     BodyAtEnd,
-    /// ORD-18: CONNECT with a text that is no address of its family. libmilter closes.
+    /// ORD-18: CONNECT with a text that is no address of its family, or with a unix path of more than 107 bytes.
+    /// libmilter closes.
     #[error("the address is none of its family")]
     Address,
     /// ORD-19: an empty header name, or an empty address in an edit.
@@ -73,7 +74,7 @@ pub enum Rule {
     /// ORD-21: more edits for one message than the limit.
     #[error("too many edits")]
     TooManyEdits,
-    /// ORD-22: more PROGRESS for one message than the limit.
+    /// ORD-22: more PROGRESS for one command than the limit.
     #[error("too much progress")]
     TooMuchProgress,
     /// ORD-23: QUIT_NC anywhere but behind a message that ended with CONTINUE. libmilter falls silent.

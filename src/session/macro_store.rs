@@ -48,7 +48,7 @@ const LAST_THAT_FORGETS: usize = 3;
 ///
 /// # Memory
 /// 64 bytes and the row. A vector grows to 65,536 bytes at most, and never over twice the macros that have
-/// come; while it grows, the old room stands beside the new. It keeps its room as long as it lives.
+/// come; while it grows, the old room stands beside the new. It keeps its room until [`release`](Self::release).
 ///
 /// # Examples
 /// ```

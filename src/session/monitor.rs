@@ -83,7 +83,7 @@ pub enum Meaning<'f> {
 }
 
 impl Sighting<'_> {
-    /// The rules that it breaks.
+    /// The rules that it breaks: the first three, if there are more.
     pub fn violations(&self) -> impl Iterator<Item = Rule> {
         self.broken.into_iter().flatten()
     }

@@ -218,7 +218,7 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// What became of a step; `None` if nobody asked for it.
+    /// What became of a step; `None` if nobody asked for it and no version implies it.
     #[must_use]
     pub fn step(&self, step: Steps) -> Option<Fate> {
         let answered = self.answer.steps.contains(step);
@@ -245,7 +245,7 @@ impl Decision<'_> {
     }
 }
 
-/// One line for each bit that was offered or asked for.
+/// One line for each bit that was asked for, answered, or implied by the version.
 impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "version {} of {}", self.agreed.version, self.offer.version)?;
@@ -267,7 +267,7 @@ impl fmt::Display for Decision<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The MTA's version is older than any that is spoken. NEG-16.
+    /// The MTA's version is under 2, or 2^31 or more, which libmilter reads as negative. NEG-16.
     #[error("the MTA offers version {offered}; 2 is the oldest that is spoken")]
     TooOld {
         /// The offered version.
@@ -297,7 +297,7 @@ pub enum Refusal {
 
 /// The filter's side: what to answer to an offer.
 ///
-/// The algorithm is libmilter's: a version over 6 is answered with 6; zero masks mean version 1;
+/// The algorithm is libmilter's: a version of 7 to 2^31 - 1 is answered with 6; zero masks mean version 1;
 /// NO_DATA and NO_UNKNOWN are stripped for an MTA that does not know them; no-reply bits that are
 /// not offered are emulated; anything else that is required and not offered refuses.
 ///

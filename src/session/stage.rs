@@ -352,13 +352,13 @@ impl CommandKind {
         self.row().wait.is_some()
     }
 
-    /// How long the reply may take.
+    /// The class of the wait for its reply; `None` if it has none. [`Timeouts`](super::Timeouts) says how long.
     #[must_use]
     pub const fn wait(self) -> Option<Wait> {
         self.row().wait
     }
 
-    /// The version that brought the command.
+    /// The version that brought the command; [`Version::V2`] for all that are older, too.
     #[must_use]
     pub const fn since(self) -> Version {
         match self {

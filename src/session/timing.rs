@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-/// The class of a wait. What is waited for restarts it: any frame, so any PROGRESS too.
+/// The class of a wait. Each read that gives something restarts it, so any PROGRESS does too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wait {

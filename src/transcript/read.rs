@@ -275,10 +275,10 @@ pub enum ReadFault {
     /// Something follows the last argument.
     #[error("something follows the last argument")]
     Surplus,
-    /// A number is none, or is too large.
+    /// A number is none, or is too large; or a stage is neither a name nor a byte.
     #[error("this is no number, or it is too large")]
     Number,
-    /// A stage is neither a name nor a byte.
+    /// A stage of OPTNEG is none that has a macro list.
     #[error("this stage has no macro list")]
     Stage,
     /// An address family is not one character.

@@ -56,7 +56,7 @@ pub mod response {
     pub const DELRCPT: u8 = b'-';
     /// Add a recipient with ESMTP arguments.
     pub const ADDRCPT_PAR: u8 = b'2';
-    /// Answer 421 and close. Postfix obeys; inside Sendmail only.
+    /// Answer 421 and close. Postfix obeys; for Sendmail it is no response (RSP-18).
     pub const SHUTDOWN: u8 = b'4';
     /// Accept the message, or the connection.
     pub const ACCEPT: u8 = b'a';

@@ -91,7 +91,8 @@ pub enum Command<'a> {
     /// A piece of the body, with CRLF as line ends. A CRLF may be cut in two.
     #[doc(alias = "SMFIC_BODY")]
     Body {
-        /// 1 to 65,535 bytes. libmilter closes on an empty chunk.
+        /// 1 to 65,535 bytes, or what was negotiated ([`DataSize`](super::DataSize)). libmilter closes on an empty
+        /// chunk.
         chunk: &'a [u8],
     },
     /// The end of the message. Replies to it are any number of edits, then one verdict.

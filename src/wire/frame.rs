@@ -126,7 +126,7 @@ pub enum FrameError {
 pub enum Foreign {
     /// An HTTP request or answer.
     Http,
-    /// A TLS record: handshake or alert.
+    /// A TLS record of any type.
     Tls,
     /// An SMTP greeting or command.
     Smtp,

@@ -294,12 +294,12 @@ impl<const N: usize> Inline<N> {
     }
 }
 
-/// The caller's buffer cannot hold the frame.
+/// The caller's buffer is too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error("{needed} bytes do not fit into a buffer of {available}")]
 pub struct BufferTooSmall {
-    /// Bytes to be written.
+    /// Bytes that are needed; for a list, up to the item that did not fit.
     pub needed: usize,
     /// Bytes that the buffer has.
     pub available: usize,

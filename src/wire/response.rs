@@ -121,8 +121,8 @@ pub enum Edit<'a> {
     /// Replaces the body: the first such chunk by itself, later ones add to it.
     #[doc(alias = "SMFIR_REPLBODY")]
     ReplaceBody {
-        /// Up to 65,535 bytes with CRLF as line ends. A CRLF may be cut in two; an empty first chunk
-        /// empties the body.
+        /// Up to 65,535 bytes, or what was negotiated, with CRLF as line ends. A CRLF may be cut in two; an empty
+        /// first chunk empties the body.
         chunk: &'a [u8],
     },
     /// Holds the message if it is accepted.
@@ -300,7 +300,8 @@ impl Edit<'_> {
         }
     }
 
-    /// Whether the header name or the address is empty: both MTAs ignore such an edit.
+    /// Whether the header name or the address is empty. Sendmail ignores such an edit; Postfix ignores it, obeys or
+    /// closes, depending on the edit (TOL-19).
     #[must_use]
     pub fn has_empty_key(&self) -> bool {
         self.empty_key().is_some()

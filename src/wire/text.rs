@@ -264,7 +264,7 @@ impl<'a> Iterator for Texts<'a> {
 #[non_exhaustive]
 #[error("the text at offset {offset} has no final NUL")]
 pub struct Unterminated {
-    /// Where the text without a NUL begins.
+    /// Where the text without a NUL begins, in bytes from 0.
     pub offset: usize,
 }
 
