@@ -22,8 +22,11 @@ mod mta;
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
+use core::fmt::Display;
+use core::time::Duration;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
 
 use anstream::println;
@@ -98,21 +101,47 @@ fn both(arguments: &Arguments) -> Result<(), Failure> {
     filter.join().unwrap_or(Err(Failure::Thread))
 }
 
+/// Connections at a time.
+const MOST: usize = 100;
+/// How long to wait when the system is out of sockets.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Plays the filter for every MTA that connects.
 fn listen(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
     let listening = spec.listen().map_err(|error| Failure::Listen(spec.to_string(), error))?;
     println!("# waiting for an MTA at {}", listening.spec());
+    // A connection takes a token, and gives it back.
+    let (give, tokens) = mpsc::channel();
+    (0..MOST).for_each(|_| _ = give.send(()));
     for number in 1_u64.. {
-        let socket = listening.accept().map_err(|error| Failure::Listen(spec.to_string(), error))?;
+        let _ = tokens.recv();
+        let socket = loop {
+            match listening.accept() {
+                Ok(socket) => break socket,
+                Err(error) => note(number, &error),
+            }
+            thread::sleep(PAUSE);
+        };
         let link = Link::new(socket, Printer::new(arguments.hide, Some(number)));
         if arguments.once {
             return filter::converse(link, filter::Manner::Harmless);
         }
-        thread::spawn(move || {
+        let back = give.clone();
+        let attend = move || {
             if let Err(failure) = filter::converse(link, filter::Manner::Harmless) {
-                let _ = writeln!(std::io::stderr(), "converse: connection {number}: {failure}");
+                note(number, &failure);
             }
-        });
+            let _ = back.send(());
+        };
+        if let Err(error) = thread::Builder::new().spawn(attend) {
+            note(number, &error);
+            let _ = give.send(());
+            thread::sleep(PAUSE);
+        }
     }
     Ok(())
+}
+
+fn note(number: u64, what: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "converse: connection {number}: {what}");
 }

@@ -71,7 +71,7 @@ fn converse(
     let mut reader = Reader::new(connection.socket, connection.pool, read);
     let mut writer = Writer::new(connection.socket, written, timeouts.of(Wait::Write))?;
     while session.turn() != FilterTurn::Closed {
-        let is_idle = !session.stage().is_in_message();
+        let is_idle = !handler.is_in_message();
         if is_idle {
             if !connection.set_idle(true) {
                 return Ok(());
@@ -81,8 +81,8 @@ fn converse(
             reader.release();
         }
         let input = reader.read(timeouts.of(Wait::Command))?;
-        if is_idle {
-            connection.set_idle(false);
+        if is_idle && !connection.set_idle(false) {
+            return Ok(());
         }
         match input {
             None => assembler.release(),
@@ -120,6 +120,7 @@ fn answer(
                 Err(misuse) => handler.pass_over(response, misuse)?,
             }
         }
+        handler.settle(session.stage());
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ use support::task::Stream;
 /// How long to wait when the system is out of sockets.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// More connections than a process can have. Each has a permit, and they are counted one by one.
+const MOST: usize = 1 << 20;
+
 /// A filter that does what its command line says.
 #[derive(Debug, Parser)]
 #[command(name = "filter_smol", version)]
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
 /// Lets a thread for each core run tasks, until the server has stopped.
 fn run(options: Options) -> Result<(), Failure> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let (spec, most, grace) = (options.listen.clone(), options.connections, options.grace.0);
+    let (spec, most, grace) = (options.listen.clone(), options.connections.min(MOST), options.grace.0);
     let server = Server { rules: Rules::new(options)?, pool: Pool::default(), permits: Semaphore::new(most) };
     // Connections that are still there when it is dropped are cut off.
     let executor = Executor::new();

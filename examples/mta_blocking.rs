@@ -93,7 +93,10 @@ fn converse(
     loop {
         match session.turn() {
             MtaTurn::Send => match client.say(session)? {
-                Some(Sent::Frame(frame)) => writer.push(&frame)?,
+                Some(Sent::Frame(frame)) => {
+                    waits.begin();
+                    writer.push(&frame)?;
+                }
                 Some(Sent::Suppressed(_)) => {}
                 None => return Ok(()),
             },
@@ -107,7 +110,7 @@ fn converse(
                     return Err(Failure::left(session.agreed().is_some(), owed));
                 }
                 while let Some(reaction) = session.next_event(assembler, &mut input)? {
-                    client.hear(&reaction);
+                    client.hear(&reaction)?;
                 }
             }
             // QUIT was said, and a filter that has left already misses nothing.

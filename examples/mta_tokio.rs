@@ -121,7 +121,10 @@ impl Mta {
         loop {
             match session.turn() {
                 MtaTurn::Send => match client.say(session)? {
-                    Some(Sent::Frame(frame)) => link.push(&frame).await?,
+                    Some(Sent::Frame(frame)) => {
+                        waits.begin();
+                        link.push(&frame).await?;
+                    }
                     Some(Sent::Suppressed(_)) => {}
                     None => return Ok(()),
                 },
@@ -134,7 +137,7 @@ impl Mta {
                     }
                     let mut input = &*input;
                     while let Some(reaction) = session.next_event(assembler, &mut input)? {
-                        client.hear(&reaction);
+                        client.hear(&reaction)?;
                     }
                 }
                 // QUIT was said, and a filter that has left already misses nothing.

@@ -6,15 +6,15 @@
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/running.rs"]
+mod running;
 
-use core::time::Duration;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
 
 use example::example;
+use running::{Filter, say};
 
 const FILTERS: [&str; 3] = ["filter_blocking", "filter_tokio", "filter_smol"];
 const MTAS: [&str; 2] = ["mta_blocking", "mta_tokio"];
@@ -40,9 +40,9 @@ fn outcomes_do_not_depend_on_the_runtime() {
             let filter = Filter::start(name, &format!("unix:{}", socket(name, at).display()), says);
             for mta in MTAS {
                 let outcomes = outcomes(mta, &filter.spec, asks);
-                assert_eq!(outcomes.len(), *messages, "{} {mta} {says:?}", filter.name);
+                assert_eq!(outcomes.len(), *messages, "{name} {mta} {says:?}");
                 let first = first.get_or_insert_with(|| outcomes.clone());
-                assert!(*first == outcomes, "{} {mta} {says:?}: {outcomes:?}", filter.name);
+                assert!(*first == outcomes, "{name} {mta} {says:?}: {outcomes:?}");
             }
             assert!(filter.stop().success());
             assert!(!socket(name, at).exists(), "the socket is left");
@@ -54,14 +54,14 @@ fn outcomes_do_not_depend_on_the_runtime() {
 fn a_large_new_body_comes_whole() {
     let path = scratch().join("body");
     fs::write(&path, "0123456789abcde\n".repeat(50_000)).unwrap();
-    for filter in FILTERS {
+    for name in FILTERS {
         let says = ["--replace-body", path.to_str().unwrap(), "--data-size", "1m"];
-        let filter = Filter::start(filter, "inet:0@127.0.0.1", &says);
+        let filter = Filter::start(name, "inet:0@127.0.0.1", &says);
         for mta in MTAS {
             let outcomes = outcomes(mta, &filter.spec, &["--connections", "3"]);
             assert_eq!(outcomes.len(), 3);
             let is_whole = |outcome: &String| outcome.contains("\"body_len\":850000");
-            assert!(outcomes.iter().all(is_whole), "{} {mta}", filter.name);
+            assert!(outcomes.iter().all(is_whole), "{name} {mta}");
         }
         assert!(filter.stop().success());
     }
@@ -119,53 +119,6 @@ fn a_peer_that_does_not_speak_milter_is_left() {
     }
 }
 
-struct Filter {
-    name: &'static str,
-    child: Child,
-    spec: String,
-}
-
-impl Filter {
-    fn start(name: &'static str, spec: &str, arguments: &[&str]) -> Self {
-        let mut command = example(name);
-        let command = command.args(["--listen", spec]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let spec = line.trim().strip_prefix("listening on ").unwrap().to_owned();
-        Self { name, child, spec }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let (port, host) = self.spec.strip_prefix("inet:").unwrap().split_once('@').unwrap();
-        let stream = TcpStream::connect((host, port.parse().unwrap())).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream
-    }
-
-    fn signal(&self) {
-        let kill = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(kill.unwrap().success());
-    }
-
-    fn wait(mut self) -> ExitStatus {
-        self.child.wait().unwrap()
-    }
-
-    fn stop(self) -> ExitStatus {
-        self.signal();
-        self.wait()
-    }
-}
-
-/// A test that fails leaves nothing behind.
-impl Drop for Filter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// What came of the messages, a line each, in the order of the text.
 fn outcomes(mta: &str, spec: &str, arguments: &[&str]) -> Vec<String> {
     let output = example(mta).args(["--json", "--filter", spec]).args(arguments).output().unwrap();
@@ -173,14 +126,6 @@ fn outcomes(mta: &str, spec: &str, arguments: &[&str]) -> Vec<String> {
     let mut lines = output.stdout.lines().map(Result::unwrap).collect::<Vec<_>>();
     lines.sort();
     lines
-}
-
-/// Writes, and reads as much as is expected.
-fn say(stream: &mut TcpStream, bytes: &[u8], count: usize) -> Vec<u8> {
-    stream.write_all(bytes).unwrap();
-    let mut reply = vec![0; count];
-    stream.read_exact(&mut reply).unwrap();
-    reply
 }
 
 /// Not in the scratch folder: the path of a socket has a hundred bytes at most.

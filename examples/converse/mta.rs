@@ -27,14 +27,17 @@ pub(crate) fn converse<'m>(
     loop {
         match session.turn() {
             MtaTurn::Send => match client.say(&mut session)? {
-                Some(Sent::Frame(frame)) => link.push(Direction::ToFilter, &frame),
+                Some(Sent::Frame(frame)) => {
+                    waits.begin();
+                    link.push(Direction::ToFilter, &frame);
+                }
                 Some(Sent::Suppressed(_)) => {}
                 None => return Ok(client),
             },
             MtaTurn::Receive(owed) => {
                 link.flush(Timeouts::POSTFIX.of(Wait::Write))?;
                 while let Some(frame) = link.take(Direction::ToMta)? {
-                    client.hear(&session.receive(frame)?);
+                    client.hear(&session.receive(frame)?)?;
                 }
                 let limit = waits.limit(session.wait());
                 let is_owed = session.turn() == MtaTurn::Receive(owed);

@@ -55,15 +55,17 @@ impl fmt::Display for Input {
     }
 }
 
-/// Collects the captures under a directory, in the order of their names.
+/// Collects the captures under a directory, in the order of their names. No link is followed, and nothing is opened that
+/// is no file.
 fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut paths: Vec<_> =
-        fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
+    let entries =
+        fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (path, kind) in entries {
+        if kind.is_dir() {
             walk(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "jsonl") {
             found.push(path);
         }
     }

@@ -26,7 +26,7 @@ pub(crate) async fn serve<S: Stream>(
     let mut link = Link::new(stream, pool, rules.taps(number), write);
     let mut conversation = Conversation::new(rules, number);
     while conversation.session.turn() != FilterTurn::Closed {
-        let is_idle = !conversation.session.stage().is_in_message();
+        let is_idle = !conversation.handler.is_in_message();
         if is_idle {
             conversation.release();
             link.release();
@@ -79,6 +79,7 @@ impl<'r> Conversation<'r> {
                     Err(misuse) => self.handler.pass_over(response, misuse)?,
                 }
             }
+            self.handler.settle(self.session.stage());
         }
         Ok(())
     }

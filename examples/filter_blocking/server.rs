@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Write, stdout};
 use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,13 +56,14 @@ pub(crate) struct Connection<'s> {
 }
 
 impl Connection<'_> {
-    /// Says whether it waits between messages, where it may be ended. `false`: it is to end now.
+    /// Says whether it waits between messages, where it may be ended. `false`: it is to end now, and what came
+    /// while it waited is not answered.
     pub(crate) fn set_idle(&self, is_idle: bool) -> bool {
         let mut state = self.server.state();
         if let Some(open) = state.open.get_mut(&self.number) {
             open.is_idle = is_idle;
         }
-        !(is_idle && state.is_stopping)
+        !state.is_stopping
     }
 }
 
@@ -79,18 +79,16 @@ impl Server {
         F: Fn(&Connection<'_>) -> Result<(), Failure> + Sync,
     {
         let listening = self.spec.listen().map_err(|error| Failure::Listen(self.spec.to_string(), error))?;
-        let spec = listening.spec();
-        let _ = writeln!(stdout(), "listening on {spec}");
+        let failed = |error| Failure::Listen(self.spec.to_string(), error);
+        let waker = listening.waker().map_err(failed)?;
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;
-        // A descriptor for the end: all others may be taken by then.
-        let spare = File::open("/dev/null");
+        let _ = writeln!(stdout(), "listening on {}", listening.spec());
         thread::scope(|scope| {
             scope.spawn(|| {
                 signals.forever().next();
                 self.stop();
-                drop(spare);
-                // `accept` returns, and sees that it is the last time.
-                let _ = spec.connect();
+                // `accept` returns, and sees that it was the last time.
+                let _ = waker.shutdown(Shutdown::Both);
             });
             while let Some((number, socket)) = self.next(&listening) {
                 let attend = move || self.attend(number, &socket, serve);

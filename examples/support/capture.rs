@@ -158,13 +158,13 @@ impl<R: BufRead> Reader<R> {
 
     fn bytes(&self, text: &str) -> Result<Vec<u8>, CaptureError> {
         hex::decode(text).map_err(|error| {
-            let line = self.line.as_slice();
-            let start = line.windows(text.len().max(1)).position(|window| window == text.as_bytes());
+            // It is a piece of the line.
+            let start = text.as_ptr().addr().saturating_sub(self.line.as_ptr().addr());
             let within = match error {
                 hex::FromHexError::InvalidHexCharacter { index, .. } => index,
                 hex::FromHexError::OddLength | hex::FromHexError::InvalidStringLength => text.len(),
             };
-            self.fault(start.unwrap_or(0).saturating_add(within), Problem::Hex(error))
+            self.fault(start.saturating_add(within), Problem::Hex(error))
         })
     }
 

@@ -14,6 +14,7 @@ use milter_proto::wire::{
 };
 
 use super::delivery::Delivery;
+use super::failure::Failure;
 use super::message::Message;
 
 pub(crate) use options::{Letter, Options};
@@ -107,14 +108,17 @@ impl<'m> Client<'m> {
     }
 
     /// Takes what the filter says.
-    pub(crate) fn hear(&mut self, reaction: &Reaction<'_>) {
+    ///
+    /// # Errors
+    /// [`Failure::Edits`]: it changes more than anybody can keep.
+    pub(crate) fn hear(&mut self, reaction: &Reaction<'_>) -> Result<(), Failure> {
         match reaction {
             Reaction::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
                 self.lists = macro_lists.as_bytes().to_vec();
                 self.space = LeadingSpace::of(*steps);
             }
             Reaction::Edit { edit, standing, .. } => {
-                self.outcome.note(edit, *standing);
+                self.outcome.note(edit, *standing)?;
                 if matches!(standing, Standing::Agreed | Standing::NotAgreed) {
                     self.outcome.delivery.apply(edit, self.space);
                 }
@@ -132,6 +136,7 @@ impl<'m> Client<'m> {
             },
             _ => {}
         }
+        Ok(())
     }
 
     fn decide(&mut self, verdict: &Verdict<'_>, command: CommandKind) {

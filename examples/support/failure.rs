@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Closed(CommandKind),
     #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
     Refused,
+    #[error("the filter's edits of one message take more than {0} bytes")]
+    Edits(usize),
     #[error("nothing can be agreed with the MTA: {0}")]
     Negotiation(#[from] Refusal),
     #[error("the peer sent what is no frame: {0}")]

@@ -7,10 +7,10 @@ use core::time::Duration;
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use milter_proto::session::Timeouts;
 use thiserror::Error;
@@ -49,11 +49,13 @@ impl Spec {
             Self::Unix(path) => {
                 // A socket that a process has left behind is in the way; anything else is not ours.
                 if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-                    && UnixStream::connect(path).is_err()
+                    && UnixStream::connect(path)
+                        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
                 {
                     fs::remove_file(path)?;
                 }
-                Listening::Unix(UnixListener::bind(path)?, path.clone())
+                let listener = UnixListener::bind(path)?;
+                Listening::Unix(listener, Place { path: path.clone(), file: file(path)? })
             }
             Self::Inet { .. } | Self::Inet6 { .. } => Listening::Tcp(TcpListener::bind(&*self.addresses()?)?),
         })
@@ -122,10 +124,30 @@ pub(crate) enum BadSpec {
 #[derive(Debug)]
 pub(crate) enum Listening {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Place),
+}
+
+/// The file of a socket: where it was made, and which one it is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+/// Device and inode of what is there.
+fn file(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 impl Listening {
+    /// Another handle of it. Once that is shut down, `accept` returns, with nothing or an error.
+    pub(crate) fn waker(&self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(listener) => Socket::Tcp(OwnedFd::from(listener.try_clone()?).into()),
+            Self::Unix(listener, _) => Socket::Unix(OwnedFd::from(listener.try_clone()?).into()),
+        })
+    }
+
     pub(crate) fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| Socket::tcp(stream)),
@@ -136,7 +158,7 @@ impl Listening {
     /// Where it is: with the port that the system chose.
     pub(crate) fn spec(&self) -> Spec {
         match self {
-            Self::Unix(_, path) => Spec::Unix(path.clone()),
+            Self::Unix(_, place) => Spec::Unix(place.path.clone()),
             Self::Tcp(listener) => match listener.local_addr() {
                 Ok(address) if address.is_ipv6() => {
                     Spec::Inet6 { port: address.port(), host: address.ip().to_string() }
@@ -159,8 +181,11 @@ impl AsFd for Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = fs::remove_file(path);
+        // Somebody may have removed it, and another process may listen there now.
+        if let Self::Unix(_, place) = self {
+            if file(&place.path).is_ok_and(|found| found == place.file) {
+                let _ = fs::remove_file(&place.path);
+            }
         }
     }
 }

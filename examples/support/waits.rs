@@ -18,6 +18,11 @@ impl Waits {
         Self { timeouts, end: None }
     }
 
+    /// A command is said, and what is waited for from now on is its reply.
+    pub(crate) const fn begin(&mut self) {
+        self.end = None;
+    }
+
     /// The time that a read may take now.
     pub(crate) fn limit(&mut self, wait: Option<Wait>) -> Duration {
         let limit = wait.map_or(self.timeouts.reply, |wait| self.timeouts.of(wait));
@@ -26,10 +31,7 @@ impl Waits {
                 let elapsed = self.end.get_or_insert_with(Instant::now).elapsed();
                 limit.min(total.saturating_sub(elapsed))
             }
-            _ => {
-                self.end = None;
-                limit
-            }
+            _ => limit,
         }
     }
 }

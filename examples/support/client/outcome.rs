@@ -3,12 +3,18 @@
 use core::fmt::{self, Write as _};
 
 use milter_proto::session::{CommandKind, Standing};
-use milter_proto::wire::{Edit, Text, Verdict};
+use milter_proto::wire::{Edit, Response, Text, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::delivery::Delivery;
+use crate::support::failure::Failure;
 use crate::support::printable::printable;
 use crate::support::rules::name_of;
+
+/// Bytes that the edits of a message may take: a filter is not to decide how much memory an MTA needs.
+const MOST: usize = 64 * 1024 * 1024;
+/// Bytes that an edit takes besides its frame, whatever is in it.
+const EACH: usize = 512;
 
 /// How a message came through.
 #[derive(Clone, Debug)]
@@ -21,6 +27,8 @@ pub(crate) struct Outcome<'m> {
     /// Recipients that were refused, and what the client was told.
     pub(super) refused: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) edits: Vec<Value>,
+    /// What they take.
+    edited: usize,
     pub(super) delivery: Delivery<'m>,
 }
 
@@ -37,15 +45,22 @@ pub(crate) enum Ending {
 impl<'m> Outcome<'m> {
     pub(super) fn new(delivery: Delivery<'m>) -> Self {
         let (at, reply, refused, edits) = (None, None, Vec::new(), Vec::new());
-        Self { ending: Ending::Aborted, at, reply, refused, edits, delivery }
+        Self { ending: Ending::Aborted, at, reply, refused, edits, edited: 0, delivery }
     }
 
-    pub(super) fn note(&mut self, edit: &Edit<'_>, standing: Standing) {
+    /// # Errors
+    /// [`Failure::Edits`]: it is one too many.
+    pub(super) fn note(&mut self, edit: &Edit<'_>, standing: Standing) -> Result<(), Failure> {
+        self.edited = self.edited.saturating_add(Response::Edit(*edit).encode().len()).saturating_add(EACH);
+        if self.edited > MOST {
+            return Err(Failure::Edits(MOST));
+        }
         let mut value = edit_to_json(edit);
         if let Some(value) = value.as_object_mut().filter(|_| standing != Standing::Agreed) {
             value.insert("standing".to_owned(), format!("{standing:?}").into());
         }
         self.edits.push(value);
+        Ok(())
     }
 
     /// One line of ASCII. Texts are bytes: each stands there as the character of its number.

@@ -1,7 +1,7 @@
 //! One connection of a filter: what it is told, and what it has to say.
 
 use milter_proto::session::{
-    CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage,
+    CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage, Stage,
 };
 use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
 
@@ -14,6 +14,7 @@ pub(crate) struct Handler<'r> {
     rules: &'r Rules,
     connection: u64,
     macros: MacroStore<Vec<u8>>,
+    is_in_message: bool,
     /// The header for which this message is held.
     held_for: Option<&'r str>,
     /// What is to be said before the verdict.
@@ -29,6 +30,7 @@ impl<'r> Handler<'r> {
             rules,
             connection,
             macros: MacroStore::new(Vec::new()),
+            is_in_message: false,
             held_for: None,
             before: None,
             verdict: Verdict::Continue,
@@ -71,6 +73,22 @@ impl<'r> Handler<'r> {
                 self.before = Some(Box::new(self.at_the_end(session)));
             }
         }
+    }
+
+    /// Everything owed was said, and the connection is at that stage now.
+    pub(crate) fn settle(&mut self, stage: Stage) {
+        // An UNKNOWN that libmilter takes inside of a message does not end it.
+        if stage != Stage::Unknown {
+            self.is_in_message = stage.is_in_message();
+        }
+        if !self.is_in_message {
+            self.held_for = None;
+        }
+    }
+
+    /// Whether a message is in progress.
+    pub(crate) const fn is_in_message(&self) -> bool {
+        self.is_in_message
     }
 
     fn tell(&self, name: &str, arguments: &[String]) {
