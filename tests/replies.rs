@@ -238,6 +238,14 @@ fn an_error_says_what_and_where() {
 
 // RPL-1, RPL-3: an MTA that rewrites the fourth byte sends two replies to its client.
 #[test]
+fn lines_and_plain_texts_show_as_strings_of_ascii() {
+    let reply = ReplyText::parse(b"550 5.7.1 100%% caf\xe9").unwrap();
+    let line = reply.lines().next().unwrap();
+    assert_eq!(format!("{line:?}"), r#""5.7.1 100%% caf\xe9""#);
+    assert_eq!(format!("{:?}", line.text()), r#""100% caf\xe9""#);
+}
+
+#[test]
 fn no_hyphen_and_no_line_is_lost() {
     let bytes = b"550-5.7.1 a\r\n550-5.7.1 \r\n550 5.7.1 b";
     let reply = reply(bytes);
