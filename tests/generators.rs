@@ -215,6 +215,24 @@ fn generated_commands_parse_back_and_every_kind_occurs() {
 }
 
 #[test]
+fn generated_commands_have_macros_and_arguments() {
+    let mut filled = BTreeSet::new();
+    for frame in samples(strategies::command(), 2000) {
+        let command = Command::parse(frame.as_frame()).unwrap();
+        if matches!(command, Command::Macros(macros) if !macros.list().as_bytes().is_empty()) {
+            filled.insert("MACRO");
+        }
+        if matches!(command, Command::MailFrom { arguments, .. } if !arguments.as_bytes().is_empty()) {
+            filled.insert("MAIL");
+        }
+        if matches!(command, Command::RcptTo { arguments, .. } if !arguments.as_bytes().is_empty()) {
+            filled.insert("RCPT");
+        }
+    }
+    assert_eq!(filled, BTreeSet::from(["MACRO", "MAIL", "RCPT"]));
+}
+
+#[test]
 fn generated_responses_parse_back_and_every_kind_occurs() {
     let mut codes = BTreeSet::new();
     for frame in samples(strategies::response(), 2000) {

@@ -68,9 +68,9 @@ pub fn macro_lists_buf() -> impl Strategy<Value = MacroListsBuf> {
 
 /// The bytes of a reply, without its NUL. Not all of them can be built from lines: those are ASCII.
 pub fn reply_text() -> impl Strategy<Value = Vec<u8>> {
-    (reply_buf(), any::<bool>()).prop_map(|(reply, is_ascii)| {
+    (reply_buf(), any::<bool>()).prop_map(|(reply, is_high)| {
         let mut bytes = reply.as_reply().as_text().as_bytes().to_vec();
-        let letters = bytes.iter_mut().filter(|byte| byte.is_ascii_alphabetic() && !is_ascii);
+        let letters = bytes.iter_mut().filter(|byte| byte.is_ascii_alphabetic() && is_high);
         letters.for_each(|letter| *letter |= 0x80);
         bytes
     })
