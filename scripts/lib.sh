@@ -88,7 +88,9 @@ suite_on_i686() {
 
 # Each on a line of its own, with the time that it took; the first that fails ends the run.
 run_steps() {
-    local step start summary=()
+    local start summary=()
+    # For the trap, which runs outside of the function: not local.
+    step=preparing
     need_compiler
     for step in "$@"; do
         if ! declare -F "step_$step" >/dev/null; then

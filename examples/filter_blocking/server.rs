@@ -82,13 +82,18 @@ impl Server {
         let failed = |error| Failure::Listen(self.spec.to_string(), error);
         let waker = listening.waker().map_err(failed)?;
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;
-        let _ = writeln!(stdout(), "listening on {}", listening.spec());
+        let spec = listening.spec();
+        let _ = writeln!(stdout(), "listening on {spec}");
         thread::scope(|scope| {
             scope.spawn(|| {
                 signals.forever().next();
                 self.stop();
-                // `accept` returns, and sees that it was the last time.
-                let _ = waker.shutdown(Shutdown::Both);
+                // `accept` returns, and sees that it was the last time. Systems that do not shut a listening socket
+                // down are woken by a connection, for which dropping it leaves a descriptor.
+                if waker.shutdown(Shutdown::Both).is_err() {
+                    drop(waker);
+                    let _ = spec.connect();
+                }
             });
             while let Some((number, socket)) = self.next(&listening) {
                 let attend = move || self.attend(number, &socket, serve);
