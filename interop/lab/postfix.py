@@ -13,7 +13,7 @@ from .certificate import self_signed
 from .packages import apt, installed_version
 from .peer import Peer
 from .ports import free_port
-from .process import Process, running, wait_until
+from .process import Process, Unexpected, running, wait_until
 
 POSTFIX = Peer(
     "Postfix",
@@ -90,9 +90,14 @@ class Postfix:
         subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True)
 
     def settle(self) -> None:
-        """Waits until every message has left the queue or is on hold."""
+        """Waits until every message has left the queue or is on hold. One that does not is told of and removed."""
         folders = [self.home / "queue" / name for name in ("maildrop", "incoming", "active", "deferred")]
-        wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took")
+        try:
+            wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took")
+        except Unexpected as error:
+            subprocess.run(["postsuper", "-c", self.home, "-d", "ALL"], check=True, capture_output=True)
+            deferred = [line for line in self.log().splitlines() if "status=deferred" in line]
+            raise Unexpected("\n".join((str(error), *deferred))) from None
 
     def held(self) -> list[str]:
         """The reasons of the messages on hold, which Postfix 3.7 does not keep. The messages are removed."""

@@ -76,8 +76,15 @@ class Sendmail:
     process: Process
 
     def settle(self) -> None:
-        """Waits until every message has left the queue or is quarantined."""
-        wait_until(lambda: not list((self.home / "queue").glob("[qtx]f*")), "Sendmail to deliver what it took")
+        """Waits until every message has left the queue or is quarantined. One that does not is told of and removed."""
+        queue = self.home / "queue"
+        try:
+            wait_until(lambda: not list(queue.glob("[qtx]f*")), "Sendmail to deliver what it took")
+        except Unexpected as error:
+            left = [file.read_text(errors="backslashreplace") for file in sorted(queue.glob("qf*"))]
+            for file in queue.iterdir():
+                file.unlink(missing_ok=True)
+            raise Unexpected("\n".join((str(error), *left))) from None
 
     def held(self) -> list[str]:
         """The reasons of the messages in quarantine. The messages are removed."""

@@ -78,6 +78,9 @@ def sink(port: int | None = None) -> Iterator[Sink]:
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+    # Five are the default. With more at once the kernel drops the end of a handshake, of which nobody learns where the
+    # server speaks first: the MTA waits for a greeting until its time is over, and defers the message.
+    request_queue_size = 128
     daemon_threads = True
     block_on_close = False
 
