@@ -15,6 +15,7 @@ mod support;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::thread;
+use std::time::Instant;
 
 use clap::Parser;
 use milter_proto::session::{MtaSession, MtaTurn, Sent, Wait};
@@ -102,7 +103,7 @@ fn converse(
             },
             MtaTurn::Receive(owed) => {
                 writer.flush()?;
-                let limit = waits.limit(session.wait());
+                let limit = waits.limit(session.wait(), Instant::now());
                 let Some(mut input) = reader.read(limit).map_err(|failure| failure.on(owed))? else {
                     continue;
                 };

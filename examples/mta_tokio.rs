@@ -20,6 +20,7 @@ use core::time::Duration;
 use std::io::{self, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Parser;
 use milter_proto::session::{MtaSession, MtaTurn, Sent, Wait};
@@ -130,7 +131,7 @@ impl Mta {
                 },
                 MtaTurn::Receive(owed) => {
                     link.flush().await?;
-                    let input = link.read(waits.limit(session.wait())).await;
+                    let input = link.read(waits.limit(session.wait(), Instant::now())).await;
                     let input = input.map_err(|failure| failure.on(owed))?;
                     if input.is_empty() {
                         return Err(Failure::left(session.agreed().is_some(), owed));

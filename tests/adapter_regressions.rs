@@ -7,7 +7,10 @@
 mod example;
 #[path = "support/running.rs"]
 mod running;
+#[path = "../examples/support/waits.rs"]
+mod waits;
 
+use core::time::Duration;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,9 +18,12 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
+use std::time::Instant;
 
 use example::example;
+use milter_proto::session::{Timeouts, Wait};
 use running::{Filter, say};
+use waits::Waits;
 
 const FILTERS: [&str; 3] = ["filter_blocking", "filter_tokio", "filter_smol"];
 const LOOPBACK: &str = "inet:0@127.0.0.1";
@@ -66,6 +72,21 @@ fn replace_body_without_end(stream: &mut TcpStream, chunks: &[u8]) {
         }
     }
     while stream.write_all(chunks).is_ok() {}
+}
+
+#[test]
+fn the_wait_for_one_message_does_not_count_in_the_next() {
+    let total = Timeouts::SENDMAIL.end_of_message_total.unwrap();
+    let mut timeouts = Timeouts::SENDMAIL;
+    timeouts.end_of_message = total;
+    let mut waits = Waits::new(timeouts);
+    let start = Instant::now();
+    let mut limit = |after| waits.limit(Some(Wait::EndOfMessage), start + after);
+    assert_eq!(limit(Duration::ZERO), total);
+    assert_eq!(limit(total / 3), total - total / 3, "progress restarts no total");
+    assert_eq!(limit(total * 2), Duration::ZERO);
+    waits.begin();
+    assert_eq!(waits.limit(Some(Wait::EndOfMessage), start + total * 3), total);
 }
 
 #[test]

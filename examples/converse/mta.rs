@@ -1,5 +1,7 @@
 //! The MTA's side, blocking.
 
+use std::time::Instant;
+
 use indicatif::ProgressBar;
 use milter_proto::session::{MtaSession, MtaTurn, Policy, Sent, Timeouts, Wait};
 use milter_proto::wire::Direction;
@@ -39,7 +41,7 @@ pub(crate) fn converse<'m>(
                 while let Some(frame) = link.take(Direction::ToMta)? {
                     client.hear(&session.receive(frame)?)?;
                 }
-                let limit = waits.limit(session.wait());
+                let limit = waits.limit(session.wait(), Instant::now());
                 let is_owed = session.turn() == MtaTurn::Receive(owed);
                 if is_owed && !link.fill(limit).map_err(|failure| failure.on(owed))? {
                     return Err(Failure::left(session.agreed().is_some(), owed));

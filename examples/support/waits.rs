@@ -23,12 +23,12 @@ impl Waits {
         self.end = None;
     }
 
-    /// The time that a read may take now.
-    pub(crate) fn limit(&mut self, wait: Option<Wait>) -> Duration {
+    /// The time that a read may take which begins now.
+    pub(crate) fn limit(&mut self, wait: Option<Wait>, now: Instant) -> Duration {
         let limit = wait.map_or(self.timeouts.reply, |wait| self.timeouts.of(wait));
         match (wait, self.timeouts.end_of_message_total) {
             (Some(Wait::EndOfMessage), Some(total)) => {
-                let elapsed = self.end.get_or_insert_with(Instant::now).elapsed();
+                let elapsed = now.saturating_duration_since(*self.end.get_or_insert(now));
                 limit.min(total.saturating_sub(elapsed))
             }
             _ => limit,
