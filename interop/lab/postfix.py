@@ -95,9 +95,10 @@ class Postfix:
         try:
             wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took")
         except Unexpected as error:
+            left = {file.name for folder in folders for file in _files(folder)}
+            told = [line for line in self.log().splitlines() if any(f" {name}: " in line for name in left)]
             subprocess.run(["postsuper", "-c", self.home, "-d", "ALL"], check=True, capture_output=True)
-            deferred = [line for line in self.log().splitlines() if "status=deferred" in line]
-            raise Unexpected("\n".join((str(error), *deferred))) from None
+            raise Unexpected("\n".join((str(error), *told))) from None
 
     def held(self) -> list[str]:
         """The reasons of the messages on hold, which Postfix 3.7 does not keep. The messages are removed."""
