@@ -19,8 +19,9 @@ use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
-use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Wait};
+use milter_proto::order::CommandKind;
 use milter_proto::wire::Assembler;
+use milter_proto::{FilterSession, Wait, filter};
 
 use server::{Connection, Server};
 use support::failure::Failure;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
 
 /// Answers an MTA until one of the two leaves, and says how it ended.
 fn serve(connection: &Connection<'_>, rules: &Rules) -> Result<(), Failure> {
-    let mut session = FilterSession::new(rules.policy());
+    let mut session = FilterSession::with_policy(rules.policy());
     let mut assembler = Assembler::with_limits(Vec::new(), Rules::limits(None));
     let mut handler = Handler::new(rules, connection.number);
     let result = converse(connection, rules, &mut session, &mut assembler, &mut handler);
@@ -70,7 +71,7 @@ fn converse(
     let [read, written] = rules.taps(connection.number);
     let mut reader = Reader::new(connection.socket, connection.pool, read);
     let mut writer = Writer::new(connection.socket, written, timeouts.of(Wait::Write))?;
-    while session.turn() != FilterTurn::Closed {
+    while session.turn() != filter::Turn::Closed {
         let is_idle = !handler.is_in_message();
         if is_idle {
             if !connection.set_idle(true) {
@@ -109,11 +110,11 @@ fn answer(
 ) -> Result<(), Failure> {
     while let Some(event) = session.next_event(assembler, &mut input)? {
         handler.hear(&event, session);
-        if session.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
-            writer.push(&session.negotiate(&rules.wishes())??.1)?;
-            assembler.set_limits(Rules::limits(session.agreed()));
+        if session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
+            writer.push(&session.negotiate(&rules.wishes())?.frame)?;
+            assembler.set_limits(Rules::limits(session.negotiated()));
         }
-        while let FilterTurn::Reply(_) = session.turn() {
+        while let filter::Turn::Reply(_) = session.turn() {
             let response = handler.say();
             match session.send(response) {
                 Ok(frame) => writer.push(&frame)?,

@@ -20,7 +20,9 @@ use std::io::{self, Write as _, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use milter_proto::session::{CommandKind, Timeouts, Wishes};
+use milter_proto::Timeouts;
+use milter_proto::filter::Options;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Edit, Response, Text, Verdict};
 
 use adapter::{Buffers, Filter, serve};
@@ -50,9 +52,9 @@ fn header(text: &str) -> Result<(String, String), &'static str> {
 
 impl Filter for Arguments {
     /// Hears of recipients and of the end of a message, and of nothing else: no frame is large then.
-    fn wishes(&self) -> Wishes<'_> {
+    fn wishes(&self) -> Options<'_> {
         let needed = if self.add_header.is_empty() { Actions::EMPTY } else { Actions::ADD_HEADERS };
-        Wishes::new([CommandKind::RcptTo]).may(needed)
+        Options::new([CommandKind::RcptTo]).require(needed)
     }
 
     fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {

@@ -18,8 +18,9 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Parser;
-use milter_proto::session::{MtaSession, MtaTurn, Sent, Wait};
+use milter_proto::mta::Sent;
 use milter_proto::wire::Assembler;
+use milter_proto::{MtaSession, Wait, mta};
 
 use support::client::{Client, Options, Outcome};
 use support::failure::Failure;
@@ -67,7 +68,7 @@ fn run(options: &Options) -> Result<(), Failure> {
 /// Plays one connection, and shows what came of its messages.
 fn play(options: &Options, message: &Message, pool: &Pool, number: u64) -> Result<(), Failure> {
     let mut client = Client::new(&options.letter, message);
-    let mut session = MtaSession::new(options.policy());
+    let mut session = MtaSession::with_policy(options.policy());
     let mut assembler = Assembler::new(Vec::new());
     let result = converse(options, pool, number, &mut session, &mut assembler, &mut client);
     session.disconnect(assembler.pending());
@@ -93,22 +94,23 @@ fn converse(
     let mut waits = Waits::new(timeouts);
     loop {
         match session.turn() {
-            MtaTurn::Send => match client.say(session)? {
-                Some(Sent::Frame(frame)) => {
+            mta::Turn::Send => match client.say(session)? {
+                // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
+                Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
                     waits.begin();
                     writer.push(&frame)?;
                 }
-                Some(Sent::Suppressed(_)) => {}
+                Some(Sent::Skipped { .. }) => {}
                 None => return Ok(()),
             },
-            MtaTurn::Receive(owed) => {
+            mta::Turn::Receive(owed) => {
                 writer.flush()?;
                 let limit = waits.limit(session.wait(), Instant::now());
                 let Some(mut input) = reader.read(limit).map_err(|failure| failure.on(owed))? else {
                     continue;
                 };
                 if input.is_empty() {
-                    return Err(Failure::left(session.agreed().is_some(), owed));
+                    return Err(Failure::left(session.negotiated().is_some(), owed));
                 }
                 while let Some(reaction) = session.next_event(assembler, &mut input)? {
                     client.hear(&reaction)?;

@@ -23,8 +23,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use milter_proto::session::{MtaSession, MtaTurn, Sent, Wait};
+use milter_proto::mta::Sent;
 use milter_proto::wire::Assembler;
+use milter_proto::{MtaSession, Wait, mta};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -97,7 +98,7 @@ impl Mta {
     /// Plays one connection, and shows what came of its messages.
     async fn play(&self, number: u64) -> Result<(), Failure> {
         let mut client = Client::new(&self.options.letter, &self.message);
-        let mut session = MtaSession::new(self.options.policy());
+        let mut session = MtaSession::with_policy(self.options.policy());
         let mut assembler = Assembler::new(Vec::new());
         let result = self.converse(number, &mut session, &mut assembler, &mut client).await;
         session.disconnect(assembler.pending());
@@ -121,20 +122,21 @@ impl Mta {
         let mut waits = Waits::new(timeouts);
         loop {
             match session.turn() {
-                MtaTurn::Send => match client.say(session)? {
-                    Some(Sent::Frame(frame)) => {
+                mta::Turn::Send => match client.say(session)? {
+                    // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
+                    Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
                         waits.begin();
                         link.push(&frame).await?;
                     }
-                    Some(Sent::Suppressed(_)) => {}
+                    Some(Sent::Skipped { .. }) => {}
                     None => return Ok(()),
                 },
-                MtaTurn::Receive(owed) => {
+                mta::Turn::Receive(owed) => {
                     link.flush().await?;
                     let input = link.read(waits.limit(session.wait(), Instant::now())).await;
                     let input = input.map_err(|failure| failure.on(owed))?;
                     if input.is_empty() {
-                        return Err(Failure::left(session.agreed().is_some(), owed));
+                        return Err(Failure::left(session.negotiated().is_some(), owed));
                     }
                     let mut input = &*input;
                     while let Some(reaction) = session.next_event(assembler, &mut input)? {

@@ -17,7 +17,9 @@
 //! Give the session everything that a read gave, and gather everything that is to be said to it:
 //!
 //! ```
-//! use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Wishes};
+//! use milter_proto::{FilterSession, filter};
+//! use milter_proto::filter::Options;
+//! use milter_proto::order::CommandKind;
 //! use milter_proto::wire::{Assembler, Command, Verdict};
 //! # use std::error::Error;
 //!
@@ -29,10 +31,10 @@
 //! ) -> Result<(), Box<dyn Error>> {
 //!     while let Some(event) = session.next_event(assembler, &mut input)? {
 //!         match session.turn() {
-//!             FilterTurn::Reply(CommandKind::Negotiate) => {
-//!                 session.negotiate(&Wishes::everything())??.1.append_to(out);
+//!             filter::Turn::Reply(CommandKind::Negotiate) => {
+//!                 session.negotiate(&Options::all_commands())?.frame.append_to(out);
 //!             }
-//!             FilterTurn::Reply(_) => {
+//!             filter::Turn::Reply(_) => {
 //!                 let verdict = match event.command {
 //!                     Command::MailFrom { address, .. } if address == "<spam@example.com>" => Verdict::Reject,
 //!                     _ => Verdict::Continue,
@@ -45,7 +47,7 @@
 //!     Ok(())
 //! }
 //!
-//! let mut session = FilterSession::new(Policy::LIBMILTER);
+//! let mut session = FilterSession::new();
 //! let mut assembler = Assembler::new(Vec::new());
 //! let mut out = Vec::new();
 //! // A whole frame, and the first bytes of the next one.
@@ -72,10 +74,11 @@
 //!
 //! ```
 //! use std::io::{ErrorKind, Read, Write};
-//! use milter_proto::session::{Ending, FilterSession, FilterTurn, Policy};
+//! use milter_proto::{FilterSession, filter};
 //! use milter_proto::wire::Assembler;
 //! # use std::error::Error;
-//! # use milter_proto::session::{CommandKind, Wishes};
+//! # use milter_proto::filter::Options;
+//! # use milter_proto::order::CommandKind;
 //! # use milter_proto::wire::Verdict;
 //! # fn answer(
 //! #     session: &mut FilterSession,
@@ -85,10 +88,10 @@
 //! # ) -> Result<(), Box<dyn Error>> {
 //! #     while let Some(event) = session.next_event(assembler, &mut input)? {
 //! #         match session.turn() {
-//! #             FilterTurn::Reply(CommandKind::Negotiate) => {
-//! #                 session.negotiate(&Wishes::everything())??.1.append_to(out);
+//! #             filter::Turn::Reply(CommandKind::Negotiate) => {
+//! #                 session.negotiate(&Options::all_commands())?.frame.append_to(out);
 //! #             }
-//! #             FilterTurn::Reply(_) => session.send(Verdict::Continue)?.append_to(out),
+//! #             filter::Turn::Reply(_) => session.send(Verdict::Continue)?.append_to(out),
 //! #             _ => {}
 //! #         }
 //! #     }
@@ -111,13 +114,13 @@
 //! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
 //! # }
 //!
-//! fn serve(stream: &mut (impl Read + Write)) -> (Ending, Result<(), Box<dyn Error>>) {
-//!     let mut session = FilterSession::new(Policy::LIBMILTER);
+//! fn serve(stream: &mut (impl Read + Write)) -> (filter::Ending, Result<(), Box<dyn Error>>) {
+//!     let mut session = FilterSession::new();
 //!     let mut assembler = Assembler::new(Vec::new());
 //!     let mut buffer = vec![0; 65_540]; // the largest frame of most sessions, in one read
 //!     let mut out = Vec::new();
 //!     let mut turn = || {
-//!         while session.turn() != FilterTurn::Closed {
+//!         while session.turn() != filter::Turn::Closed {
 //!             let count = match stream.read(&mut buffer) {
 //!                 Ok(0) => break,
 //!                 Ok(count) => count,
@@ -140,7 +143,7 @@
 //! let both = b"\0\0\0\x03Ha\0\0\0\0\x07M<a@b>\0";
 //! let mut peer = Peer { reads: vec![offer, both], writes: Vec::new() };
 //! let (ending, result) = serve(&mut peer);
-//! assert!(result.is_ok() && ending.in_message && !ending.said_quit);
+//! assert!(result.is_ok() && ending.in_message && !ending.clean);
 //! // One write a turn, with everything in it.
 //! assert_eq!(peer.writes.len(), 2);
 //! assert_eq!(peer.writes[1], b"\0\0\0\x01c\0\0\0\x01c");
@@ -154,7 +157,7 @@
 //! **What was said is said.** An error may come behind frames of the same read that were answered. Write those
 //! answers first: the MTA waits for them, and what is wrong with the stream is often that it left.
 //!
-//! **The end.** A connection ends with QUIT ([`FilterTurn::Closed`]), with the end of the stream, with an error or
+//! **The end.** A connection ends with QUIT ([`filter::Turn::Closed`]), with the end of the stream, with an error or
 //! with a timeout. In each case call [`disconnect`](FilterSession::disconnect) once, with
 //! [`Assembler::pending`]: it says whether a message was in progress, which is then over as if ABORT
 //! had come, whether the stream stopped inside a frame, and whether the MTA left without a reply. What an
@@ -162,7 +165,7 @@
 //!
 //! **Several messages.** Nothing is to be done between messages. The session clears what belongs to a
 //! message where it ends, whichever way it does; the application clears its own part at MAIL, and where
-//! [`Event::passage`](crate::session::Event::passage) says that a message was given up.
+//! [`Event::passage`](crate::filter::Event::passage) says that a message was given up.
 //!
 //! # Time
 //!
@@ -172,9 +175,9 @@
 //! may have a total besides, which nothing restarts.
 //!
 //! ```
-//! use milter_proto::session::{FilterSession, Policy, Timeouts, Wait};
+//! use milter_proto::{FilterSession, Timeouts, Wait, filter};
 //!
-//! let session = FilterSession::new(Policy::LIBMILTER);
+//! let session = FilterSession::new();
 //! assert_eq!(session.wait(), Some(Wait::Command));
 //! assert_eq!(Timeouts::LIBMILTER.of(Wait::Command).as_secs(), 7210);
 //! ```
@@ -203,7 +206,7 @@
 //!
 //! MTAs keep connections open for minutes between messages. Such a connection needs its session (64 bytes at
 //! most), its macros, and no buffer: read into one that is lent when there is something to read, and call
-//! [`Assembler::release`] and [`MacroStore::release`](crate::session::MacroStore::release) before a wait between
+//! [`Assembler::release`] and [`MacroStore::release`](crate::macros::MacroStore::release) before a wait between
 //! messages. They keep what was begun, so they can be called at any time.
 //!
 //! ```
@@ -252,15 +255,16 @@
 //! [`Stage::is_in_message`] tells the two apart:
 //!
 //! ```
-//! use milter_proto::session::{FilterSession, Policy, Wishes};
+//! use milter_proto::{FilterSession, filter};
+//! use milter_proto::filter::Options;
 //! use milter_proto::wire::{Assembler, Verdict};
 //! # use std::error::Error;
 //!
-//! let mut session = FilterSession::new(Policy::LIBMILTER);
+//! let mut session = FilterSession::new();
 //! let mut assembler = Assembler::new(Vec::new());
 //! let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0\0\0\0\x01A";
 //! session.next_event(&mut assembler, &mut input)?;
-//! let _ = session.negotiate(&Wishes::everything())??;
+//! let _ = session.negotiate(&Options::all_commands())??;
 //! assert!(!session.stage().is_in_message()); // may be ended here,
 //! session.next_event(&mut assembler, &mut input)?;
 //! let _ = session.send(Verdict::Continue)?;
@@ -334,19 +338,20 @@
 //!
 //! ```
 //! use std::io::{Read, Write};
-//! use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Sent};
+//! use milter_proto::{MtaSession, filter, mta};
+//! use milter_proto::mta::Sent;
 //! use milter_proto::wire::{Assembler, Command, Offer, Text};
 //! # use std::error::Error;
 //!
 //! fn ask(stream: &mut (impl Read + Write), commands: &[Command<'_>]) -> Result<usize, Box<dyn Error>> {
-//!     let mut session = MtaSession::new(Policy::POSTFIX);
+//!     let mut session = MtaSession::with_policy(mta::Policy::POSTFIX);
 //!     let mut assembler = Assembler::new(Vec::new());
 //!     let (mut buffer, mut out, mut verdicts) = (vec![0; 65_540], Vec::new(), 0);
 //!     for &command in commands {
 //!         if let Sent::Frame(frame) = session.send(command)? {
 //!             frame.append_to(&mut out);
 //!         }
-//!         while let MtaTurn::Receive(owed) = session.turn() {
+//!         while let mta::Turn::Receive(owed) = session.turn() {
 //!             stream.write_all(&out)?;
 //!             out.clear();
 //!             let count = stream.read(&mut buffer)?; // for at most `session.wait()`
@@ -355,13 +360,13 @@
 //!             }
 //!             let mut input = &buffer[..count];
 //!             while let Some(reaction) = session.next_event(&mut assembler, &mut input)? {
-//!                 verdicts += usize::from(matches!(reaction, Reaction::Verdict { .. }));
+//!                 verdicts += usize::from(matches!(reaction, mta::Event::Verdict { .. }));
 //!             }
 //!         }
 //!     }
 //!     stream.write_all(&out)?; // QUIT has no reply
 //!     let ending = session.disconnect(assembler.pending());
-//!     assert!(ending.is_expected);
+//!     assert!(ending.clean);
 //!     Ok(verdicts)
 //! }
 //! # struct Filter(Vec<&'static [u8]>, Vec<u8>);
@@ -388,7 +393,7 @@
 //! ```
 //!
 //! Commands without a reply may wait for the next one that has one ([`MtaSession::must_flush`]). Edits count when the
-//! verdict accepts the message, and not before: [`MtaEnding`] says whether a filter left between the two.
+//! verdict accepts the message, and not before: [`mta::Ending`] says whether a filter left between the two.
 //!
 //! # What a peer's texts may become
 //!
@@ -422,7 +427,8 @@
 //! ```
 #![expect(unused_imports, reason = "the page names them")]
 
-use crate::session::{
-    FilterSession, FilterTurn, MacroStore, MtaEnding, MtaSession, ReceiveError, Sent, Stage, Timeouts, Wait,
-};
+use crate::macros::MacroStore;
+use crate::mta::Sent;
+use crate::order::Stage;
 use crate::wire::{Assembler, ReplyText, Text, folds_from_wire};
+use crate::{FilterSession, MtaSession, ReceiveError, Timeouts, Wait, filter, mta};

@@ -95,17 +95,29 @@ extern crate alloc;
 extern crate std;
 
 mod debug;
+pub mod error;
+pub mod filter;
 pub mod guide;
 mod limits;
+pub mod macros;
+pub mod monitor;
+pub mod mta;
+pub mod negotiation;
+pub mod order;
 #[cfg(feature = "alloc")]
 mod room;
-pub mod session;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod testing;
+mod timeouts;
 pub mod transcript;
 pub mod wire;
 
+pub use error::{Misuse, NegotiateError, ReceiveError, Violation};
+pub use filter::session::FilterSession;
 pub use limits::Limits;
+pub use monitor::Monitor;
+pub use mta::session::MtaSession;
+pub use timeouts::{Timeouts, Wait};
 
 /// The examples of the README, compiled and run.
 #[cfg(all(doctest, feature = "std"))]

@@ -33,10 +33,10 @@
 ///
 /// [`Assembler`]: crate::wire::Assembler
 /// [`Assembler::release`]: crate::wire::Assembler::release
-/// [`FilterSession`]: crate::session::FilterSession
-/// [`MacroStore`]: crate::session::MacroStore
-/// [`Monitor`]: crate::session::Monitor
-/// [`MtaSession`]: crate::session::MtaSession
+/// [`FilterSession`]: crate::FilterSession
+/// [`MacroStore`]: crate::macros::MacroStore
+/// [`Monitor`]: crate::Monitor
+/// [`MtaSession`]: crate::MtaSession
 ///
 /// # Examples
 /// ```

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::Instant;
 
 use example::example;
-use milter_proto::session::{Timeouts, Wait};
+use milter_proto::{Timeouts, Wait};
 use running::{Filter, say};
 use waits::Waits;
 

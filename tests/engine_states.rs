@@ -13,10 +13,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MtaSession, MtaTurn, Passage, Policy, Sent, Stage,
-};
+use milter_proto::mta::Sent;
+use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Actions, Answer, Command, Edit, Frame, Offer, Response, Steps, Verdict, Version};
+use milter_proto::{FilterSession, MtaSession, filter, mta};
 
 #[path = "support/alphabet.rs"]
 mod alphabet;
@@ -72,9 +72,9 @@ fn walk(answer: Answer<'static>, gaps: &mut BTreeMap<Gap, usize>) -> (usize, usi
     responses.push(answer.into());
 
     let start = Joint {
-        mta: MtaSession::new(Policy::STRICT),
-        gate: FilterSession::new(Policy::STRICT),
-        engine: FilterSession::new(Policy::LIBMILTER),
+        mta: MtaSession::with_policy(mta::Policy::STRICT),
+        gate: FilterSession::with_policy(filter::Policy::STRICT),
+        engine: FilterSession::with_policy(filter::Policy::LIBMILTER),
         has_edit: false,
     };
     let mut seen = HashSet::from([start.clone()]);
@@ -91,8 +91,8 @@ fn walk(answer: Answer<'static>, gaps: &mut BTreeMap<Gap, usize>) -> (usize, usi
         let by_response = responses.iter().filter_map(|response| respond(&joint, response));
         for next in by_command.chain(by_response).collect::<Vec<_>>() {
             edges += 1;
-            if next.engine.turn() == FilterTurn::Closed {
-                assert_eq!(next.mta.turn(), MtaTurn::Closed);
+            if next.engine.turn() == filter::Turn::Closed {
+                assert_eq!(next.mta.turn(), mta::Turn::Closed);
             } else {
                 assert_eq!(next.engine.turn(), next.gate.turn(), "{:?} {:?}", next.engine, next.mta);
             }
@@ -110,20 +110,20 @@ fn say(joint: &Joint, said: &Said) -> Result<Option<Joint>, Gap> {
     let mut next = joint.clone();
     let sent = if is_rejected { next.mta.send_rejected(command) } else { next.mta.send(command) };
     let frame = match sent {
-        Ok(Sent::Frame(frame)) => frame,
-        Ok(Sent::Suppressed(_)) => return Ok(Some(next)),
+        Ok(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => frame,
+        Ok(Sent::Skipped { .. }) => return Ok(Some(next)),
         Err(_) => return Ok(None),
     };
     let bytes = alphabet::bytes_of(&frame);
     next.gate.receive(whole(&bytes)).expect("the strict sides agree");
     let event = next.engine.receive(whole(&bytes)).expect("the engine reads it");
-    let is_ignored = matches!(event.passage, Passage::Ignored | Passage::IgnoredAfterAbort);
+    let is_ignored = event.is_ignored();
     // ABORT outside a message says nothing, and is answered with nothing.
     if !is_ignored || event.command == Command::Abort {
         return Ok(Some(next));
     }
-    let kind = CommandKind::of(&command).expect("it is one");
-    let steps = joint.mta.agreed().expect("OPTNEG was answered").steps;
+    let kind = CommandKind::from_command(&command).expect("it is one");
+    let steps = joint.mta.negotiated().expect("OPTNEG was answered").steps;
     match (kind, joint.engine.stage()) {
         (CommandKind::Body | CommandKind::EndOfMessage, Stage::Data)
             if steps.contains(Steps::NO_END_OF_HEADERS) =>

@@ -10,7 +10,8 @@
 #[path = "support/sides.rs"]
 mod sides;
 
-use milter_proto::session::{MacroSchedule, MacroStore, MacroStoreFull, Memory};
+use milter_proto::filter;
+use milter_proto::macros::{MacroRequests, MacroStore, MacroStoreFull, Memory};
 use milter_proto::wire::{Command, Frame, MacroLists, MacroStage, Tolerance};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
@@ -30,7 +31,7 @@ fn after<M: Memory>(store: &mut MacroStore<M>, script: &str) {
             None => everyday(word.as_bytes()[0]),
         };
         let command = Command::parse_as(frame, Tolerance::LIBMILTER).expect("libmilter reads it").value;
-        store.observe(&command).expect("there is room");
+        store.observe(&filter::Event::new(command)).expect("there is room");
     }
 }
 
@@ -149,7 +150,7 @@ fn a_list_without_room_is_forgotten_whole_and_the_others_are_kept() {
     let mut store = MacroStore::new(&mut bytes[..]);
     after(&mut store, "D:Cj/mta/ C D:Mi/Q1/ M");
     let long = Command::parse(Frame::new(b'D', b"Mi\0a queue id\0")).unwrap();
-    let full = store.observe(&long);
+    let full = store.observe(&filter::Event::new(long));
     assert!(matches!(full, Err(MacroStoreFull { needed: 19, .. })), "{full:?}");
     assert_eq!(store.get(text(b"i")), None, "neither the new one nor the old one");
     assert_eq!(store.get(text(b"j")), Some(text(b"mta")));
@@ -157,7 +158,7 @@ fn a_list_without_room_is_forgotten_whole_and_the_others_are_kept() {
     assert_eq!(store.get(text(b"i")), Some(text(b"Q2")));
 
     let mut none = MacroStore::new([0; 0]);
-    assert!(none.observe(&long).is_err());
+    assert!(none.observe(&filter::Event::new(long)).is_err());
     after(&mut none, "D:M M R E A Q");
 }
 
@@ -166,11 +167,11 @@ fn a_vector_grows_to_64_kib_and_no_further() {
     let mut store = MacroStore::new(Vec::new());
     let payload = |len: usize| [&b"Mi\0"[..], &vec![b'x'; len - 3], &[0]].concat();
     let fits = payload(65_536);
-    store.observe(&Command::parse(Frame::new(b'D', &fits)).unwrap()).unwrap();
+    store.observe(&filter::Event::new(Command::parse(Frame::new(b'D', &fits)).unwrap())).unwrap();
     assert_eq!(store.get(text(b"i")).unwrap().len(), 65_533);
     let mut store = MacroStore::new(Vec::new());
     let surplus = payload(65_537);
-    assert!(store.observe(&Command::parse(Frame::new(b'D', &surplus)).unwrap()).is_err());
+    assert!(store.observe(&filter::Event::new(Command::parse(Frame::new(b'D', &surplus)).unwrap())).is_err());
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn an_mta_sends_the_names_that_were_asked_for_in_their_spelling() {
         _ => None,
     };
     let lists = b"\0\0\0\x02{i} {none},{mail_addr}\t{auth_type} auth_type\0\0\0\0\x03\0\0\0\0\x05{none}\0";
-    let schedule = MacroSchedule::new(MacroLists::new(lists).unwrap());
+    let schedule = MacroRequests::new(MacroLists::new(lists).unwrap());
     let rows: [(MacroStage, &[u8], Option<&[u8]>); 6] = [
         // Spelled as asked, in that order; without a value left out, with an empty one not.
         (MacroStage::MAIL, b"j", Some(b"{i}\0Q1\0{mail_addr}\0\0{auth_type}\0PLAIN\0")),
@@ -294,7 +295,7 @@ proptest! {
             model.observe(step);
             let mut payload = Vec::new();
             let command = Command::parse(step.frame(&mut payload)).unwrap();
-            for result in [borrowed.observe(&command), inline.observe(&command), vector.observe(&command)] {
+            for result in [borrowed.observe(&filter::Event::new(command)), inline.observe(&filter::Event::new(command)), vector.observe(&filter::Event::new(command))] {
                 prop_assert_eq!(result, Ok(()));
             }
             for name in ["i", "{i}", "j", "{auth_type}", "x"] {
@@ -321,8 +322,8 @@ proptest! {
         for step in &steps {
             let mut payload = Vec::new();
             let command = Command::parse(step.frame(&mut payload)).unwrap();
-            let _is_full = small.observe(&command);
-            large.observe(&command).unwrap();
+            let _is_full = small.observe(&filter::Event::new(command));
+            large.observe(&filter::Event::new(command)).unwrap();
             for stage in STAGES.map(MacroStage::new) {
                 let kept = small.stage(stage).list();
                 assert!(kept.is_empty() || kept == large.stage(stage).list(), "{stage:?}");

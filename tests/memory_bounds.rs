@@ -11,7 +11,8 @@ mod support;
 use allocation_counter::{AllocationInfo, measure};
 use memory::{STORE, macro_frames, within};
 use milter_proto::Limits;
-use milter_proto::session::MacroStore;
+use milter_proto::filter;
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Assembler, Command, Frame, MacroStage};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
@@ -166,7 +167,7 @@ fn a_store_of_macros_holds_64_kib_whatever_comes() {
         for _ in 0..3 {
             let mut rest = &frames[..];
             while let Some((frame, next)) = Frame::split(rest, Limits::DEFAULT).unwrap() {
-                _ = store.observe(&Command::parse(frame).unwrap());
+                _ = store.observe(&filter::Event::new(Command::parse(frame).unwrap()));
                 rest = next;
             }
         }
@@ -181,7 +182,7 @@ fn a_store_of_macros_takes_twice_what_came_and_never_over_64_kib() {
     for len in (0..=65_533).step_by(97).chain([65_533]) {
         let payload = [&b"Mi\0"[..], &vec![b'v'; len], b"\0"].concat();
         let macros = Command::parse(Frame::new(b'D', &payload)).unwrap();
-        held += measure(|| store.observe(&macros).unwrap()).bytes_current;
+        held += measure(|| store.observe(&filter::Event::new(macros)).unwrap()).bytes_current;
         let bound = (2 * (len + 3)).min(STORE);
         assert!(held <= i64::try_from(bound).unwrap(), "{held} bytes are held for {}", len + 3);
     }

@@ -12,14 +12,15 @@ mod support;
 use allocation_counter::{AllocationInfo, measure};
 use memory::{STORE, macro_frames, within};
 use milter_proto::Limits;
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MacroStore, Memory, Monitor, MtaSession, Policy, ReceiveError,
-    Rule, Wishes,
-};
+use milter_proto::filter::Options;
+use milter_proto::macros::{MacroStore, Memory};
+use milter_proto::mta;
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
     Actions, Answer, Assembler, Command, Direction, Frame, Offer, Peer, Response, Steps, Storage, TextList,
     Verdict, Version,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, filter};
 use support::{bytes_of, text, wire};
 
 /// What opens a connection, and what then comes again and again, in other sizes each time.
@@ -102,10 +103,10 @@ fn attacked_filter<S: Storage, M: Memory>(
             // After a fault it is fed all the same.
             while let Ok(Some(event)) = session.next_event(assembler, &mut input) {
                 events += 1;
-                _ = store.observe(&event.command);
-                if session.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
-                    _ = session.negotiate(&Wishes::everything()).unwrap().unwrap();
-                } else if let FilterTurn::Reply(_) = session.turn() {
+                _ = store.observe(&filter::Event::new(event.command));
+                if session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
+                    _ = session.negotiate(&Options::all_commands()).unwrap();
+                } else if let filter::Turn::Reply(_) = session.turn() {
                     _ = session.send(Verdict::Continue).unwrap();
                 }
             }
@@ -117,9 +118,11 @@ fn attacked_filter<S: Storage, M: Memory>(
 
 #[test]
 fn a_filter_that_is_attacked_holds_a_frame_and_its_macros() {
-    for (policy, receive) in
-        [(Policy::LIBMILTER, RECEIVE[0]), (Policy::LIBMILTER, RECEIVE[1]), (Policy::STRICT, RECEIVE[0])]
-    {
+    for (policy, receive) in [
+        (filter::Policy::LIBMILTER, RECEIVE[0]),
+        (filter::Policy::LIBMILTER, RECEIVE[1]),
+        (filter::Policy::STRICT, RECEIVE[0]),
+    ] {
         let limits = Limits::DEFAULT.with_receive(receive);
         let receive = usize::try_from(receive).unwrap();
         for attack in attacks_on_a_filter(receive) {
@@ -128,7 +131,7 @@ fn a_filter_that_is_attacked_holds_a_frame_and_its_macros() {
             let mut store = MacroStore::new(Vec::new());
             let (taken, events) = attacked_filter(&attack, session, &mut assembler, &mut store);
             within(taken, receive + STORE, attack.name);
-            let ends_soon = policy == Policy::STRICT || attack.again[4] == b'\xff';
+            let ends_soon = policy == filter::Policy::STRICT || attack.again[4] == b'\xff';
             assert!(events > 10 || ends_soon, "{} is an attack", attack.name);
         }
     }
@@ -140,7 +143,7 @@ fn a_filter_that_is_attacked_in_memory_of_the_caller_takes_no_other() {
     let limits = Limits::DEFAULT.with_receive(RECEIVE[0]);
     for limit in [8192, 65_535] {
         for attack in attacks_on_a_filter(limit) {
-            let session = FilterSession::with_limits(Policy::LIBMILTER, limits);
+            let session = FilterSession::with_limits(filter::Policy::LIBMILTER, limits);
             let mut assembler = Assembler::with_limits(&mut frame[..], limits);
             let mut store = MacroStore::new(&mut macros[..]);
             let (taken, _) = attacked_filter(&attack, session, &mut assembler, &mut store);
@@ -237,7 +240,7 @@ fn an_mta_that_gets_an_endless_body_holds_a_frame() {
 /// A session in which the reply to that command is owed.
 fn mta_at(code: u8, limits: Limits) -> MtaSession {
     let (address, arguments) = (text(b"<a@b.c>"), TextList::EMPTY);
-    let mut session = MtaSession::with_limits(Policy::POSTFIX, limits);
+    let mut session = MtaSession::with_limits(mta::Policy::POSTFIX, limits);
     for command in [
         Command::Negotiate(Offer::FULL),
         Command::Connect { host: text(b"mx.example"), peer: Peer::Unknown },

@@ -12,12 +12,14 @@ mod alphabet;
 use std::collections::BTreeSet;
 
 use milter_proto::Limits;
-use milter_proto::session::{FilterSession, Monitor, MtaSession, MtaTurn, Policy, Rule, Sent, Why};
+use milter_proto::mta::{Sent, SkipReason};
+use milter_proto::order::Rule;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
     Actions, Answer, Assembler, Command, Direction, Frame, FrameBuf, Offer, Outgoing, Response, Steps,
     Version,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 use proptest::prelude::*;
 
 /// Everything is offered.
@@ -34,43 +36,46 @@ const ROWS: &[(&[Rule], &[&str])] = &[
     (&[Rule::Order], &[ALL, NONE, CONNECT, "< CONTINUE", "> RCPT \"<a@b>\""]),
     (&[Rule::Order], &[ALL, NONE, CONNECT, "< REJECT", "> HELO \"mx\""]),
     (&[Rule::Order], &[ALL, NONE, CONNECT, "< CONTINUE", "> MAIL \"<a>\"", "< REJECT", "> RCPT \"<a>\""]),
-    (&[Rule::Order, Rule::Payload], &[ALL, NONE, "> FRAME 0x48 \"mx\""]),
+    (&[Rule::Order, Rule::MalformedPayload], &[ALL, NONE, "> FRAME 0x48 \"mx\""]),
     (&[Rule::ReplyOwed], &[ALL, NONE, CONNECT, "> QUIT"]),
     (&[Rule::ReplyOwed], &[ALL, "> QUIT"]),
     (&[Rule::ReplyOwed], &[ALL, CONNECT]),
     (&[Rule::NotOwed], &[ALL, NONE, "< CONTINUE"]),
     (&[Rule::NotOwed], &[ALL, "< OPTNEG 6 0 0x1000", CONNECT, "< CONTINUE"]),
     (&[Rule::NotOwed], &[ALL, END, "> BODYEOB", "< ACCEPT", "< QUARANTINE \"late\""]),
-    (&[Rule::SwitchedOff], &[ALL, "< OPTNEG 6 0 1", CONNECT]),
-    (&[Rule::SwitchedOff], &["> OPTNEG 3 1 0x7f", "< OPTNEG 3 0 0x7f", "> DATA"]),
-    (&[Rule::SwitchedOff], &["> OPTNEG 2 1 0x7f", "< OPTNEG 2 0 0x1", "> UNKNOWN \"X\""]),
-    (&[Rule::NoAnswer], &[ALL, NONE, CONNECT, "< CONN_FAIL"]),
-    (&[Rule::NoAnswer], &[ALL, NONE, CONNECT, "< SHUTDOWN"]),
-    (&[Rule::MeansNothing], &[ALL, NONE, CONNECT, "< DISCARD"]),
-    (&[Rule::Skip], &[ALL, "< OPTNEG 6 0 0x400", CONNECT, "< SKIP"]),
-    (&[Rule::Skip], &[ALL, "< OPTNEG 6 0 0x36f", "> BODY \"x\"", "< SKIP"]),
+    (&[Rule::Declined], &[ALL, "< OPTNEG 6 0 1", CONNECT]),
+    (&[Rule::Declined], &["> OPTNEG 3 1 0x7f", "< OPTNEG 3 0 0x7f", "> DATA"]),
+    (&[Rule::Declined], &["> OPTNEG 2 1 0x7f", "< OPTNEG 2 0 0x1", "> UNKNOWN \"X\""]),
+    (&[Rule::InvalidVerdict], &[ALL, NONE, CONNECT, "< CONN_FAIL"]),
+    (&[Rule::InvalidVerdict], &[ALL, NONE, CONNECT, "< SHUTDOWN"]),
+    (&[Rule::UndefinedVerdict], &[ALL, NONE, CONNECT, "< DISCARD"]),
+    (&[Rule::SkipNotNegotiated], &[ALL, "< OPTNEG 6 0 0x400", CONNECT, "< SKIP"]),
+    (&[Rule::SkipNotNegotiated], &[ALL, "< OPTNEG 6 0 0x36f", "> BODY \"x\"", "< SKIP"]),
     (&[Rule::Progress], &[ALL, NONE, CONNECT, "< PROGRESS"]),
     (&[Rule::EditTooEarly], &[ALL, "< OPTNEG 6 1 0", CONNECT, "< ADDHEADER \"X\" \"v\""]),
-    (&[Rule::EditNotAgreed], &[ALL, "< OPTNEG 6 0 0x37f", "> BODYEOB", "< ADDHEADER \"X\" \"v\""]),
+    (&[Rule::EditNotNegotiated], &[ALL, "< OPTNEG 6 0 0x37f", "> BODYEOB", "< ADDHEADER \"X\" \"v\""]),
     (&[Rule::Negotiation], &[ALL, "< CONTINUE"]),
     (&[Rule::Negotiation], &[ALL, NONE, CONNECT, "< OPTNEG 6 0 0"]),
-    (&[Rule::Code], &["> FRAME 0x5a \"\""]),
-    (&[Rule::Code], &[ALL, NONE, CONNECT, "< FRAME 0x5a \"\""]),
-    (&[Rule::Code], &[ALL, NONE, CONNECT, "< FRAME 0x6c \"\""]),
-    (&[Rule::Skipped], &[ALL, "< OPTNEG 6 0 0x76f", "> BODY \"x\"", "< SKIP", "> BODY \"x\""]),
+    (&[Rule::UnknownCode], &["> FRAME 0x5a \"\""]),
+    (&[Rule::UnknownCode], &[ALL, NONE, CONNECT, "< FRAME 0x5a \"\""]),
+    (&[Rule::UnknownCode], &[ALL, NONE, CONNECT, "< FRAME 0x6c \"\""]),
+    (&[Rule::BodyAfterSkip], &[ALL, "< OPTNEG 6 0 0x76f", "> BODY \"x\"", "< SKIP", "> BODY \"x\""]),
     (&[Rule::Closed], &[ALL, NONE, "> QUIT", "> ABORT"]),
-    (&[Rule::EmptyBody, Rule::Payload], &[ALL, "< OPTNEG 6 0 0x36f", "> BODY"]),
+    (&[Rule::EmptyBody, Rule::MalformedPayload], &[ALL, "< OPTNEG 6 0 0x36f", "> BODY"]),
     (&[Rule::BodyAtEnd], &[ALL, END, "> BODYEOB \"x\""]),
-    (&[Rule::Address], &[ALL, NONE, "> CONNECT \"mx\" 4 25 \"300.0.2.1\""]),
-    (&[Rule::EmptyKey, Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> FRAME 0x4c \"\\x00v\\x00x\\x00\""]),
-    (&[Rule::Payload], &[ALL, "< OPTNEG 6 0 0x35f", "> HEADER \"\" \"v\""]),
-    (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< ADDRCPT \"\""]),
-    (&[Rule::Payload], &[ALL, END, "> BODYEOB", "< FRAME 0x6d \"\""]),
-    (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< ACCEPT", "> QUIT_NC"]),
-    (&[Rule::Reuse], &[ALL, END, "> BODYEOB", "< CONTINUE", "> ABORT", "> QUIT_NC"]),
-    (&[Rule::Refused], &["> OPTNEG 6 1 1", "< OPTNEG 6 3 1"]),
-    (&[Rule::Refused], &["> OPTNEG 6 1 1", "< OPTNEG 6 1 3"]),
-    (&[Rule::Refused], &["> OPTNEG 6 1 1", "< OPTNEG 7 1 1"]),
+    (&[Rule::InvalidAddress], &[ALL, NONE, "> CONNECT \"mx\" 4 25 \"300.0.2.1\""]),
+    (
+        &[Rule::EmptyName, Rule::MalformedPayload],
+        &[ALL, "< OPTNEG 6 0 0x35f", "> FRAME 0x4c \"\\x00v\\x00x\\x00\""],
+    ),
+    (&[Rule::MalformedPayload], &[ALL, "< OPTNEG 6 0 0x35f", "> HEADER \"\" \"v\""]),
+    (&[Rule::MalformedPayload], &[ALL, END, "> BODYEOB", "< ADDRCPT \"\""]),
+    (&[Rule::MalformedPayload], &[ALL, END, "> BODYEOB", "< FRAME 0x6d \"\""]),
+    (&[Rule::QuitNcNotAllowed], &[ALL, END, "> BODYEOB", "< ACCEPT", "> QUIT_NC"]),
+    (&[Rule::QuitNcNotAllowed], &[ALL, END, "> BODYEOB", "< CONTINUE", "> ABORT", "> QUIT_NC"]),
+    (&[Rule::NegotiationFailed], &["> OPTNEG 6 1 1", "< OPTNEG 6 3 1"]),
+    (&[Rule::NegotiationFailed], &["> OPTNEG 6 1 1", "< OPTNEG 6 1 3"]),
+    (&[Rule::NegotiationFailed], &["> OPTNEG 6 1 1", "< OPTNEG 7 1 1"]),
 ];
 
 /// Streams with a fault that the monitor has to get over: nothing but the marked frames breaks a rule.
@@ -107,8 +112,13 @@ fn each_rule_is_reported_at_the_frame_that_breaks_it() {
         reported.extend(rules.iter().map(|rule| rule.id()));
     }
     // The others are about our own side, or about limits.
-    let silent =
-        [Rule::BodyInterrupted, Rule::TooLong, Rule::TooManyEdits, Rule::TooMuchProgress, Rule::Emulated];
+    let silent = [
+        Rule::BodyInterrupted,
+        Rule::TooLong,
+        Rule::TooManyEdits,
+        Rule::TooMuchProgress,
+        Rule::ReplyNotAllowed,
+    ];
     let every: BTreeSet<_> = (1..=26).map(|number| format!("ORD-{number}")).collect();
     let known: BTreeSet<_> = reported.iter().copied().chain(silent.map(Rule::id)).map(String::from).collect();
     assert_eq!(known, every);
@@ -197,7 +207,8 @@ fn any_agreement() -> impl Strategy<Value = [u32; 3]> {
 fn converse([version, actions, steps]: [u32; 3], script: &[u8]) -> Vec<Entry> {
     let (version, actions, steps) =
         (Version::new(version), Actions::from_bits(actions), Steps::from_bits(steps));
-    let (mut mta, mut filter) = (MtaSession::new(Policy::STRICT), FilterSession::new(Policy::STRICT));
+    let (mut mta, mut filter) =
+        (MtaSession::with_policy(mta::Policy::STRICT), FilterSession::with_policy(filter::Policy::STRICT));
     let mut stream = Vec::new();
     let mut commands = alphabet::plain_commands();
     commands.retain(|said| !said.is_rejected);
@@ -205,7 +216,7 @@ fn converse([version, actions, steps]: [u32; 3], script: &[u8]) -> Vec<Entry> {
     let mut responses = alphabet::responses();
     responses.push(Answer::new(version, actions, steps).into());
     for number in [0, 0].iter().chain(script).copied() {
-        let frame = if mta.turn() == MtaTurn::Send {
+        let frame = if mta.turn() == mta::Turn::Send {
             let offer = alphabet::negotiation(Offer::new(version, Actions::ALL, Steps::ALL));
             let said = commands.iter().chain([&offer]).filter(|said| {
                 let is_quit = said.command == Command::Quit && number < 250;
@@ -218,7 +229,7 @@ fn converse([version, actions, steps]: [u32; 3], script: &[u8]) -> Vec<Entry> {
             let frame = owned(&frame);
             filter.receive(frame.as_frame()).unwrap();
             Entry::new(Direction::ToFilter, frame)
-        } else if mta.turn() == MtaTurn::Closed {
+        } else if mta.turn() == mta::Turn::Closed {
             break;
         } else {
             let may: Vec<_> = responses.iter().filter(|response| filter.check(response).is_ok()).collect();
@@ -272,7 +283,8 @@ fn mutate(stream: &mut Vec<Entry>, [what, place, with]: [u8; 3]) -> bool {
 
 /// Whether both strict sides can say all of it. `None`: the MTA's side is more careful than the law.
 fn replay(stream: &[Entry]) -> Option<Result<(), String>> {
-    let (mut mta, mut filter) = (MtaSession::new(Policy::STRICT), FilterSession::new(Policy::STRICT));
+    let (mut mta, mut filter) =
+        (MtaSession::with_policy(mta::Policy::STRICT), FilterSession::with_policy(filter::Policy::STRICT));
     for entry in stream {
         let frame = entry.frame.as_frame();
         let said = if entry.direction == Direction::ToFilter {
@@ -285,10 +297,14 @@ fn replay(stream: &[Entry]) -> Option<Result<(), String>> {
                     filter.receive(frame).map(|_| owned(&sent)).map_err(|e| e.to_string())
                 }
                 // The MTA's side is more careful here than the law.
-                Ok(Sent::Suppressed(Why::MessageDecided | Why::ConnectionDecided | Why::ForgetsMessage)) => {
+                Ok(Sent::Skipped {
+                    reason:
+                        SkipReason::MessageDecided | SkipReason::ConnectionDecided | SkipReason::ForgetsMessage,
+                    ..
+                }) => {
                     return None;
                 }
-                Err(misuse) if misuse.rule == Rule::Reuse => return None,
+                Err(misuse) if misuse.rule == Rule::QuitNcNotAllowed => return None,
                 other => Err(format!("{other:?}")),
             }
         } else {

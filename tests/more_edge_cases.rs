@@ -11,18 +11,18 @@
 mod sides;
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    CommandKind, MtaSession, MtaTurn, Passage, Policy, Reaction, ReceiveError, Rule, Scope, Standing, Why,
-};
+use milter_proto::mta::{EditStatus, Scope, SkipReason};
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
     Assembler, Command, Edit, FrameError, LeadingSpace, Peer, ReplyText, Steps, Text, TextList, Verdict,
 };
-use sides::{Filter, Mta, text};
+use milter_proto::{MtaSession, ReceiveError, filter, mta};
+use sides::{Filter, Mta, how, text};
 
-const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+const POLICIES: [mta::Policy; 3] = [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
 
 fn strict() -> Mta {
-    Mta::with(Policy::STRICT, Steps::EMPTY)
+    Mta::with(mta::Policy::STRICT, Steps::EMPTY)
 }
 
 // 17. libmilter answers the next CONNECT only after an end of message with CONTINUE.
@@ -30,9 +30,9 @@ fn strict() -> Mta {
 fn a_connection_is_used_again_only_behind_a_message_that_went_on() {
     let mut mta = strict();
     mta.go("CHMRTLNBE");
-    let agreed = mta.0.agreed().copied();
+    let agreed = mta.0.negotiated().copied();
     assert_eq!(mta.send(b'K'), Ok(None));
-    assert_eq!(mta.0.agreed().copied(), agreed, "no new OPTNEG");
+    assert_eq!(mta.0.negotiated().copied(), agreed, "no new OPTNEG");
     assert_eq!(mta.send(b'O'), Err(Rule::Order));
     assert_eq!(mta.go("CHMRTLNBE"), "CHMRTLNBE");
 
@@ -49,7 +49,7 @@ fn a_connection_is_used_again_only_behind_a_message_that_went_on() {
         if let Some(verdict) = verdict {
             mta.hears(b'E', verdict);
         }
-        assert_eq!(mta.send(b'K'), Err(Rule::Reuse), "after {before}");
+        assert_eq!(mta.send(b'K'), Err(Rule::QuitNcNotAllowed), "after {before}");
     }
 }
 
@@ -63,10 +63,10 @@ fn helo_may_come_again_and_ends_a_message() {
     let mut mta = strict();
     mta.go("CHMRT");
     assert_eq!(mta.send(b'H'), Err(Rule::Order), "within the data a client cannot greet");
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
         let mut filter = Filter::with(policy, Steps::EMPTY);
         filter.go("CHMR");
-        assert_eq!(filter.gets(b'H').unwrap().passage, Passage::AfterAbort);
+        assert_eq!(how(filter.gets(b'H').unwrap()), (true, true));
     }
 }
 
@@ -77,16 +77,16 @@ fn connect_says_nothing_that_is_no_address() {
     let v6 = |address: &'static str| Peer::Inet6 { port: 25, address: Text::try_from(address).unwrap() };
     let rows = [
         (v4("192.0.2.1"), Ok(None)),
-        (v4("unknown"), Err(Rule::Address)),
-        (v4("IPv6:::ffff:192.0.2.1"), Err(Rule::Address)),
-        (v4(""), Err(Rule::Address)),
+        (v4("unknown"), Err(Rule::InvalidAddress)),
+        (v4("IPv6:::ffff:192.0.2.1"), Err(Rule::InvalidAddress)),
+        (v4(""), Err(Rule::InvalidAddress)),
         (v6("2001:db8::1"), Ok(None)),
         (v6("IPv6:2001:db8:0:0:0:0:0:1"), Ok(None)),
-        (v6("192.0.2.1"), Err(Rule::Address)),
+        (v6("192.0.2.1"), Err(Rule::InvalidAddress)),
         (Peer::Unix { port: 0, path: text(b"/run/client") }, Ok(None)),
         (Peer::Unix { port: 0, path: Text::EMPTY }, Ok(None)),
         (Peer::Unix { port: 0, path: text(&[b'x'; 107]) }, Ok(None)),
-        (Peer::Unix { port: 0, path: text(&[b'x'; 108]) }, Err(Rule::Address)),
+        (Peer::Unix { port: 0, path: text(&[b'x'; 108]) }, Err(Rule::InvalidAddress)),
         (Peer::Unknown, Ok(None)),
     ];
     for (peer, expected) in rows {
@@ -106,7 +106,7 @@ fn texts_hold_no_nul_and_a_header_has_a_name() {
     mta.scope(b'c');
     mta.go("RT");
     let nameless = Command::Header { name: Text::EMPTY, value: text(b"x") };
-    assert_eq!(mta.say(nameless), Err(Rule::EmptyKey));
+    assert_eq!(mta.say(nameless), Err(Rule::EmptyName));
 }
 
 // 21. libmilter closes on more than 65,535 bytes, in any frame.
@@ -119,7 +119,7 @@ fn a_header_that_is_too_long_is_refused_with_its_name_and_both_nuls() {
         let header = Command::Header { name: text(b"X"), value: text(&value[..len]) };
         assert_eq!(mta.say(header), expected, "{len}");
     }
-    let mut larger = Mta(MtaSession::with_limits(Policy::STRICT, Limits::DEFAULT.with_send(70_000)));
+    let mut larger = Mta(MtaSession::with_limits(mta::Policy::STRICT, Limits::DEFAULT.with_send(70_000)));
     larger.send(b'O').unwrap();
     larger.rule(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0");
     larger.go("CHMRT");
@@ -132,8 +132,8 @@ fn one_leading_space_is_the_mtas_unless_it_was_agreed_otherwise() {
     for (steps, to_filter, before) in
         [(Steps::EMPTY, &b" x"[..], &b" "[..]), (Steps::LEADING_SPACE, b"  x", b"")]
     {
-        let mta = Mta::with(Policy::STRICT, steps);
-        let rule = LeadingSpace::of(mta.0.agreed().unwrap().steps);
+        let mta = Mta::with(mta::Policy::STRICT, steps);
+        let rule = LeadingSpace::of(mta.0.negotiated().unwrap().steps);
         assert_eq!((rule.to_wire(b"  x"), rule.before()), (to_filter, before));
         assert_eq!(rule.to_wire(b"\tx"), b"\tx", "a tab stays");
     }
@@ -163,7 +163,7 @@ fn a_reply_text_is_checked_before_it_reaches_a_client() {
             mta.send(b'M').unwrap();
             match mta.rule(b'y', payload) {
                 None => taken.push(name),
-                Some(rule) => assert_eq!(rule, Rule::Payload),
+                Some(rule) => assert_eq!(rule, Rule::MalformedPayload),
             }
         }
         assert_eq!(taken.join(" "), expected, "{}", payload.escape_ascii());
@@ -176,9 +176,9 @@ fn a_reply_text_is_checked_before_it_reaches_a_client() {
 #[test]
 fn bytes_behind_a_verdict_are_a_matter_of_policy() {
     for (policy, expected) in [
-        (Policy::STRICT, Some(Rule::Payload)),
-        (Policy::POSTFIX, Some(Rule::Payload)),
-        (Policy::SENDMAIL, None),
+        (mta::Policy::STRICT, Some(Rule::MalformedPayload)),
+        (mta::Policy::POSTFIX, Some(Rule::MalformedPayload)),
+        (mta::Policy::SENDMAIL, None),
     ] {
         for verdict in *b"cartd" {
             let mut mta = Mta::with(policy, Steps::EMPTY);
@@ -241,10 +241,10 @@ fn a_verdict_still_follows_quarantine_and_decides() {
         mta.send(b'E').unwrap();
         let mut payload = Vec::new();
         let hold = mta.takes(&Edit::Quarantine { reason: text(b"why") }.into(), &mut payload);
-        assert!(matches!(hold, Reaction::Edit { standing: Standing::Agreed, .. }));
-        assert_eq!(mta.0.turn(), MtaTurn::Receive(CommandKind::EndOfMessage));
+        assert!(matches!(hold, mta::Event::Edit { status: EditStatus::Negotiated, .. }));
+        assert_eq!(mta.0.turn(), mta::Turn::Receive(CommandKind::EndOfMessage));
         let reaction = mta.0.receive(milter_proto::wire::Frame::new(verdict, b"")).unwrap();
-        let Reaction::Verdict { verdict, scope: Scope::Message, .. } = reaction else {
+        let mta::Event::Verdict { verdict, scope: Scope::Message, .. } = reaction else {
             panic!("{reaction:?}")
         };
         assert_eq!(matches!(verdict, Verdict::Continue | Verdict::Accept), accepted);
@@ -280,10 +280,10 @@ fn a_verdict_about_a_message_means_nothing_where_there_is_none() {
         assert_eq!(mta.hears(b'U', b'r'), Scope::Command);
         assert_eq!(mta.go("MR"), "MR");
     }
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     filter.go("CH");
     filter.gets(b'U').unwrap();
-    assert_eq!(filter.says(Verdict::Accept), Err(Rule::MeansNothing), "ours does not say it");
+    assert_eq!(filter.says(Verdict::Accept), Err(Rule::UndefinedVerdict), "ours does not say it");
 }
 
 // 30. Refused once, refused until the client is gone.
@@ -295,10 +295,14 @@ fn a_verdict_about_the_connection_holds_until_it_ends() {
             mta.go(before);
             assert_eq!(mta.hears(at, verdict), Scope::Connection);
             for code in *b"DHMRTLNBEUAK" {
-                let expected = if code == b'K' { Err(Rule::Reuse) } else { Ok(Some(Why::ConnectionDecided)) };
+                let expected = if code == b'K' {
+                    Err(Rule::QuitNcNotAllowed)
+                } else {
+                    Ok(Some(SkipReason::ConnectionDecided))
+                };
                 assert_eq!(mta.send(code), expected, "{}", char::from(code));
             }
-            assert!(mta.0.clone().disconnect(0).is_expected, "it may be closed at once");
+            assert!(mta.0.clone().disconnect(0).clean, "it may be closed at once");
             assert_eq!(mta.send(b'Q'), Ok(None), "or with QUIT");
         }
     }

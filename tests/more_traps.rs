@@ -9,42 +9,43 @@
 #[path = "support/sides.rs"]
 mod sides;
 
-use milter_proto::session::{
-    CommandKind, FilterSession, MacroStore, MtaSession, Passage, Policy, Reaction, ReceiveError, Rule, Scope,
-    Stage, Standing, Want, Wishes, answer,
-};
+use milter_proto::filter::{Options, Support};
+use milter_proto::macros::MacroStore;
+use milter_proto::mta::{EditStatus, Scope};
+use milter_proto::order::{CommandKind, Rule, Stage};
 use milter_proto::wire::{
     Actions, Answer, Assembler, Chunks, Command, DataSize, Edit, Frame, LeadingSpace, MacroStage, Offer,
     Peer, ReplyCode, ReplyText, Response, Steps, Verdict, Version, folds_to_wire,
 };
-use sides::{Filter, Mta, command, macros, text};
+use milter_proto::{FilterSession, MtaSession, ReceiveError, filter, mta};
+use sides::{Filter, Mta, command, how, macros, text};
 
 // 19. QUIT and the end of the stream abort a message that is open.
 #[test]
 fn quit_or_the_end_of_the_stream_in_a_message_is_an_abort_too() {
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
         let mut filter = Filter::with(policy, Steps::EMPTY);
         filter.go("CHMR");
         assert!(filter.0.stage().is_in_message(), "before QUIT is taken");
         assert!(filter.0.clone().disconnect(0).in_message);
         filter.gets(b'Q').unwrap();
-        assert!(filter.0.disconnect(0).said_quit);
+        assert!(filter.0.disconnect(0).clean);
     }
-    for (before, passage) in [("CHMR", Passage::AfterAbort), ("CHMRTLNBE", Passage::InOrder)] {
-        let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    for (before, passage) in [("CHMR", (true, true)), ("CHMRTLNBE", (true, false))] {
+        let mut filter = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
         filter.go(before);
-        assert_eq!(filter.gets(b'Q').unwrap().passage, passage);
+        assert_eq!(how(filter.gets(b'Q').unwrap()), passage);
     }
 }
 
 // 20. ABORT gets no reply and ends no connection. Unlike libmilter, ours forgets the message's macros.
 #[test]
 fn abort_ends_the_message_alone() {
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     assert_eq!(filter.go("CHMRAMRTLNBE"), "CHMRMRTLNBE");
     let mut store = MacroStore::new([0; 64]);
     for command in [macros(MacroStage::MAIL), command(b'M'), Command::Abort] {
-        store.observe(&command).unwrap();
+        store.observe(&filter::Event::new(command)).unwrap();
     }
     assert_eq!(store.get(text(b"i")), None);
 }
@@ -52,7 +53,7 @@ fn abort_ends_the_message_alone() {
 // 21. A reply text that libmilter stored waits for the next refusal, of another message perhaps.
 #[test]
 fn a_reply_text_is_used_once_and_at_once() {
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     filter.go("CHM");
     let reply = ReplyText::parse(b"550 5.7.1 no").unwrap();
     for (verdict, bytes) in
@@ -74,14 +75,14 @@ fn a_reply_text_is_a_verdict_of_its_own_and_never_dropped() {
         let reply = ReplyText::write(code, None, [b"no"], &mut storage).unwrap();
         let sent = Response::from(Verdict::Reply(reply)).encode();
         assert_eq!(sent.segments().flatten().copied().nth(4), Some(b'y'));
-        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
         mta.go("CHM");
         mta.send(b'R').unwrap();
         let mut payload = Vec::new();
         let reaction = mta.takes(&Verdict::Reply(reply).into(), &mut payload);
         assert!(matches!(
             reaction,
-            Reaction::Verdict { verdict: Verdict::Reply(_), scope: Scope::Recipient, .. }
+            mta::Event::Verdict { verdict: Verdict::Reply(_), scope: Scope::Recipient, .. }
         ));
     }
 }
@@ -90,11 +91,15 @@ fn a_reply_text_is_a_verdict_of_its_own_and_never_dropped() {
 #[test]
 fn a_malformed_temporary_refusal_does_not_become_a_permanent_one() {
     assert!(ReplyText::parse(b"451 100% no").is_err(), "it cannot be made");
-    for policy in [Policy::STRICT, Policy::SENDMAIL] {
+    for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL] {
         let mut mta = Mta::with(policy, Steps::EMPTY);
         mta.go("CH");
         mta.send(b'M').unwrap();
-        assert_eq!(mta.rule(b'y', b"451 100% no\0"), Some(Rule::Payload), "nor read as something else");
+        assert_eq!(
+            mta.rule(b'y', b"451 100% no\0"),
+            Some(Rule::MalformedPayload),
+            "nor read as something else"
+        );
     }
 }
 
@@ -114,16 +119,16 @@ fn header_indexes_pass_through_both_sides_unchanged() {
     let (name, value) = (text(b"X"), text(b"y"));
     for index in [0, 1, 9_999, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         for edit in [Edit::InsertHeader { index, name, value }, Edit::ChangeHeader { index, name, value }] {
-            let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+            let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
             filter.go("CHMRTLNB");
             filter.gets(b'E').unwrap();
             let sent = filter.0.send(edit).unwrap();
             let bytes: Vec<u8> = sent.segments().flatten().copied().collect();
-            let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+            let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
             mta.go("CHMRTLNB");
             mta.send(b'E').unwrap();
             let reaction = mta.0.receive(Frame::new(bytes[4], &bytes[5..])).unwrap();
-            assert!(matches!(reaction, Reaction::Edit { edit: taken, .. } if taken == edit));
+            assert!(matches!(reaction, mta::Event::Edit { edit: taken, .. } if taken == edit));
         }
     }
 }
@@ -131,7 +136,7 @@ fn header_indexes_pass_through_both_sides_unchanged() {
 // 26. Deleting a header does not renumber the others: what is deleted twice is the same header twice.
 #[test]
 fn a_session_does_not_renumber_headers_behind_a_deletion() {
-    let mut mta = Mta::with(Policy::SENDMAIL, Steps::EMPTY);
+    let mut mta = Mta::with(mta::Policy::SENDMAIL, Steps::EMPTY);
     mta.go("CHMRTLNB");
     mta.send(b'E').unwrap();
     for index in [1, 2, 1] {
@@ -139,7 +144,7 @@ fn a_session_does_not_renumber_headers_behind_a_deletion() {
         let mut payload = Vec::new();
         let reaction = mta.takes(&delete.into(), &mut payload);
         assert!(
-            matches!(reaction, Reaction::Edit { edit: Edit::ChangeHeader { index: taken, .. }, .. } if taken == index)
+            matches!(reaction, mta::Event::Edit { edit: Edit::ChangeHeader { index: taken, .. }, .. } if taken == index)
         );
     }
 }
@@ -161,8 +166,8 @@ fn an_odd_address_is_text_to_a_filter_and_not_sent_by_an_mta() {
         let peer = Peer::Inet { port: 25, address: text(odd) };
         assert_eq!(peer.ip(), None);
         let connect = Command::Connect { host: text(b"h"), peer };
-        assert_eq!(Mta::with(Policy::STRICT, Steps::EMPTY).say(connect), Err(Rule::Address));
-        assert!(Filter::with(Policy::LIBMILTER, Steps::EMPTY).hear(connect).is_ok());
+        assert_eq!(Mta::with(mta::Policy::STRICT, Steps::EMPTY).say(connect), Err(Rule::InvalidAddress));
+        assert!(Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY).hear(connect).is_ok());
     }
 }
 
@@ -184,7 +189,7 @@ fn folds_are_lf_and_bodies_are_any_bytes_cut_anywhere() {
     body.extend_from_slice(b"\r\n\0\r");
     let chunks: Vec<_> = Chunks::new(&body, DataSize::K64).collect();
     assert!(chunks[0].ends_with(b"\r") && chunks[1] == b"\n\0\r");
-    let mut mta = Mta::with(Policy::STRICT, Steps::NO_REPLY_BODY);
+    let mut mta = Mta::with(mta::Policy::STRICT, Steps::NO_REPLY_BODY);
     mta.go("CHMRTLN");
     for chunk in chunks {
         assert_eq!(mta.say(Command::Body { chunk }), Ok(None));
@@ -195,9 +200,9 @@ fn folds_are_lf_and_bodies_are_any_bytes_cut_anywhere() {
 #[test]
 fn leading_space_is_one_rule_for_both_directions() {
     for (steps, rule) in [(Steps::EMPTY, LeadingSpace::Mta), (Steps::LEADING_SPACE, LeadingSpace::Value)] {
-        let mta = Mta::with(Policy::STRICT, steps);
-        let filter = Filter::with(Policy::STRICT, steps);
-        for agreed in [mta.0.agreed(), filter.0.agreed()] {
+        let mta = Mta::with(mta::Policy::STRICT, steps);
+        let filter = Filter::with(filter::Policy::STRICT, steps);
+        for agreed in [mta.0.negotiated(), filter.0.negotiated()] {
             assert_eq!(LeadingSpace::of(agreed.unwrap().steps), rule);
         }
     }
@@ -213,7 +218,7 @@ fn accept_and_discard_to_rcpt_are_about_the_message() {
         (b't', Scope::Recipient),
         (b'y', Scope::Recipient),
     ] {
-        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
         mta.go("CHM");
         assert_eq!(mta.hears(b'R', verdict), scope, "{}", char::from(verdict));
     }
@@ -222,7 +227,7 @@ fn accept_and_discard_to_rcpt_are_about_the_message() {
 // 33. A callback's value that libmilter does not know is silence. Ours insists on an answer.
 #[test]
 fn silence_is_noticed_before_the_next_command_is_taken() {
-    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
     filter.go("C");
     filter.gets(b'H').unwrap();
     let mut assembler = Assembler::new([0; 64]);
@@ -237,14 +242,14 @@ fn silence_is_noticed_before_the_next_command_is_taken() {
 // 34. libmilter may call close without connect, or twice, and abort for a MAIL that nobody saw.
 #[test]
 fn the_end_is_told_once_and_aborts_only_what_was_seen() {
-    let mut unopened = Filter(FilterSession::new(Policy::LIBMILTER));
+    let mut unopened = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
     let ending = unopened.0.disconnect(0);
-    assert!(!ending.in_message && !ending.said_quit && !ending.in_frame);
-    let mut malformed = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    assert!(!ending.in_message && !ending.clean && !ending.in_frame);
+    let mut malformed = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
     malformed.go("CH");
-    assert_eq!(malformed.rule(b'M', b"<a@b>"), Some(Rule::Payload));
+    assert_eq!(malformed.rule(b'M', b"<a@b>"), Some(Rule::MalformedPayload));
     assert!(!malformed.0.disconnect(0).in_message, "MAIL was never given out");
-    let mut reused = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let mut reused = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
     reused.go("CHMRTLNBEK");
     assert_eq!(reused.0.stage(), Stage::Reconnecting);
     assert!(!reused.0.disconnect(0).in_message);
@@ -254,20 +259,20 @@ fn the_end_is_told_once_and_aborts_only_what_was_seen() {
 #[test]
 fn an_mta_of_version_2_leaves_out_data_and_unknown_and_everything_newer() {
     let offer = Offer::new(Version::V2, Actions::V2, Steps::V2);
-    let wishes = Wishes::everything()
-        .may_if_offered(Actions::ALL)
-        .skip(Want::IfOffered)
-        .leading_space(Want::IfOffered)
-        .rejected_recipients(Want::IfOffered);
-    let decision = answer(offer, &wishes).unwrap();
+    let wishes = Options::all_commands()
+        .request(Actions::ALL)
+        .skip(Support::Optional)
+        .leading_space(Support::Optional)
+        .rejected_recipients(Support::Optional);
+    let decision = wishes.answer(offer).unwrap();
     assert_eq!(decision.answer.version, Version::V2);
     assert_eq!((decision.answer.actions, decision.answer.steps), (Actions::V2, Steps::EMPTY));
-    let effective = decision.agreed.effective_steps();
+    let effective = decision.negotiated.effective_steps();
     assert!(effective.contains(Steps::NO_DATA | Steps::NO_UNKNOWN));
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
-        let mut filter = Filter(FilterSession::new(policy));
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
+        let mut filter = Filter(FilterSession::with_policy(policy));
         filter.hear(Command::Negotiate(offer)).unwrap();
-        assert!(filter.0.negotiate(&wishes).unwrap().is_ok());
+        assert!(filter.0.negotiate(&wishes).is_ok());
         assert_eq!(filter.go("CHMRLNBEMRLNE"), "CHMRLNBEMRLNE");
     }
 }
@@ -277,15 +282,15 @@ fn an_mta_of_version_2_leaves_out_data_and_unknown_and_everything_newer() {
 fn what_a_filter_may_say_is_decided_by_bits_and_not_by_the_version() {
     let offer = Offer::new(Version::V2, Actions::ALL, Steps::V2);
     let agreed = Answer::new(Version::V2, Actions::ALL, Steps::EMPTY);
-    let mut filter = Filter::offered(Policy::STRICT, offer, agreed);
+    let mut filter = Filter::offered(filter::Policy::STRICT, offer, agreed);
     filter.go("CHMRLNB");
     filter.gets(b'E').unwrap();
     let change = Edit::ChangeFrom { address: text(b"<>"), arguments: None };
     assert_eq!(filter.says(change), Ok(()));
-    let mut mta = Mta::answered(MtaSession::new(Policy::STRICT), agreed);
+    let mut mta = Mta::answered(MtaSession::with_policy(mta::Policy::STRICT), agreed);
     mta.go("CHMRLNB");
     mta.send(b'E').unwrap();
     let mut payload = Vec::new();
     let reaction = mta.takes(&change.into(), &mut payload);
-    assert!(matches!(reaction, Reaction::Edit { standing: Standing::Agreed, .. }));
+    assert!(matches!(reaction, mta::Event::Edit { status: EditStatus::Negotiated, .. }));
 }

@@ -10,14 +10,15 @@
 #[path = "support/sides.rs"]
 mod sides;
 
-use milter_proto::session::{
-    CommandKind, Fate, FilterSession, FilterTurn, MacroSchedule, Policy, Refusal, Rule, Want, Wishes, accept,
-    answer,
-};
+use milter_proto::filter::{Options, Support};
+use milter_proto::macros::MacroRequests;
+use milter_proto::negotiation::{BitOutcome, NegotiationError};
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
     Actions, Answer, Command, DataSize, Frame, MacroLists, MacroStage, Offer, Response, Steps, Verdict,
     Version,
 };
+use milter_proto::{FilterSession, filter, mta};
 use sides::{Filter, Mta, numbers, text};
 
 fn offer(version: u32, actions: u32, steps: u32) -> Offer {
@@ -28,19 +29,19 @@ fn reply(version: u32, actions: u32, steps: u32) -> Answer<'static> {
     Answer::new(Version::new(version), Actions::from_bits(actions), Steps::from_bits(steps))
 }
 
-fn all_but(left_out: &[CommandKind]) -> Wishes<'static> {
-    Wishes::new(CommandKind::ALL.into_iter().filter(|kind| !left_out.contains(kind)))
+fn all_but(left_out: &[CommandKind]) -> Options<'static> {
+    Options::new(CommandKind::ALL.into_iter().filter(|kind| !left_out.contains(kind)))
 }
 
 /// What a filter answers: version, actions, steps, and the steps that it emulates.
-fn answered(offer: Offer, wishes: &Wishes<'_>) -> Result<(u32, u32, u32, u32), Refusal> {
-    let decision = answer(offer, wishes)?;
+fn answered(offer: Offer, wishes: &Options<'_>) -> Result<(u32, u32, u32, u32), NegotiationError> {
+    let decision = wishes.answer(offer)?;
     let Answer { version, actions, steps, .. } = decision.answer;
-    assert_eq!(numbers(&decision.agreed), (version.number(), actions.bits(), steps.bits()));
+    assert_eq!(numbers(&decision.negotiated), (version.number(), actions.bits(), steps.bits()));
     let offered = decision.offer;
     assert!(offered.actions.contains(actions) && offered.steps.contains(steps), "never more than offered");
     assert!(version <= offered.version);
-    Ok((version.number(), actions.bits(), steps.bits(), decision.agreed.emulated.bits()))
+    Ok((version.number(), actions.bits(), steps.bits(), decision.negotiated.emulated.bits()))
 }
 
 #[test]
@@ -60,9 +61,9 @@ fn a_filter_answers_at_most_version_6_and_refuses_what_is_under_2() {
         (0xffff_ffff, None),
     ] {
         let offer = offer(offered, 0x1ff, 0x1f_ffff);
-        match (answered(offer, &Wishes::everything()), expected) {
+        match (answered(offer, &Options::all_commands()), expected) {
             (Ok((version, ..)), Some(expected)) => assert_eq!(version, expected, "offer {offered}"),
-            (Err(Refusal::TooOld { offered: named }), None) => assert_eq!(named.number(), offered),
+            (Err(NegotiationError::TooOld { offered: named }), None) => assert_eq!(named.number(), offered),
             (other, _) => panic!("offer {offered}: {other:?}"),
         }
     }
@@ -72,18 +73,22 @@ fn a_filter_answers_at_most_version_6_and_refuses_what_is_under_2() {
 fn the_answers_of_libmilter_are_given_to_the_same_offers() {
     use CommandKind::{Body, Connect, Data, Header, Helo, Unknown};
     const FULL: (u32, u32, u32) = (6, 0x1ff, 0x1f_ffff);
-    let every = || Wishes::everything().may(Actions::ALL).skip(Want::IfOffered);
+    let every = || Options::all_commands().require(Actions::ALL).skip(Support::Optional);
     let old = all_but(&[Data, Unknown]);
-    let quiet = Wishes::everything().without_reply([Header, Body]);
+    let quiet = Options::all_commands().no_reply_to([Header, Body]);
     // What is offered, what is wished for, and what st_optionneg of libmilter comes to.
     let rows = [
         // Test vectors: every callback, and without CONNECT, HELO and BODY.
         (FULL, every(), (6, 0x1ff, 0x400, 0)),
-        (FULL, all_but(&[Connect, Helo, Body]).may(Actions::ALL).skip(Want::IfOffered), (6, 0x1ff, 0x413, 0)),
+        (
+            FULL,
+            all_but(&[Connect, Helo, Body]).require(Actions::ALL).skip(Support::Optional),
+            (6, 0x1ff, 0x413, 0),
+        ),
         // Zeros mean version 1, each word by itself.
-        ((6, 0, 0), Wishes::everything().may(Actions::V1), (6, 0x0f, 0, 0)),
+        ((6, 0, 0), Options::all_commands().require(Actions::V1), (6, 0x0f, 0, 0)),
         ((6, 0, 0), all_but(&[Helo]), (6, 0, 0x02, 0)),
-        ((6, 0x3f, 0), all_but(&[Helo]).may(Actions::V2), (6, 0x3f, 0x02, 0)),
+        ((6, 0x3f, 0), all_but(&[Helo]).require(Actions::V2), (6, 0x3f, 0x02, 0)),
         ((6, 0, 0x7f), all_but(&[CommandKind::EndOfHeaders]), (6, 0, 0x40, 0)),
         // NO_DATA and NO_UNKNOWN are left out for MTAs that do not know them.
         (FULL, old, (6, 0, 0x300, 0)),
@@ -96,13 +101,13 @@ fn the_answers_of_libmilter_are_given_to_the_same_offers() {
         ((6, 0x1ff, 0x3ff), quiet, (6, 0, 0x80, 0x8_0000)),
         ((2, 0, 0), quiet, (2, 0, 0, 0x8_0080)),
         // What is taken if it is offered.
-        ((6, 0x1ff, 0x37f), Wishes::everything().skip(Want::IfOffered), (6, 0, 0, 0)),
-        (FULL, Wishes::everything().leading_space(Want::IfOffered), (6, 0, 0x10_0000, 0)),
-        (FULL, Wishes::everything().rejected_recipients(Want::Required), (6, 0, 0x800, 0)),
-        ((6, 0x57, 0x7f), Wishes::everything().may_if_offered(Actions::ALL), (6, 0x57, 0, 0)),
-        (FULL, Wishes::everything().skip(Want::No).leading_space(Want::No), (6, 0, 0, 0)),
+        ((6, 0x1ff, 0x37f), Options::all_commands().skip(Support::Optional), (6, 0, 0, 0)),
+        (FULL, Options::all_commands().leading_space(Support::Optional), (6, 0, 0x10_0000, 0)),
+        (FULL, Options::all_commands().rejected_recipients(Support::Required), (6, 0, 0x800, 0)),
+        ((6, 0x57, 0x7f), Options::all_commands().request(Actions::ALL), (6, 0x57, 0, 0)),
+        (FULL, Options::all_commands().skip(Support::Off).leading_space(Support::Off), (6, 0, 0, 0)),
         // Bits that have no name are neither asked for nor in the way.
-        ((9, 0xffff_ffff, 0xffff_ffff), Wishes::new([]), (6, 0, 0x37f, 0)),
+        ((9, 0xffff_ffff, 0xffff_ffff), Options::new([]), (6, 0, 0x37f, 0)),
     ];
     for ((version, actions, steps), wishes, expected) in rows {
         let offer = offer(version, actions, steps);
@@ -113,46 +118,49 @@ fn the_answers_of_libmilter_are_given_to_the_same_offers() {
 #[test]
 fn what_a_filter_needs_and_is_not_offered_is_refused_by_name() {
     use CommandKind::{Connect, Data, EndOfHeaders, Helo};
-    let v1 = |wishes: Wishes<'static>| (offer(6, 0, 0), wishes);
-    let v2 = |wishes: Wishes<'static>| (offer(2, 0x3f, 0x7f), wishes);
-    let few = |wishes: Wishes<'static>| (offer(6, 0x57, 0x1), wishes);
-    let everything = Wishes::everything;
+    let v1 = |wishes: Options<'static>| (offer(6, 0, 0), wishes);
+    let v2 = |wishes: Options<'static>| (offer(2, 0x3f, 0x7f), wishes);
+    let few = |wishes: Options<'static>| (offer(6, 0x57, 0x1), wishes);
+    let everything = Options::all_commands;
 
     let rows = [
-        (v1(everything().may(Actions::QUARANTINE)), "not offered: QUARANTINE"),
+        (v1(everything().require(Actions::QUARANTINE)), "the MTA did not offer QUARANTINE"),
         (
-            v2(everything().may(Actions::ALL)),
-            "not offered: CHANGE_FROM | ADD_RCPT_WITH_ARGUMENTS | MACRO_LISTS",
+            v2(everything().require(Actions::ALL)),
+            "the MTA did not offer CHANGE_FROM | ADD_RCPT_WITH_ARGUMENTS | MACRO_LISTS",
         ),
-        (few(everything().may(Actions::ADD_HEADERS | Actions::DELETE_RCPT)), "not offered: DELETE_RCPT"),
-        (v1(all_but(&[EndOfHeaders])), "not offered: NO_END_OF_HEADERS"),
-        (few(all_but(&[Connect, Helo, Data])), "not offered: NO_HELO"),
-        (v2(everything().skip(Want::Required)), "not offered: SKIP"),
-        (v2(everything().leading_space(Want::Required)), "not offered: LEADING_SPACE"),
-        (v2(everything().rejected_recipients(Want::Required)), "not offered: REJECTED_RCPT"),
-        (v2(everything().data_size(DataSize::M1, Want::Required)), "not offered: DATA_SIZE_1M"),
-        ((offer(1, 0xf, 0x3f), everything()), "the MTA offers version 1; 2 is the oldest that is spoken"),
+        (
+            few(everything().require(Actions::ADD_HEADERS | Actions::DELETE_RCPT)),
+            "the MTA did not offer DELETE_RCPT",
+        ),
+        (v1(all_but(&[EndOfHeaders])), "the MTA did not offer NO_END_OF_HEADERS"),
+        (few(all_but(&[Connect, Helo, Data])), "the MTA did not offer NO_HELO"),
+        (v2(everything().skip(Support::Required)), "the MTA did not offer SKIP"),
+        (v2(everything().leading_space(Support::Required)), "the MTA did not offer LEADING_SPACE"),
+        (v2(everything().rejected_recipients(Support::Required)), "the MTA did not offer REJECTED_RCPT"),
+        (v2(everything().data_size(DataSize::M1, Support::Required)), "the MTA did not offer DATA_SIZE_1M"),
+        ((offer(1, 0xf, 0x3f), everything()), "the MTA offers version 1; expected 2 to 2147483647"),
     ];
     for ((offer, wishes), expected) in rows {
-        let refusal = answer(offer, &wishes).unwrap_err();
+        let refusal = wishes.answer(offer).unwrap_err();
         assert_eq!(refusal.to_string(), expected);
 
         // The session says the same, and has nothing to send: the caller closes.
-        let mut filter = Filter(FilterSession::new(Policy::LIBMILTER));
+        let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
         filter.hear(Command::Negotiate(offer)).unwrap();
-        assert_eq!(filter.0.negotiate(&wishes).unwrap().unwrap_err(), refusal);
-        assert_eq!(filter.0.turn(), FilterTurn::Reply(CommandKind::Negotiate));
+        assert_eq!(filter.0.negotiate(&wishes).unwrap_err(), milter_proto::NegotiateError::Failed(refusal));
+        assert_eq!(filter.0.turn(), filter::Turn::Reply(CommandKind::Negotiate));
     }
 }
 
 #[test]
 fn payloads_are_never_larger_than_both_sides_said() {
     const BOTH: u32 = 0x3000_0000;
-    let up_to = |size| Wishes::everything().data_size(size, Want::IfOffered);
-    let best = up_to(DataSize::K256).data_size(DataSize::M1, Want::IfOffered);
-    let large = Wishes::everything().data_size(DataSize::M1, Want::Required);
-    let missing = Refusal::Steps { missing: Steps::DATA_SIZE_1M };
-    assert_eq!(answer(offer(6, 0x1ff, 0x1000_0000), &large).unwrap_err(), missing);
+    let up_to = |size| Options::all_commands().data_size(size, Support::Optional);
+    let best = up_to(DataSize::K256).data_size(DataSize::M1, Support::Optional);
+    let large = Options::all_commands().data_size(DataSize::M1, Support::Required);
+    let missing = NegotiationError::Steps { missing: Steps::DATA_SIZE_1M };
+    assert_eq!(large.answer(offer(6, 0x1ff, 0x1000_0000)).unwrap_err(), missing);
     for (offered, wishes, expected) in [
         (0x1f_ffff, up_to(DataSize::M1), DataSize::K64),
         (0x1f_ffff, best, DataSize::K64),
@@ -166,20 +174,20 @@ fn payloads_are_never_larger_than_both_sides_said() {
         (BOTH, best, DataSize::M1),
     ] {
         let offer = offer(6, 0x1ff, offered);
-        let decision = answer(offer, &wishes).unwrap();
-        assert_eq!(decision.agreed.data_size(), expected, "{offered:#x} {wishes:?}");
-        let accepted = accept(offer, decision.answer, &Policy::STRICT).unwrap();
-        assert_eq!(accepted.agreed.data_size(), expected, "the same on the other side");
+        let decision = wishes.answer(offer).unwrap();
+        assert_eq!(decision.negotiated.data_size(), expected, "{offered:#x} {wishes:?}");
+        let accepted = mta::accept(offer, decision.answer, &mta::Policy::STRICT).unwrap();
+        assert_eq!(accepted.negotiated.data_size(), expected, "the same on the other side");
     }
     // It is a matter of this connection, and not of the process as in libmilter.
     let body = vec![b'x'; 70_000];
     let chunk = Command::Body { chunk: &body };
     let large = reply(6, 0, 0x1000_0000);
-    let mut with = Mta(milter_proto::session::MtaSession::new(Policy::STRICT));
+    let mut with = Mta(milter_proto::MtaSession::with_policy(mta::Policy::STRICT));
     with.say(Command::Negotiate(offer(6, 0, 0x1000_0000))).unwrap();
     let payload = sides::payload_of(&Response::from(large));
     with.0.receive(Frame::new(b'O', &payload)).unwrap();
-    let mut without = Mta::with(Policy::STRICT, Steps::EMPTY);
+    let mut without = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
     for (mta, expected) in [(&mut with, Ok(None)), (&mut without, Err(Rule::TooLong))] {
         mta.go("CHMRTLN");
         assert_eq!(mta.say(chunk), expected);
@@ -189,18 +197,18 @@ fn payloads_are_never_larger_than_both_sides_said() {
 #[test]
 fn macro_lists_that_are_empty_and_lists_that_are_absent_stay_apart() {
     let lists = MacroLists::new(b"\0\0\0\0j\0\0\0\0\x03{rcpt_addr} {rcpt_host}\0\0\0\0\x05\0").unwrap();
-    let wishes = Wishes::everything().may(Actions::ALL).skip(Want::IfOffered).macro_lists(lists);
+    let wishes = Options::all_commands().require(Actions::ALL).skip(Support::Optional).macro_lists(lists);
     for offer in [Offer::FULL, offer(6, 0xff, 0x400)] {
         // libmilter writes its lists whether or not the bit for them was offered.
-        let wishes = if offer == Offer::FULL { wishes } else { Wishes::everything().macro_lists(lists) };
-        let decision = answer(offer, &wishes).unwrap();
+        let wishes = if offer == Offer::FULL { wishes } else { Options::all_commands().macro_lists(lists) };
+        let decision = wishes.answer(offer).unwrap();
         let payload = sides::payload_of(&decision.answer.into());
         assert_eq!(&payload[12..], lists.as_bytes());
         let Response::Negotiate(read) = Response::parse(Frame::new(b'O', &payload)).unwrap() else {
             panic!()
         };
-        let accepted = accept(offer, read, &Policy::STRICT).unwrap();
-        let schedule = MacroSchedule::new(accepted.answer.macro_lists);
+        let accepted = mta::accept(offer, read, &mta::Policy::STRICT).unwrap();
+        let schedule = MacroRequests::new(accepted.answer.macro_lists);
         assert_eq!(schedule.names(MacroStage::CONNECT), Some(text(b"j")));
         assert_eq!(schedule.names(MacroStage::RCPT), Some(text(b"{rcpt_addr} {rcpt_host}")));
         assert_eq!(schedule.names(MacroStage::END_OF_MESSAGE), Some(text(b"")), "none wanted");
@@ -212,10 +220,10 @@ fn macro_lists_that_are_empty_and_lists_that_are_absent_stay_apart() {
 fn an_mta_accepts_versions_from_2_to_its_own() {
     for offered in 2..=6 {
         for answered in [0, 1, 2, 3, 4, 5, 6, 7, 0x0100_0001, 0x8000_0000, 0xffff_ffff] {
-            for policy in [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX] {
-                let decision = accept(offer(offered, 0x1ff, 0x1f_ffff), reply(answered, 0, 0), &policy);
+            for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
+                let decision = mta::accept(offer(offered, 0x1ff, 0x1f_ffff), reply(answered, 0, 0), &policy);
                 if (2..=offered).contains(&answered) {
-                    assert_eq!(decision.unwrap().agreed.version.number(), answered);
+                    assert_eq!(decision.unwrap().negotiated.version.number(), answered);
                 } else {
                     let refused = format!("the filter answers version {answered} to an offer of {offered}");
                     assert_eq!(decision.unwrap_err().to_string(), refused);
@@ -227,30 +235,30 @@ fn an_mta_accepts_versions_from_2_to_its_own() {
 
 #[test]
 fn an_mta_takes_no_action_that_it_did_not_offer_and_steps_by_policy() {
-    const ALL: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+    const ALL: [mta::Policy; 3] = [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
     let rows: [((u32, u32), (u32, u32), [Result<(), &str>; 3]); 8] = [
         ((0x1ff, 0x1f_ffff), (0x1ff, 0x1f_ffff), [Ok(()); 3]),
         ((0x1ff, 0x1f_ffff), (0, 0), [Ok(()); 3]),
-        ((0x57, 0x7f), (0x58, 0), [Err("not offered: DELETE_RCPT"); 3]),
-        ((0x1ff, 0x7f), (0x200, 0), [Err("not offered: 0x200"); 3]),
+        ((0x57, 0x7f), (0x58, 0), [Err("the MTA did not offer DELETE_RCPT"); 3]),
+        ((0x1ff, 0x7f), (0x200, 0), [Err("the MTA did not offer 0x200"); 3]),
         (
             (0x1ff, 0x7f),
             (0, 0x80),
-            [Err("not offered: NO_REPLY_HEADER"), Err("not offered: NO_REPLY_HEADER"), Ok(())],
+            [Err("the MTA did not offer NO_REPLY_HEADER"), Err("not offered: NO_REPLY_HEADER"), Ok(())],
         ),
         (
             (0x1ff, 0x7f),
             (0, 0x10_0000),
-            [Err("not offered: LEADING_SPACE"), Err("not offered: LEADING_SPACE"), Ok(())],
+            [Err("the MTA did not offer LEADING_SPACE"), Err("not offered: LEADING_SPACE"), Ok(())],
         ),
         ((0, 0), (0x0f, 0x3f), [Ok(()); 3]),
-        ((0, 0), (0x10, 0), [Err("not offered: CHANGE_HEADERS"); 3]),
+        ((0, 0), (0x10, 0), [Err("the MTA did not offer CHANGE_HEADERS"); 3]),
     ];
     for ((actions, steps), (taken, done), expected) in rows {
         for (policy, expected) in ALL.iter().zip(expected) {
-            let decision = accept(offer(6, actions, steps), reply(6, taken, done), policy);
+            let decision = mta::accept(offer(6, actions, steps), reply(6, taken, done), policy);
             let agreed =
-                decision.map(|decision| numbers(&decision.agreed)).map_err(|refusal| refusal.to_string());
+                decision.map(|decision| numbers(&decision.negotiated)).map_err(|refusal| refusal.to_string());
             let wanted = expected.map(|()| (6, taken, done)).map_err(str::to_owned);
             assert_eq!(agreed, wanted, "{policy:?}: {taken:#x} {done:#x} to {actions:#x} {steps:#x}");
         }
@@ -259,23 +267,23 @@ fn an_mta_takes_no_action_that_it_did_not_offer_and_steps_by_policy() {
 
 #[test]
 fn a_surplus_no_reply_step_is_kept_to_and_never_dropped() {
-    let mut mta = Mta(milter_proto::session::MtaSession::new(Policy::POSTFIX));
+    let mut mta = Mta(milter_proto::MtaSession::with_policy(mta::Policy::POSTFIX));
     mta.say(Command::Negotiate(offer(6, 0x57, 0))).unwrap();
     assert_eq!(mta.rule(b'O', b"\0\0\0\x06\0\0\0\x57\0\x0f\xf0\x80"), None);
     for code in *b"CHMRTLNB" {
-        assert_eq!((mta.send(code), mta.0.must_flush()), (Ok(None), false), "{}", char::from(code));
+        assert_eq!((mta.send(code), mta.0.should_flush()), (Ok(None), false), "{}", char::from(code));
     }
-    assert_eq!((mta.send(b'E'), mta.0.must_flush()), (Ok(None), true));
+    assert_eq!((mta.send(b'E'), mta.0.should_flush()), (Ok(None), true));
 }
 
 #[test]
 fn an_old_version_implies_that_data_and_unknown_are_not_sent() {
     for (version, implied) in [(2, 0x300), (3, 0x200), (4, 0), (5, 0), (6, 0)] {
-        let decision = accept(Offer::FULL, reply(version, 0x1f, 0), &Policy::STRICT).unwrap();
-        assert_eq!(decision.agreed.steps, Steps::EMPTY, "what is on the wire stays as it is");
-        assert_eq!(decision.agreed.effective_steps().bits(), implied, "version {version}");
+        let decision = mta::accept(Offer::FULL, reply(version, 0x1f, 0), &mta::Policy::STRICT).unwrap();
+        assert_eq!(decision.negotiated.steps, Steps::EMPTY, "what is on the wire stays as it is");
+        assert_eq!(decision.negotiated.effective_steps().bits(), implied, "version {version}");
         for (step, bit) in [(Steps::NO_UNKNOWN, 0x100), (Steps::NO_DATA, 0x200)] {
-            assert_eq!(decision.step(step), (implied & bit != 0).then_some(Fate::Implied));
+            assert_eq!(decision.step(step), (implied & bit != 0).then_some(BitOutcome::Implied));
         }
     }
 }
@@ -283,28 +291,28 @@ fn an_old_version_implies_that_data_and_unknown_are_not_sent() {
 #[test]
 fn a_decision_says_what_became_of_every_bit() {
     let wishes = all_but(&[CommandKind::Helo, CommandKind::Data])
-        .may(Actions::ADD_HEADERS)
-        .may_if_offered(Actions::CHANGE_FROM)
-        .without_reply([CommandKind::Header])
-        .skip(Want::IfOffered);
-    let decision = answer(offer(3, 0x3f, 0x17f), &wishes).unwrap();
+        .require(Actions::ADD_HEADERS)
+        .request(Actions::CHANGE_FROM)
+        .no_reply_to([CommandKind::Header])
+        .skip(Support::Optional);
+    let decision = wishes.answer(offer(3, 0x3f, 0x17f)).unwrap();
     for (step, fate) in [
-        (Steps::NO_HELO, Some(Fate::Granted)),
-        (Steps::NO_DATA, Some(Fate::Stripped)),
-        (Steps::NO_REPLY_HEADER, Some(Fate::Emulated)),
-        (Steps::SKIP, Some(Fate::Stripped)),
+        (Steps::NO_HELO, Some(BitOutcome::Granted)),
+        (Steps::NO_DATA, Some(BitOutcome::Stripped)),
+        (Steps::NO_REPLY_HEADER, Some(BitOutcome::Emulated)),
+        (Steps::SKIP, Some(BitOutcome::Stripped)),
         (Steps::NO_CONNECT, None),
         (Steps::LEADING_SPACE, None),
     ] {
         assert_eq!(decision.step(step), fate, "{step:?}");
     }
     assert_eq!(
-        (decision.stripped, decision.agreed.emulated),
+        (decision.stripped, decision.negotiated.emulated),
         (Steps::NO_DATA | Steps::SKIP, Steps::NO_REPLY_HEADER)
     );
     for (action, fate) in [
-        (Actions::ADD_HEADERS, Some(Fate::Granted)),
-        (Actions::CHANGE_FROM, Some(Fate::Stripped)),
+        (Actions::ADD_HEADERS, Some(BitOutcome::Granted)),
+        (Actions::CHANGE_FROM, Some(BitOutcome::Stripped)),
         (Actions::CHANGE_BODY, None),
     ] {
         assert_eq!(decision.action(action), fate, "{action:?}");
@@ -313,7 +321,7 @@ fn a_decision_says_what_became_of_every_bit() {
                  NO_REPLY_HEADER: Emulated\nNO_DATA: Stripped\nSKIP: Stripped";
     assert_eq!(decision.to_string(), shown);
 
-    let surplus = accept(offer(6, 0x57, 0), reply(2, 0x1, 0x82), &Policy::POSTFIX).unwrap();
+    let surplus = mta::accept(offer(6, 0x57, 0), reply(2, 0x1, 0x82), &mta::Policy::POSTFIX).unwrap();
     let shown = "version 2 of 6\nADD_HEADERS: Granted\nNO_HELO: Granted\nNO_REPLY_HEADER: Surplus\n\
                  NO_UNKNOWN: Implied\nNO_DATA: Implied";
     assert_eq!(surplus.to_string(), shown);
@@ -324,16 +332,16 @@ fn an_answer_of_ones_own_is_held_to_the_offer_too() {
     for (answer, expected) in [
         (reply(6, 0x57, 0x3f), Ok(())),
         (reply(2, 0, 0), Ok(())),
-        (reply(1, 0, 0), Err(Rule::Refused)),
-        (reply(7, 0, 0), Err(Rule::Refused)),
-        (reply(6, 0x8, 0), Err(Rule::Refused)),
-        (reply(6, 0, 0x80), Err(Rule::Refused)),
+        (reply(1, 0, 0), Err(Rule::NegotiationFailed)),
+        (reply(7, 0, 0), Err(Rule::NegotiationFailed)),
+        (reply(6, 0x8, 0), Err(Rule::NegotiationFailed)),
+        (reply(6, 0, 0x80), Err(Rule::NegotiationFailed)),
     ] {
-        let mut filter = Filter(FilterSession::new(Policy::LIBMILTER));
+        let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
         filter.hear(Command::Negotiate(offer(7, 0x57, 0))).unwrap();
         assert_eq!(filter.says(answer), expected, "{answer:?}");
     }
-    let mut filter = Filter(FilterSession::new(Policy::LIBMILTER));
+    let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
     filter.gets(b'O').unwrap();
     assert_eq!(filter.says(Verdict::Continue), Err(Rule::Negotiation));
 }

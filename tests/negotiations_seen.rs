@@ -10,8 +10,10 @@
 #[path = "support/sides.rs"]
 mod sides;
 
-use milter_proto::session::{FilterSession, MtaSession, MtaTurn, Policy, Refusal, Rule, accept};
+use milter_proto::negotiation::NegotiationError;
+use milter_proto::order::Rule;
 use milter_proto::wire::{Actions, Answer, Command, MacroLists, Offer, Response, Steps, Version};
+use milter_proto::{FilterSession, MtaSession, filter, mta};
 use sides::{Filter, Mta, numbers, payload_of};
 
 use Outcome::{Agrees, Closes, TooManyActions, TooManySteps};
@@ -129,27 +131,27 @@ fn an_mta_takes_every_answer_that_was_seen_or_says_why_not() {
             assert_eq!(outcome, Closes, "{source}");
             continue;
         };
-        for policy in [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX] {
-            let decision = accept(offer, answer, &policy);
+        for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
+            let decision = mta::accept(offer, answer, &policy);
             let seen = match decision {
                 Ok(decision) => {
                     let words = (answer.version.number(), answer.actions.bits(), answer.steps.bits());
-                    assert_eq!(numbers(&decision.agreed), words, "{source}");
+                    assert_eq!(numbers(&decision.negotiated), words, "{source}");
                     Agrees
                 }
-                Err(Refusal::Actions { .. }) => TooManyActions,
-                Err(Refusal::Steps { .. }) => TooManySteps,
+                Err(NegotiationError::Actions { .. }) => TooManyActions,
+                Err(NegotiationError::Steps { .. }) => TooManySteps,
                 Err(other) => panic!("{source}: {other}"),
             };
-            let is_taken_by_postfix = policy == Policy::POSTFIX && outcome == TooManySteps;
+            let is_taken_by_postfix = policy == mta::Policy::POSTFIX && outcome == TooManySteps;
             assert_eq!(seen, if is_taken_by_postfix { Agrees } else { outcome }, "{source}: {policy:?}");
 
             // And the session does what the function says.
-            let mut mta = Mta(MtaSession::new(policy));
+            let mut mta = Mta(MtaSession::with_policy(policy));
             mta.say(Command::Negotiate(offer)).unwrap();
             let rule = mta.rule(b'O', &payload_of(&Response::from(answer)));
-            assert_eq!(rule, (seen != Agrees).then_some(Rule::Refused), "{source}: {policy:?}");
-            let is_open = mta.0.turn() == MtaTurn::Send && mta.0.agreed().is_some();
+            assert_eq!(rule, (seen != Agrees).then_some(Rule::NegotiationFailed), "{source}: {policy:?}");
+            let is_open = mta.0.turn() == mta::Turn::Send && mta.0.negotiated().is_some();
             assert_eq!(is_open, seen == Agrees, "{source}: {policy:?}");
         }
     }
@@ -159,9 +161,9 @@ fn an_mta_takes_every_answer_that_was_seen_or_says_why_not() {
 fn a_filter_of_ours_may_answer_what_others_answered_if_it_was_offered() {
     for Row { offer, answer, outcome, source } in rows() {
         let Some(answer) = answer else { continue };
-        let mut filter = Filter(FilterSession::new(Policy::LIBMILTER));
+        let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
         filter.hear(Command::Negotiate(offer)).unwrap();
-        let expected = if outcome == Agrees { Ok(()) } else { Err(Rule::Refused) };
+        let expected = if outcome == Agrees { Ok(()) } else { Err(Rule::NegotiationFailed) };
         assert_eq!(filter.says(answer), expected, "{source}");
     }
 }
@@ -169,10 +171,10 @@ fn a_filter_of_ours_may_answer_what_others_answered_if_it_was_offered() {
 #[test]
 fn a_connection_that_the_filter_closes_has_been_refused() {
     for Row { offer, .. } in rows().into_iter().filter(|row| row.answer.is_none()) {
-        let mut mta = Mta(MtaSession::new(Policy::STRICT));
+        let mut mta = Mta(MtaSession::with_policy(mta::Policy::STRICT));
         mta.say(Command::Negotiate(offer)).unwrap();
         let ending = mta.0.disconnect(0);
-        assert_eq!(ending.owed, Some(milter_proto::session::CommandKind::Negotiate));
-        assert!(!ending.is_expected);
+        assert_eq!(ending.owed, Some(milter_proto::order::CommandKind::Negotiate));
+        assert!(!ending.clean);
     }
 }

@@ -16,13 +16,14 @@ use core::fmt::Debug;
 use std::collections::HashSet;
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    Agreed, CommandKind, FilterSession, FilterTurn, Monitor, MtaSession, MtaTurn, Passage, Policy, Reaction,
-    Scope, Sent, Standing, Want, Why, Wishes,
-};
+use milter_proto::filter::{Options, Support};
+use milter_proto::mta::{EditStatus, Scope, Sent, SkipReason};
+use milter_proto::negotiation::Negotiated;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Answer, Command, Direction, Edit, Frame, Offer, Outgoing, Response, Steps, Verdict, Version,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 
 #[path = "support/alphabet.rs"]
 mod alphabet;
@@ -66,7 +67,7 @@ impl Known {
 #[derive(Clone, Copy)]
 enum Answering {
     With(Answer<'static>),
-    Wishing(Wishes<'static>),
+    Wishing(Options<'static>),
 }
 
 /// What one side may say.
@@ -164,10 +165,10 @@ fn both_sides_agree_when_everything_is_switched_off_or_all_replies_are() {
 
 #[test]
 fn both_sides_agree_when_replies_are_made_up_that_could_not_be_switched_off() {
-    let wishes = Wishes::everything()
-        .without_reply([CommandKind::Connect, CommandKind::Header, CommandKind::Body])
-        .skip(Want::IfOffered)
-        .may_if_offered(Actions::ALL);
+    let wishes = Options::all_commands()
+        .no_reply_to([CommandKind::Connect, CommandKind::Header, CommandKind::Body])
+        .skip(Support::Optional)
+        .request(Actions::ALL);
     let mut tally = Tally::default();
     for version in VERSIONS {
         for steps in [Steps::V2, Steps::V3, Steps::V4, Steps::ALL.difference(Steps::NO_REPLY), Steps::ALL] {
@@ -240,8 +241,8 @@ impl Walk {
 
     fn run(mut self) -> Tally {
         let start = Joint {
-            mta: MtaSession::new(Policy::STRICT),
-            filter: FilterSession::new(Policy::STRICT),
+            mta: MtaSession::with_policy(mta::Policy::STRICT),
+            filter: FilterSession::with_policy(filter::Policy::STRICT),
             monitor: Monitor::new(),
             known: Known::default(),
         };
@@ -295,30 +296,34 @@ impl Walk {
                 demand(next == *joint, "something changed", &misuse)?;
                 return Ok(None);
             }
-            Ok(Sent::Suppressed(why)) => {
+            Ok(Sent::Skipped { reason: why, .. }) => {
                 self.tally.suppressed += 1;
                 next.known = joint.known.after(&command);
                 let is_known = match why {
-                    Why::MessageDecided => joint.known.is_decided,
-                    Why::Skipped => joint.known.is_skipped,
+                    SkipReason::MessageDecided => joint.known.is_decided,
+                    SkipReason::Skipped => joint.known.is_skipped,
                     _ => true,
                 };
                 return demand(is_known, "suppressed", &(why, command)).map(|()| Some(next));
             }
-            Ok(Sent::Frame(frame)) => frame,
+            Ok(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => frame,
         };
         self.tally.sent += 1;
         next.known = joint.known.after(&command);
         let bytes = alphabet::bytes_of(&frame);
         let event = next.filter.receive(whole(&bytes));
         let event = event.map_err(|error| format!("the filter does not take {command:?}: {error}"))?;
-        let is_off = joint.mta.agreed().is_some_and(|agreed| agreed.steps.contains(Steps::NO_HELO));
+        let is_off = joint.mta.negotiated().is_some_and(|agreed| agreed.steps.contains(Steps::NO_HELO));
         let is_helo = matches!(command, Command::Helo { .. });
         let heard = if is_helo && is_off { Command::Abort } else { command };
         demand((event.command, event.deviation) == (heard, None), "the filter hears", &event)?;
-        let ends_message = event.passage == Passage::AfterAbort;
+        let ends_message = (event.in_order, event.aborts_message) == (true, true);
         let may_end = matches!(command, Command::Helo { .. } | Command::Quit);
-        demand(event.passage == Passage::InOrder || (ends_message && may_end), "out of order", &event)?;
+        demand(
+            (event.in_order, event.aborts_message) == (true, false) || (ends_message && may_end),
+            "out of order",
+            &event,
+        )?;
         demand(next.filter.rest_of_frame().is_none(), "more than one event", &command)?;
         let sighting = next.monitor.observe(Direction::ToFilter, whole(&bytes));
         demand(sighting.violations().next().is_none(), "the monitor complains", &sighting)?;
@@ -345,16 +350,15 @@ impl Walk {
     }
 
     /// The filter answers OPTNEG by its wishes, or is kept from it.
-    fn negotiate(&mut self, joint: &Joint, wishes: &Wishes<'static>) -> Result<Option<Joint>, String> {
+    fn negotiate(&mut self, joint: &Joint, wishes: &Options<'static>) -> Result<Option<Joint>, String> {
         let mut next = joint.clone();
-        let Ok(decision) = next.filter.negotiate(wishes) else {
+        let Ok(sent) = next.filter.negotiate(wishes) else {
             self.tally.refused += 1;
             demand(next == *joint, "something changed", &"by negotiate")?;
             return Ok(None);
         };
-        let (decision, frame) = decision.map_err(|refusal| refusal.to_string())?;
         self.tally.sent += 1;
-        hear(next, &Response::Negotiate(decision.answer), &frame).map(Some)
+        hear(next, &Response::Negotiate(sent.negotiation.answer), &sent.frame).map(Some)
     }
 }
 
@@ -364,18 +368,18 @@ fn hear(mut next: Joint, response: &Response<'_>, frame: &Outgoing<'_>) -> Resul
     let reaction = next.mta.receive(whole(&bytes));
     let reaction = reaction.map_err(|error| format!("the MTA does not take {response:?}: {error}"))?;
     let heard = match reaction {
-        Reaction::Negotiated { answer } => Response::Negotiate(answer),
-        Reaction::Edit { edit, standing: Standing::Agreed, deviation: None, .. } => edit.into(),
-        Reaction::Progress => Response::Progress,
-        Reaction::Verdict { verdict, deviation: None, .. } => verdict.into(),
+        mta::Event::Negotiated { answer } => Response::Negotiate(answer),
+        mta::Event::Edit { edit, status: EditStatus::Negotiated, deviation: None, .. } => edit.into(),
+        mta::Event::Progress => Response::Progress,
+        mta::Event::Verdict { verdict, deviation: None, .. } => verdict.into(),
         other => return Err(format!("{other:?}")),
     };
     demand(heard == *response, "the MTA hears", &heard)?;
     let known = &mut next.known;
     match reaction {
-        Reaction::Edit { .. } | Reaction::Progress => known.extras += 1,
-        Reaction::Verdict { command: CommandKind::EndOfMessage, .. } => *known = Known::default(),
-        Reaction::Verdict { verdict, scope, .. } => {
+        mta::Event::Edit { .. } | mta::Event::Progress => known.extras += 1,
+        mta::Event::Verdict { command: CommandKind::EndOfMessage, .. } => *known = Known::default(),
+        mta::Event::Verdict { verdict, scope, .. } => {
             known.is_decided |= scope == Scope::Message;
             known.is_skipped |= verdict == Verdict::Skip;
         }
@@ -389,14 +393,15 @@ fn hear(mut next: Joint, response: &Response<'_>, frame: &Outgoing<'_>) -> Resul
 fn turns_match(joint: &Joint) -> Result<(), String> {
     let Joint { mta, filter, monitor, .. } = joint;
     let is_matched = match (mta.turn(), filter.turn()) {
-        (MtaTurn::Receive(owed), FilterTurn::Reply(asked)) => owed == asked,
-        (MtaTurn::Send, FilterTurn::Receive) | (MtaTurn::Closed, FilterTurn::Closed) => true,
+        (mta::Turn::Receive(owed), filter::Turn::Reply(asked)) => owed == asked,
+        (mta::Turn::Send, filter::Turn::Receive) | (mta::Turn::Closed, filter::Turn::Closed) => true,
         _ => false,
     };
     demand(is_matched, "the turns do not match", &(mta.turn(), filter.turn()))?;
-    let bits = |agreed: Option<&Agreed>| agreed.map(|agreed| (agreed.version, agreed.actions, agreed.steps));
-    let agreed = bits(mta.agreed());
-    let is_agreed = agreed == bits(filter.agreed()) && agreed == bits(monitor.agreed());
+    let bits =
+        |agreed: Option<&Negotiated>| agreed.map(|agreed| (agreed.version, agreed.actions, agreed.steps));
+    let agreed = bits(mta.negotiated());
+    let is_agreed = agreed == bits(filter.negotiated()) && agreed == bits(monitor.negotiated());
     demand(is_agreed, "they agreed on different things", &agreed)
 }
 
@@ -425,12 +430,12 @@ fn trail(queue: &[(Joint, Move, usize)], mut at: usize) -> String {
 fn a_command_is_wanted_exactly_when_it_would_be_sent() {
     let offer = Offer::new(Version::V6, Actions::ALL, OFFERED);
     for steps in bits(OFFERED) {
-        let mut mta = MtaSession::new(Policy::STRICT);
+        let mut mta = MtaSession::with_policy(mta::Policy::STRICT);
         let _ = mta.send(Command::Negotiate(offer)).expect("it is the first");
         let answer = Response::Negotiate(Answer::new(Version::V6, Actions::ALL, steps));
         mta.receive(whole(&alphabet::bytes_of(&answer.encode()))).expect("it is offered");
         for Said { command, .. } in alphabet::plain_commands().into_iter().filter(|said| !said.is_rejected) {
-            let kind = CommandKind::of(&command).expect("it is one");
+            let kind = CommandKind::from_command(&command).expect("it is one");
             if let Ok(sent) = mta.clone().send(command) {
                 assert_eq!(mta.wants(kind), matches!(sent, Sent::Frame(_)), "{command:?} with {steps:?}");
             }

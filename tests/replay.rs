@@ -19,10 +19,9 @@ use std::path::PathBuf;
 
 use common::capture::{Side, What};
 use common::{Session, sessions};
-use milter_proto::session::{
-    FilterSession, FilterTurn, Misuse, Monitor, MtaSession, MtaTurn, Policy, ReceiveError, Sent,
-};
+use milter_proto::mta::Sent;
 use milter_proto::wire::{Assembler, Command, FrameBuf, Response, Tolerance};
+use milter_proto::{FilterSession, Misuse, Monitor, MtaSession, ReceiveError, filter, mta};
 
 /// A session that one side of ours does not play, and why.
 ///
@@ -212,17 +211,17 @@ fn differ<K: Ord + core::fmt::Debug, V: PartialEq + core::fmt::Debug>(
 
 /// The filter's side, told to say what the recorded filter said.
 fn play_filter(session: &Session, pieces: &[&[u8]]) -> Result<(), &'static str> {
-    let mut filter = FilterSession::new(Policy::LIBMILTER);
+    let mut filter = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let mut assembler = Assembler::new(Vec::new());
     let mut answers = frames(session, Side::Filter).into_iter();
     let mut out = Vec::new();
     let mut is_silent = false;
     for mut input in pieces.iter().copied() {
-        while !is_silent && (filter.turn() == FilterTurn::Receive || !input.is_empty()) {
+        while !is_silent && (filter.turn() == filter::Turn::Receive || !input.is_empty()) {
             if filter.next_event(&mut assembler, &mut input).map_err(rule)?.is_none() {
                 break;
             }
-            while let FilterTurn::Reply(_) = filter.turn() {
+            while let filter::Turn::Reply(_) = filter.turn() {
                 let Some(answer) = answers.next() else {
                     is_silent = true;
                     break;
@@ -244,7 +243,8 @@ fn play_filter(session: &Session, pieces: &[&[u8]]) -> Result<(), &'static str> 
 /// The MTA's side, told to say what the recorded MTA said.
 fn play_mta(session: &Session, pieces: &[&[u8]]) -> Result<(), &'static str> {
     let is_sendmail = session.header.mta.starts_with("sendmail");
-    let mut mta = MtaSession::new(if is_sendmail { Policy::SENDMAIL } else { Policy::POSTFIX });
+    let mut mta =
+        MtaSession::with_policy(if is_sendmail { mta::Policy::SENDMAIL } else { mta::Policy::POSTFIX });
     let mut assembler = Assembler::new(Vec::new());
     let mut pieces = pieces.iter().copied();
     let mut input = &[][..];
@@ -253,9 +253,10 @@ fn play_mta(session: &Session, pieces: &[&[u8]]) -> Result<(), &'static str> {
         let command = Command::parse_as(command.as_frame(), Tolerance::LENIENT).unwrap().value;
         match mta.send(command).map_err(misuse)? {
             Sent::Frame(frame) => frame.append_to(&mut out),
-            Sent::Suppressed(_) => return Err("suppressed"),
+            Sent::Skipped { .. } => return Err("suppressed"),
+            Sent::ResendEnvelope(_) => return Err("resend"),
         }
-        while let MtaTurn::Receive(_) = mta.turn() {
+        while let mta::Turn::Receive(_) = mta.turn() {
             if mta.next_event(&mut assembler, &mut input).map_err(rule)?.is_none() {
                 let Some(next) = pieces.next() else { break };
                 input = next;

@@ -11,24 +11,23 @@
 mod sides;
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    FilterSession, FilterTurn, MtaSession, MtaTurn, Passage, Policy, Reaction, ReceiveError, Rule, Scope,
-    Sent, Stage, Standing,
-};
+use milter_proto::mta::{EditStatus, Scope, Sent};
+use milter_proto::order::{Rule, Stage};
 use milter_proto::wire::{
     Actions, Answer, Assembler, Command, Edit, Frame, FrameError, Offer, Response, Steps, Text, Verdict,
     Version,
 };
+use milter_proto::{FilterSession, MtaSession, ReceiveError, filter, mta};
 use sides::{Filter, Mta, command, edit, edits, payload_of, text};
 
 fn mta(before: &str) -> Mta {
-    let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+    let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
     mta.go(before);
     mta
 }
 
 /// An MTA that waits for the reply to the last command.
-fn waiting(policy: Policy, steps: Steps, codes: &str) -> Mta {
+fn waiting(policy: mta::Policy, steps: Steps, codes: &str) -> Mta {
     let mut mta = Mta::with(policy, steps);
     let (last, before) = codes.as_bytes().split_last().unwrap();
     mta.go(core::str::from_utf8(before).unwrap());
@@ -37,7 +36,7 @@ fn waiting(policy: Policy, steps: Steps, codes: &str) -> Mta {
 }
 
 /// A filter that owes the reply to the last command.
-fn asked(policy: Policy, steps: Steps, codes: &str) -> Filter {
+fn asked(policy: filter::Policy, steps: Steps, codes: &str) -> Filter {
     let mut filter = Filter::with(policy, steps);
     let (last, before) = codes.as_bytes().split_last().unwrap();
     filter.go(core::str::from_utf8(before).unwrap());
@@ -46,7 +45,7 @@ fn asked(policy: Policy, steps: Steps, codes: &str) -> Filter {
 }
 
 fn strict(codes: &str) -> Filter {
-    asked(Policy::STRICT, Steps::SKIP, codes)
+    asked(filter::Policy::STRICT, Steps::SKIP, codes)
 }
 
 /// The rules, each with something that breaks it, in our own calls or in what the peer sends.
@@ -54,36 +53,36 @@ fn strict(codes: &str) -> Filter {
 fn broken() -> [(&'static str, Option<Rule>); 26] {
     let none = Steps::EMPTY;
     let few = Answer::new(Version::V6, Actions::EMPTY, none);
-    let no_edits = || Mta::answered(MtaSession::new(Policy::STRICT), few);
+    let no_edits = || Mta::answered(MtaSession::with_policy(mta::Policy::STRICT), few);
     let bounds = |limits| {
-        let mut mta = Mta::answered(MtaSession::with_limits(Policy::STRICT, limits), Answer::new(Version::V6, Actions::ALL, none));
+        let mut mta = Mta::answered(MtaSession::with_limits(mta::Policy::STRICT, limits), Answer::new(Version::V6, Actions::ALL, none));
         mta.go("CHMRTLN");
         mta.send(b'E').unwrap();
         mta
     };
     let emulated = || {
-        let mut filter = Filter(FilterSession::new(Policy::STRICT));
+        let mut filter = Filter(FilterSession::with_policy(filter::Policy::STRICT));
         filter.hear(Command::Negotiate(Offer::new(Version::V6, Actions::ALL, Steps::V4))).unwrap();
-        let wishes = milter_proto::session::Wishes::everything().without_reply([milter_proto::session::CommandKind::Connect]);
-        assert!(filter.0.negotiate(&wishes).unwrap().is_ok());
+        let wishes = milter_proto::filter::Options::all_commands().no_reply_to([milter_proto::order::CommandKind::Connect]);
+        assert!(filter.0.negotiate(&wishes).is_ok());
         filter.gets(b'C').unwrap();
         filter
     };
     let body = vec![0; 65_536];
     [
         ("ORD-1", mta("CH").send(b'T').err()),
-        ("ORD-2", waiting(Policy::STRICT, none, "CH").send(b'M').err()),
+        ("ORD-2", waiting(mta::Policy::STRICT, none, "CH").send(b'M').err()),
         ("ORD-3", mta("CH").rule(b'c', b"")),
-        ("ORD-4", Filter::with(Policy::STRICT, Steps::NO_CONNECT | Steps::NO_HELO).rule(b'H', b"x\0")),
+        ("ORD-4", Filter::with(filter::Policy::STRICT, Steps::NO_CONNECT | Steps::NO_HELO).rule(b'H', b"x\0")),
         ("ORD-5", strict("CHM").says(Verdict::Shutdown).err()),
         ("ORD-6", strict("C").says(Verdict::Discard).err()),
-        ("ORD-7", waiting(Policy::STRICT, none, "CHMRTLNB").rule(b's', b"")),
-        ("ORD-8", waiting(Policy::STRICT, none, "CHMRTLNB").rule(b'p', b"")),
-        ("ORD-9", waiting(Policy::STRICT, none, "CHMRTLN").rule(b'h', b"X\0y\0")),
+        ("ORD-7", waiting(mta::Policy::STRICT, none, "CHMRTLNB").rule(b's', b"")),
+        ("ORD-8", waiting(mta::Policy::STRICT, none, "CHMRTLNB").rule(b'p', b"")),
+        ("ORD-9", waiting(mta::Policy::STRICT, none, "CHMRTLN").rule(b'h', b"X\0y\0")),
         ("ORD-10", { let mut mta = no_edits(); mta.go("CHMRTLN"); mta.send(b'E').unwrap(); mta.rule(b'h', b"X\0y\0") }),
-        ("ORD-11", { let mut mta = waiting(Policy::POSTFIX, none, "CHMRTLNE"); mta.rule(b'b', b"x"); mta.rule(b'p', b""); mta.rule(b'b', b"y") }),
-        ("ORD-12", { let mut mta = Mta(MtaSession::new(Policy::STRICT)); mta.send(b'O').unwrap(); mta.rule(b'c', b"") }),
-        ("ORD-13", waiting(Policy::STRICT, none, "CH").rule(b'?', b"")),
+        ("ORD-11", { let mut mta = waiting(mta::Policy::POSTFIX, none, "CHMRTLNE"); mta.rule(b'b', b"x"); mta.rule(b'p', b""); mta.rule(b'b', b"y") }),
+        ("ORD-12", { let mut mta = Mta(MtaSession::with_policy(mta::Policy::STRICT)); mta.send(b'O').unwrap(); mta.rule(b'c', b"") }),
+        ("ORD-13", waiting(mta::Policy::STRICT, none, "CH").rule(b'?', b"")),
         ("ORD-14", { let mut filter = strict("CHMRTLNB"); filter.says(Verdict::Skip).unwrap(); filter.rule(b'B', b"x") }),
         ("ORD-15", mta("CHQ").send(b'M').err()),
         ("ORD-16", mta("CHMRTLN").say(Command::Body { chunk: b"" }).err()),
@@ -95,8 +94,8 @@ fn broken() -> [(&'static str, Option<Rule>); 26] {
         ("ORD-22", bounds(Limits::DEFAULT.with_progress(0)).rule(b'p', b"")),
         ("ORD-23", mta("CH").send(b'K').err()),
         ("ORD-24", emulated().says(Verdict::Reject).err()),
-        ("ORD-25", { let mut mta = Mta(MtaSession::new(Policy::STRICT)); mta.send(b'O').unwrap(); mta.rule(b'O', b"\0\0\0\x07\0\0\0\0\0\0\0\0") }),
-        ("ORD-26", Filter::with(Policy::STRICT, none).rule(b'C', b"h\0")),
+        ("ORD-25", { let mut mta = Mta(MtaSession::with_policy(mta::Policy::STRICT)); mta.send(b'O').unwrap(); mta.rule(b'O', b"\0\0\0\x07\0\0\0\0\0\0\0\0") }),
+        ("ORD-26", Filter::with(filter::Policy::STRICT, none).rule(b'C', b"h\0")),
     ]
 }
 
@@ -118,14 +117,15 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let shown = "the peer sent ADDHEADER at stage Recipients with a reply to RCPT owed: edits count at the end of \
                  a message only (ORD-9)";
     assert_eq!(error.to_string(), shown);
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     let error = filter.0.receive(Frame::new(b'?', b"")).unwrap_err();
     assert_eq!(error.to_string(), "the peer sent code 0x3f at stage Negotiated: no such code (ORD-13)");
-    let error = FilterSession::new(Policy::STRICT).receive(Frame::new(b'O', b"\0")).unwrap_err();
+    let error =
+        FilterSession::with_policy(filter::Policy::STRICT).receive(Frame::new(b'O', b"\0")).unwrap_err();
     let shown = "the peer sent OPTNEG at stage Start: the payload is malformed (ORD-26): OPTNEG: version at offset \
                  0 is cut short";
     assert_eq!(error.to_string(), shown);
-    let mut mta = MtaSession::new(Policy::STRICT);
+    let mut mta = MtaSession::with_policy(mta::Policy::STRICT);
     let offer = Offer::new(Version::V6, Actions::ADD_HEADERS, Steps::ALL);
     let Ok(Sent::Frame(_)) = mta.send(Command::Negotiate(offer)) else { panic!("an offer can be sent") };
     let answer = Answer::new(Version::V6, Actions::CHANGE_FROM, Steps::EMPTY);
@@ -137,46 +137,49 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
 
 #[test]
 fn a_broken_session_says_the_same_for_ever_and_a_misuse_changes_nothing() {
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     let first = filter.gets(b'E').unwrap_err();
     assert!(matches!(first, ReceiveError::Peer(violation) if violation.rule == Rule::Order));
     for code in *b"CHQ" {
         assert_eq!(filter.gets(code).unwrap_err(), first);
     }
     assert_eq!(filter.says(Verdict::Continue), Err(Rule::Closed));
-    let mut mta = waiting(Policy::STRICT, Steps::EMPTY, "CHM");
+    let mut mta = waiting(mta::Policy::STRICT, Steps::EMPTY, "CHM");
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::EditTooEarly));
     assert_eq!(mta.rule(b'c', b""), Some(Rule::EditTooEarly), "not the rule that is broken now");
-    assert_eq!((mta.0.turn(), mta.send(b'Q')), (MtaTurn::Closed, Err(Rule::Closed)));
+    assert_eq!((mta.0.turn(), mta.send(b'Q')), (mta::Turn::Closed, Err(Rule::Closed)));
 }
 
 #[test]
 fn the_payload_of_an_ignored_command_is_not_read() {
     let malformed = Frame::new(b'C', b"");
-    let mut filter = FilterSession::new(Policy::LIBMILTER);
+    let mut filter = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let event = filter.receive(malformed).expect("CONNECT before OPTNEG is ignored");
-    assert_eq!((event.command, event.passage), (Command::Other(malformed), Passage::Ignored));
+    assert_eq!(
+        (event.command, (event.in_order, event.aborts_message)),
+        (Command::Other(malformed), (false, false))
+    );
     assert_eq!(event.deviation.map(|deviation| deviation.code()), Some(b'C'));
-    assert_eq!((filter.turn(), filter.stage()), (FilterTurn::Receive, Stage::Greeted));
+    assert_eq!((filter.turn(), filter.stage()), (filter::Turn::Receive, Stage::Greeted));
     filter.receive(Frame::new(b'M', b"<a>\0")).expect("MAIL is taken from there");
 
-    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
     let error = filter.0.receive(malformed).unwrap_err();
-    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
-    let error = FilterSession::new(Policy::STRICT).receive(malformed).unwrap_err();
-    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::Payload));
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::MalformedPayload));
+    let error = FilterSession::with_policy(filter::Policy::STRICT).receive(malformed).unwrap_err();
+    assert!(matches!(error, ReceiveError::Peer(violation) if violation.rule == Rule::MalformedPayload));
 }
 
 #[test]
 fn a_filter_reads_over_what_comes_behind_quit() {
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
         let mut filter = Filter::with(policy, Steps::EMPTY);
         let mut assembler = Assembler::new(Vec::new());
         let mut input: &[u8] = b"\0\0\0\x01Q\0\0\0\x02H\0GET /";
         let event = filter.0.next_event(&mut assembler, &mut input).unwrap().unwrap();
         assert_eq!(event.command, Command::Quit);
         assert_eq!(filter.0.next_event(&mut assembler, &mut input), Ok(None));
-        assert_eq!((input, filter.0.turn()), (&b""[..], FilterTurn::Closed));
+        assert_eq!((input, filter.0.turn()), (&b""[..], filter::Turn::Closed));
     }
 }
 
@@ -191,7 +194,7 @@ fn an_mta_reads_over_what_comes_behind_quit() {
 
 #[test]
 fn a_stream_that_cannot_be_cut_ends_a_filters_session() {
-    let mut filter = Filter::with(Policy::LIBMILTER, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::LIBMILTER, Steps::EMPTY);
     let mut assembler = Assembler::new(Vec::new());
     for _ in 0..2 {
         let error = filter.0.next_event(&mut assembler, &mut &b"\0\0\0\0"[..]).unwrap_err();
@@ -213,15 +216,15 @@ fn a_command_that_is_switched_off_is_against_the_strict_law_only() {
         (Steps::NO_UNKNOWN, "CH", b'U'),
     ];
     for (step, before, code) in rows {
-        let mut filter = Filter::with(Policy::STRICT, step);
+        let mut filter = Filter::with(filter::Policy::STRICT, step);
         filter.go(before);
         let frame = sides::everyday(code);
-        assert_eq!(filter.rule(code, frame.payload()), Some(Rule::SwitchedOff), "{step:?}");
-        let mut filter = Filter::with(Policy::LIBMILTER, step);
+        assert_eq!(filter.rule(code, frame.payload()), Some(Rule::Declined), "{step:?}");
+        let mut filter = Filter::with(filter::Policy::LIBMILTER, step);
         filter.go(before);
         assert_eq!(filter.rule(code, frame.payload()), None, "libmilter answers CONTINUE: {step:?}");
-        assert!(matches!(filter.0.turn(), FilterTurn::Reply(_)));
-        let mut mta = Mta::with(Policy::STRICT, step);
+        assert!(matches!(filter.0.turn(), filter::Turn::Reply(_)));
+        let mut mta = Mta::with(mta::Policy::STRICT, step);
         mta.go(before);
         assert!(mta.send(code).unwrap().is_some(), "{step:?}");
     }
@@ -231,16 +234,16 @@ fn a_command_that_is_switched_off_is_against_the_strict_law_only() {
 fn an_edit_counts_at_the_end_of_a_message_only() {
     for at in ["C", "CH", "CHM", "CHMR", "CHMRT", "CHMRTL", "CHMRTLN", "CHMRTLNB", "CHU"] {
         for edit in edits() {
-            for policy in [Policy::STRICT, Policy::LIBMILTER] {
+            for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
                 assert_eq!(
                     asked(policy, Steps::EMPTY, at).says(edit),
                     Err(Rule::EditTooEarly),
                     "{at} {edit:?}"
                 );
             }
-            for policy in [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX] {
+            for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
                 let mut mta = waiting(policy, Steps::EMPTY, at);
-                let is_held = policy == Policy::POSTFIX && matches!(edit, Edit::Quarantine { .. });
+                let is_held = policy == mta::Policy::POSTFIX && matches!(edit, Edit::Quarantine { .. });
                 let expected = (!is_held).then_some(Rule::EditTooEarly);
                 assert_eq!(
                     mta.rule(edit.code(), &sides::payload_of(&edit.into())),
@@ -252,11 +255,11 @@ fn an_edit_counts_at_the_end_of_a_message_only() {
     }
     for edit in edits() {
         assert_eq!(strict("CHMRTLNE").says(edit), Ok(()));
-        let mut mta = waiting(Policy::STRICT, Steps::EMPTY, "CHMRTLNE");
+        let mut mta = waiting(mta::Policy::STRICT, Steps::EMPTY, "CHMRTLNE");
         let mut payload = Vec::new();
         assert!(matches!(
             mta.takes(&edit.into(), &mut payload),
-            Reaction::Edit { standing: Standing::Agreed, .. }
+            mta::Event::Edit { status: EditStatus::Negotiated, .. }
         ));
     }
 }
@@ -266,17 +269,18 @@ fn each_edit_needs_its_own_action() {
     for edit in edits() {
         for other in edits() {
             let answer = Answer::new(Version::V6, other.action(), Steps::EMPTY);
-            let expected = if edit.action() == other.action() { Ok(()) } else { Err(Rule::EditNotAgreed) };
-            let mut filter = Filter::offered(Policy::STRICT, Offer::FULL, answer);
+            let expected =
+                if edit.action() == other.action() { Ok(()) } else { Err(Rule::EditNotNegotiated) };
+            let mut filter = Filter::offered(filter::Policy::STRICT, Offer::FULL, answer);
             filter.go("CHMRTLN");
             assert!(!filter.0.may_edit(edit.action()), "not yet");
             filter.gets(b'E').unwrap();
             assert_eq!(filter.0.may_edit(edit.action()), expected.is_ok());
             assert_eq!(filter.says(edit), expected, "{edit:?}");
             for (policy, obeys) in
-                [(Policy::STRICT, false), (Policy::SENDMAIL, true), (Policy::POSTFIX, true)]
+                [(mta::Policy::STRICT, false), (mta::Policy::SENDMAIL, true), (mta::Policy::POSTFIX, true)]
             {
-                let mut mta = Mta::answered(MtaSession::new(policy), answer);
+                let mut mta = Mta::answered(MtaSession::with_policy(policy), answer);
                 mta.go("CHMRTLN");
                 mta.send(b'E').unwrap();
                 let rule = mta.rule(edit.code(), &sides::payload_of(&edit.into()));
@@ -290,16 +294,16 @@ fn each_edit_needs_its_own_action() {
 fn postfix_takes_a_new_body_in_one_piece_only() {
     let interruptions: [(u8, &[u8]); 3] = [(b'p', b""), (b'h', b"X\0y\0"), (b'q', b"why\0")];
     for (code, payload) in interruptions {
-        for policy in [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX] {
+        for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
             let mut mta = waiting(policy, Steps::EMPTY, "CHMRTLNE");
             for (code, payload) in [(code, payload), (b'b', b"one"), (b'b', b"two"), (code, payload)] {
                 assert_eq!(mta.rule(code, payload), None);
             }
-            let expected = (policy == Policy::POSTFIX).then_some(Rule::BodyInterrupted);
+            let expected = (policy == mta::Policy::POSTFIX).then_some(Rule::BodyInterrupted);
             assert_eq!(mta.rule(b'b', b"three"), expected, "{policy:?} {}", char::from(code));
         }
     }
-    let mut mta = waiting(Policy::POSTFIX, Steps::EMPTY, "CHMRTLNE");
+    let mut mta = waiting(mta::Policy::POSTFIX, Steps::EMPTY, "CHMRTLNE");
     assert_eq!(mta.rule(b'b', b"one"), None);
     mta.scope(b'c');
     mta.go("MRTLN");
@@ -309,7 +313,7 @@ fn postfix_takes_a_new_body_in_one_piece_only() {
 
 #[test]
 fn a_new_body_that_was_begun_is_told_when_the_filter_is_gone() {
-    let mut mta = waiting(Policy::STRICT, Steps::EMPTY, "CHMRTLNE");
+    let mut mta = waiting(mta::Policy::STRICT, Steps::EMPTY, "CHMRTLNE");
     let untouched = mta.clone().0.disconnect(0);
     assert!(!untouched.edits_incomplete && !untouched.body_incomplete);
     assert_eq!(mta.rule(b'b', b""), None, "an empty chunk empties the body");
@@ -322,17 +326,17 @@ fn a_new_body_that_was_begun_is_told_when_the_filter_is_gone() {
 #[test]
 fn only_the_answer_to_optneg_answers_optneg() {
     for code in *b"acdfprstq4l" {
-        let mut mta = Mta(MtaSession::new(Policy::POSTFIX));
+        let mut mta = Mta(MtaSession::with_policy(mta::Policy::POSTFIX));
         mta.send(b'O').unwrap();
         let payload: &[u8] = if code == b'q' { b"why\0" } else { b"" };
         assert_eq!(mta.rule(code, payload), Some(Rule::Negotiation), "{}", char::from(code));
     }
     let answer = b"\0\0\0\x06\0\0\0\0\0\0\0\0";
-    assert_eq!(waiting(Policy::POSTFIX, Steps::EMPTY, "CH").rule(b'O', answer), Some(Rule::Negotiation));
+    assert_eq!(waiting(mta::Policy::POSTFIX, Steps::EMPTY, "CH").rule(b'O', answer), Some(Rule::Negotiation));
     let late = Answer::new(Version::V6, Actions::EMPTY, Steps::EMPTY);
     assert_eq!(strict("CH").says(late), Err(Rule::Negotiation));
     for response in [Response::Progress, edit().into(), Verdict::Accept.into()] {
-        let mut filter = Filter(FilterSession::new(Policy::LIBMILTER));
+        let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
         filter.gets(b'O').unwrap();
         assert_eq!(filter.says(response), Err(Rule::Negotiation));
     }
@@ -341,20 +345,20 @@ fn only_the_answer_to_optneg_answers_optneg() {
 #[test]
 fn reserved_codes_are_never_sent_and_taken_by_postfix_alone() {
     for verdict in [Verdict::Shutdown, Verdict::ConnectionFail] {
-        for policy in [Policy::STRICT, Policy::LIBMILTER] {
-            assert_eq!(asked(policy, Steps::EMPTY, "CHM").says(verdict), Err(Rule::NoAnswer));
+        for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
+            assert_eq!(asked(policy, Steps::EMPTY, "CHM").says(verdict), Err(Rule::InvalidVerdict));
         }
     }
     let list = Response::MacroList { payload: b"" };
-    assert_eq!(strict("CHM").says(list), Err(Rule::Code));
-    assert_eq!(strict("CHM").says(Response::Other(Frame::new(b'?', b""))), Err(Rule::Code));
-    for (code, postfix) in [(b'4', None), (b'f', Some(Rule::Code)), (b'l', Some(Rule::Code))] {
-        for policy in [Policy::STRICT, Policy::SENDMAIL] {
-            assert_eq!(waiting(policy, Steps::EMPTY, "CHM").rule(code, b""), Some(Rule::Code));
+    assert_eq!(strict("CHM").says(list), Err(Rule::UnknownCode));
+    assert_eq!(strict("CHM").says(Response::Other(Frame::new(b'?', b""))), Err(Rule::UnknownCode));
+    for (code, postfix) in [(b'4', None), (b'f', Some(Rule::UnknownCode)), (b'l', Some(Rule::UnknownCode))] {
+        for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL] {
+            assert_eq!(waiting(policy, Steps::EMPTY, "CHM").rule(code, b""), Some(Rule::UnknownCode));
         }
-        assert_eq!(waiting(Policy::POSTFIX, Steps::EMPTY, "CHM").rule(code, b""), postfix);
+        assert_eq!(waiting(mta::Policy::POSTFIX, Steps::EMPTY, "CHM").rule(code, b""), postfix);
     }
-    let mut mta = waiting(Policy::POSTFIX, Steps::EMPTY, "CHM");
+    let mut mta = waiting(mta::Policy::POSTFIX, Steps::EMPTY, "CHM");
     assert_eq!(mta.scope(b'4'), Scope::Connection, "421, and the end");
     assert!(mta.0.receive(Frame::new(b'c', b"")).is_err());
 }
@@ -371,7 +375,7 @@ fn an_edit_without_a_name_or_address_is_not_sent() {
         Edit::AddRcptWithArguments { address: empty, arguments: None },
         Edit::DeleteRcpt { address: empty },
     ] {
-        assert_eq!(strict("CHMRTLNE").says(edit), Err(Rule::EmptyKey), "{edit:?}");
+        assert_eq!(strict("CHMRTLNE").says(edit), Err(Rule::EmptyName), "{edit:?}");
     }
     let name = text(b"X");
     for edit in [
@@ -389,8 +393,8 @@ fn skip_ends_the_body_for_the_filter_too() {
     let mut filter = strict("CHMRTLNB");
     filter.says(Verdict::Skip).unwrap();
     assert_eq!(filter.go("EMRTLNBE"), "EMRTLNBE", "the next message has a body again");
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
         let unagreed = asked(policy, Steps::EMPTY, "CHMRTLNB").says(Verdict::Skip);
-        assert_eq!(unagreed.is_ok(), policy == Policy::LIBMILTER);
+        assert_eq!(unagreed.is_ok(), policy == filter::Policy::LIBMILTER);
     }
 }

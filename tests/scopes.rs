@@ -7,11 +7,13 @@
 #[path = "support/sides.rs"]
 mod sides;
 
-use milter_proto::session::{Policy, Reaction, Scope, Sent, Stage, Standing, Why};
+use milter_proto::mta::{EditStatus, Scope, Sent, SkipReason};
+use milter_proto::order::Stage;
 use milter_proto::wire::{Edit, Frame, Steps, Verdict};
+use milter_proto::{filter, mta};
 use sides::{Filter, Mta, command, edit};
 
-const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+const POLICIES: [mta::Policy; 3] = [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
 
 /// For each command, with what comes before it, what these verdicts are about: `c` the connection, `m` the
 /// message, `r` the recipient, `1` the command, `0` nothing.
@@ -55,7 +57,7 @@ fn every_verdict_has_the_scope_of_the_table_whatever_the_policy() {
 fn what_follows_a_verdict_is_written_exactly_as_far_as_its_scope_allows() {
     for (code, before, _) in SCOPES {
         for verdict in *b"cartyd" {
-            let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+            let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
             mta.go(before);
             let scope = mta.hears(code, verdict);
             let rest = "CHMRTLNBE".split(char::from(code)).nth(1).unwrap_or("MRTLNBE");
@@ -77,7 +79,7 @@ fn what_follows_a_verdict_is_written_exactly_as_far_as_its_scope_allows() {
 
 #[test]
 fn a_refused_recipient_leaves_the_message_as_it_is() {
-    let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+    let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
     mta.go("CHM");
     for verdict in *b"rtycrc" {
         mta.hears(b'R', verdict);
@@ -90,16 +92,16 @@ fn a_refused_recipient_leaves_the_message_as_it_is() {
 fn refused_data_stays_refused_until_the_message_ends() {
     // libmilter answers neither RCPT nor DATA then, though SMTP allows both. The verdict still holds.
     for verdict in *b"rty" {
-        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
         mta.go("CHMR");
         assert_eq!(mta.hears(b'T', verdict), Scope::Message);
         for code in *b"RTRT" {
-            assert_eq!(mta.send(code), Ok(Some(Why::MessageDecided)), "{}", char::from(code));
+            assert_eq!(mta.send(code), Ok(Some(SkipReason::MessageDecided)), "{}", char::from(code));
         }
         assert_eq!(mta.go("AMRTLNBE"), "AMRTLNBE");
     }
     // A strict filter takes them, from MTAs that send them.
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     filter.go("CHMR");
     filter.gets(b'T').unwrap();
     assert_eq!(filter.says(Verdict::Reject), Ok(()));
@@ -116,7 +118,7 @@ fn a_recipient_that_the_mta_refused_can_be_accepted_or_discarded_with_the_messag
         (b'a', Scope::Message),
         (b'd', Scope::Message),
     ] {
-        let mut mta = Mta::with(Policy::STRICT, Steps::REJECTED_RCPT);
+        let mut mta = Mta::with(mta::Policy::STRICT, Steps::REJECTED_RCPT);
         mta.go("CHM");
         assert!(matches!(mta.0.send_rejected(command(b'R')), Ok(Sent::Frame(_))));
         assert_eq!(mta.scope(verdict), expected, "{}", char::from(verdict));
@@ -129,7 +131,7 @@ fn a_recipient_that_the_mta_refused_can_be_accepted_or_discarded_with_the_messag
 #[test]
 fn continue_and_accept_are_the_same_at_the_end_but_for_what_may_follow() {
     for (verdict, reuse) in [(b'c', true), (b'a', false), (b'r', false), (b'd', false)] {
-        let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+        let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
         mta.go("CHMRTLNB");
         assert_eq!(mta.hears(b'E', verdict), Scope::Message);
         assert_eq!(mta.clone().send(b'K').is_ok(), reuse);
@@ -150,21 +152,21 @@ fn sendmail_refuses_for_now_what_was_accepted_with_a_body_that_was_not_agreed() 
         (b'r', Verdict::Reject),
         (b'd', Verdict::Discard),
     ] {
-        let mut mta = Mta::answered(milter_proto::session::MtaSession::new(Policy::SENDMAIL), nothing);
+        let mut mta = Mta::answered(milter_proto::MtaSession::with_policy(mta::Policy::SENDMAIL), nothing);
         mta.go("CHMRTLNB");
         mta.send(b'E').unwrap();
         let mut payload = Vec::new();
         let body = mta.takes(&Edit::ReplaceBody { chunk: b"x" }.into(), &mut payload);
-        assert!(matches!(body, Reaction::Edit { standing: Standing::Spoils, .. }));
+        assert!(matches!(body, mta::Event::Edit { status: EditStatus::RejectsMessage, .. }));
         let surplus = mta.takes(&edit().into(), &mut payload);
-        assert!(matches!(surplus, Reaction::Edit { standing: Standing::NotAgreed, .. }));
+        assert!(matches!(surplus, mta::Event::Edit { status: EditStatus::NotNegotiated, .. }));
         let reaction = mta.0.receive(Frame::new(verdict, b"")).unwrap();
-        assert!(matches!(reaction, Reaction::Verdict { verdict, .. } if verdict == heard), "{reaction:?}");
+        assert!(matches!(reaction, mta::Event::Verdict { verdict, .. } if verdict == heard), "{reaction:?}");
         mta.go("MRTLNB");
         mta.send(b'E').unwrap();
         let reaction = mta.0.receive(Frame::new(b'c', b"")).unwrap();
         assert!(
-            matches!(reaction, Reaction::Verdict { verdict: Verdict::Continue, .. }),
+            matches!(reaction, mta::Event::Verdict { verdict: Verdict::Continue, .. }),
             "the next is another"
         );
     }

@@ -4,13 +4,16 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 
 use allocation_counter::measure;
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MacroStore, Monitor, MtaSession, Policy, Sent, Wishes,
-};
+use milter_proto::filter::Options;
+use milter_proto::macros::MacroStore;
+use milter_proto::mta;
+use milter_proto::mta::Sent;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Command, Direction, Edit, Frame, MacroStage, Macros, Offer, Outgoing, Peer, Text, TextList,
     Verdict,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, filter};
 
 /// The wire of one turn, and what is kept between turns.
 struct Rooms {
@@ -29,8 +32,11 @@ fn a_message_on_both_sides_allocates_nothing() {
 #[test]
 fn a_new_session_allocates_nothing() {
     let seen = measure(|| {
-        let sessions =
-            (FilterSession::new(Policy::LIBMILTER), MtaSession::new(Policy::POSTFIX), Monitor::new());
+        let sessions = (
+            FilterSession::with_policy(filter::Policy::LIBMILTER),
+            MtaSession::with_policy(mta::Policy::POSTFIX),
+            Monitor::new(),
+        );
         assert_eq!(sessions.clone(), sessions);
     });
     assert_eq!(seen.count_total, 0, "{seen:?}");
@@ -44,10 +50,15 @@ fn a_store_that_is_released_holds_its_macros_and_nothing_else() {
     let (connection, message) = (b"j\0mx.example\0", b"i\0Q1\0");
     let mut store = MacroStore::new(Vec::new());
     let seen = measure(|| {
-        store.observe(&list(MacroStage::CONNECT, connection)).unwrap();
-        store.observe(&list(MacroStage::MAIL, &[b"i\0", &[b'1'; 5000][..], b"\0"].concat())).unwrap();
-        store.observe(&list(MacroStage::MAIL, message)).unwrap();
-        store.observe(&Command::EndOfMessage { chunk: b"" }).unwrap();
+        store.observe(&filter::Event::new(list(MacroStage::CONNECT, connection))).unwrap();
+        store
+            .observe(&filter::Event::new(list(
+                MacroStage::MAIL,
+                &[b"i\0", &[b'1'; 5000][..], b"\0"].concat(),
+            )))
+            .unwrap();
+        store.observe(&filter::Event::new(list(MacroStage::MAIL, message))).unwrap();
+        store.observe(&filter::Event::new(Command::EndOfMessage { chunk: b"" })).unwrap();
         store.release();
     });
     assert_eq!(usize::try_from(seen.bytes_current), Ok(connection.len() + message.len()), "{seen:?}");
@@ -58,7 +69,8 @@ fn a_store_that_is_released_holds_its_macros_and_nothing_else() {
 
 /// A message with macros, edits and a refused recipient, from OPTNEG to QUIT.
 fn converse(rooms: &mut Rooms) {
-    let (mut mta, mut filter) = (MtaSession::new(Policy::STRICT), FilterSession::new(Policy::STRICT));
+    let (mut mta, mut filter) =
+        (MtaSession::with_policy(mta::Policy::STRICT), FilterSession::with_policy(filter::Policy::STRICT));
     let mut monitor = Monitor::new();
     let text = |bytes| Text::new(bytes).unwrap();
     let (address, arguments) = (text(b"<a@b.c>"), TextList::EMPTY);
@@ -86,22 +98,22 @@ fn converse(rooms: &mut Rooms) {
         let frame = written(&outgoing, &mut rooms.wire);
         assert_eq!(monitor.observe(Direction::ToFilter, frame).violations().count(), 0);
         let event = filter.receive(frame).unwrap();
-        rooms.store.observe(&event.command).unwrap();
-        while let FilterTurn::Reply(owed) = filter.turn() {
-            let wishes = Wishes::everything().may(Actions::ADD_HEADERS);
+        rooms.store.observe(&filter::Event::new(event.command)).unwrap();
+        while let filter::Turn::Reply(owed) = filter.turn() {
+            let wishes = Options::all_commands().require(Actions::ADD_HEADERS);
             if owed == CommandKind::EndOfMessage {
                 let edit = Edit::AddHeader { name: text(b"X-Seen"), value: text(b" yes") };
                 answer(&filter.send(edit).unwrap(), &mut rooms.wire, &mut monitor, &mut mta);
             }
             let outgoing = match owed {
-                CommandKind::Negotiate => filter.negotiate(&wishes).unwrap().unwrap().1,
+                CommandKind::Negotiate => filter.negotiate(&wishes).unwrap().frame,
                 CommandKind::RcptTo => filter.send(Verdict::Reject).unwrap(),
                 _ => filter.send(Verdict::Continue).unwrap(),
             };
             answer(&outgoing, &mut rooms.wire, &mut monitor, &mut mta);
         }
     }
-    assert_eq!(filter.turn(), FilterTurn::Closed);
+    assert_eq!(filter.turn(), filter::Turn::Closed);
 }
 
 fn answer(outgoing: &Outgoing<'_>, wire: &mut Vec<u8>, monitor: &mut Monitor, mta: &mut MtaSession) {

@@ -2,10 +2,9 @@
 
 use core::mem::size_of;
 
-use milter_proto::session::{
-    FilterSession, MacroStore, Misuse, Monitor, MtaSession, ReceiveError, Violation,
-};
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::Assembler;
+use milter_proto::{FilterSession, Misuse, Monitor, MtaSession, ReceiveError, Violation};
 
 #[test]
 fn a_session_fits_into_a_cache_line() {

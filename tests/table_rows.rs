@@ -11,14 +11,14 @@ use core::fmt::Debug;
 use core::hash::Hash;
 use std::collections::{BTreeMap, HashSet};
 
-use milter_proto::session::{
-    CommandKind, Effect, FilterSession, FilterTurn, Monitor, MtaSession, MtaTurn, Policy, Reaction,
-    ReceiveError, Rule, Scope, Sent, Stage, Switch, Transition, Violation, Why, switches, transitions,
-    verdicts,
+use milter_proto::mta::{Scope, Sent, SkipReason};
+use milter_proto::order::{
+    Accepted, CommandKind, Effect, Rule, Stage, StepEffect, Transition, steps, transitions, verdicts,
 };
 use milter_proto::wire::{
     Actions, Answer, Command, Direction, Frame, Offer, Response, Steps, Verdict, Version,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, Violation, filter, mta};
 
 #[path = "support/alphabet.rs"]
 mod alphabet;
@@ -56,8 +56,9 @@ fn the_monitor_lives_through_every_row_of_the_strict_law() {
             let is_refused = is(Rule::Order) || is(Rule::Closed);
             let row = row(monitor.stage(), &command);
             // SKIP said that no more chunks come.
-            if !(is(Rule::Skipped) && row.command == CommandKind::Body) {
-                assert_eq!((!is_refused).then_some(sighting.stage), row.strict, "{row:?}");
+            if !(is(Rule::BodyAfterSkip) && row.command == CommandKind::Body) {
+                let strict = row.strict.map(|accepted| accepted.stage);
+                assert_eq!((!is_refused).then_some(sighting.stage), strict, "{row:?}");
                 hits.count((row.stage, row.command));
             }
             next
@@ -77,8 +78,8 @@ fn the_monitor_lives_through_every_row_of_the_strict_law() {
 fn the_strict_filter_lives_through_every_row_in_which_it_reads() {
     // At the end of a message it owes the reply, and reads nothing.
     let mut hits = Hits::of(rows(|row| is_strict(row.stage) && row.stage != Stage::EndOfMessage));
-    walk(FilterSession::new(Policy::STRICT), |filter| match filter.turn() {
-        FilterTurn::Reply(_) => replies(filter),
+    walk(FilterSession::with_policy(filter::Policy::STRICT), |filter| match filter.turn() {
+        filter::Turn::Reply(_) => replies(filter),
         _ => {
             let take = |command: &Command<'static>| {
                 let mut next = filter.clone();
@@ -87,11 +88,11 @@ fn the_strict_filter_lives_through_every_row_in_which_it_reads() {
                 let row = row(filter.stage(), command);
                 match (result, row.strict) {
                     // SKIP said that no more chunks come.
-                    (Err(ReceiveError::Peer(Violation { rule: Rule::Skipped, .. })), _) => {
+                    (Err(ReceiveError::Peer(Violation { rule: Rule::BodyAfterSkip, .. })), _) => {
                         assert_eq!((row.stage, row.command), (Stage::Body, CommandKind::Body));
                         return None;
                     }
-                    (Ok(_), Some(stage)) => assert_eq!(next.stage(), stage, "{row:?}"),
+                    (Ok(event), Some(accepted)) => assert_accepted(&event, &next, accepted, &row),
                     (Err(ReceiveError::Peer(violation)), None) => assert_eq!(violation.rule, Rule::Order),
                     (Err(ReceiveError::Closed), None) => assert_eq!(row.stage, Stage::Closed),
                     (other, _) => panic!("{row:?}: {other:?}"),
@@ -106,11 +107,54 @@ fn the_strict_filter_lives_through_every_row_in_which_it_reads() {
     hits.assert_whole("strict law, filter");
 }
 
+/// The session did with a command what the table says.
+fn assert_accepted(event: &filter::Event<'_>, after: &FilterSession, row: Accepted, at: &Transition) {
+    assert_eq!(after.stage(), row.stage, "{at:?}");
+    assert_eq!((event.in_order, event.aborts_message), (row.in_order, row.aborts_message), "{at:?}");
+    let turn = after.turn();
+    assert_eq!(matches!(turn, filter::Turn::Reply(_)), row.is_replied, "{at:?}");
+    assert!(!row.is_replied || turn == filter::Turn::Reply(at.command), "{at:?}");
+}
+
+#[test]
+fn the_robust_filter_lives_through_every_row_in_which_it_reads() {
+    let mut hits = Hits::of(rows(|row| is_strict(row.stage) && row.stage != Stage::EndOfMessage));
+    walk(FilterSession::new(), |filter| match filter.turn() {
+        filter::Turn::Reply(_) => replies(filter),
+        _ => {
+            let take = |command: &Command<'static>| {
+                let mut next = filter.clone();
+                let bytes = alphabet::bytes_of(&command.encode());
+                let result = next.receive(whole(&bytes));
+                let row = row(filter.stage(), command);
+                match (result, row.robust) {
+                    (Ok(event), Some(accepted)) => {
+                        // A chunk after SKIP is out of order, and answered.
+                        let is_chunk = (row.stage, row.command) == (Stage::Body, CommandKind::Body);
+                        if is_chunk && !event.in_order {
+                            assert_eq!(next.turn(), filter::Turn::Reply(CommandKind::Body));
+                        } else {
+                            assert_accepted(&event, &next, accepted, &row);
+                        }
+                        assert!(accepted.is_replied || !row.command.has_reply(), "every command is answered");
+                    }
+                    (Err(ReceiveError::Closed), None) => assert_eq!(row.stage, Stage::Closed),
+                    (other, _) => panic!("{row:?}: {other:?}"),
+                }
+                hits.count((row.stage, row.command));
+                row.robust.map(|_| next)
+            };
+            commands(Steps::SKIP).iter().filter_map(take).collect()
+        }
+    });
+    hits.assert_whole("robust law");
+}
+
 #[test]
 fn the_engine_lives_through_every_row_that_libmilter_has() {
     let mut hits = Hits::of(rows(|row| row.stage != Stage::Decided));
-    walk(FilterSession::new(Policy::LIBMILTER), |filter| match filter.turn() {
-        FilterTurn::Reply(_) => replies(filter),
+    walk(FilterSession::with_policy(filter::Policy::LIBMILTER), |filter| match filter.turn() {
+        filter::Turn::Reply(_) => replies(filter),
         _ => {
             let take = |command: &Command<'static>| {
                 let mut next = filter.clone();
@@ -119,11 +163,9 @@ fn the_engine_lives_through_every_row_that_libmilter_has() {
                 let row = row(filter.stage(), command);
                 match (result, row.libmilter) {
                     (Ok(event), Some(expected)) => {
-                        assert_eq!((event.passage, next.stage()), expected, "{row:?}");
-                        let is_owed = event.passage.is_taken() && row.command.has_reply();
-                        let turn = if is_owed { FilterTurn::Reply(row.command) } else { next.turn() };
-                        assert_eq!(next.turn(), turn, "{row:?}");
-                        assert!(is_owed || !matches!(turn, FilterTurn::Reply(_)), "{row:?}");
+                        assert_accepted(&event, &next, expected, &row);
+                        let is_owed = event.in_order && row.command.has_reply();
+                        assert_eq!(expected.is_replied, is_owed, "{row:?}");
                     }
                     (Err(ReceiveError::Closed), None) => assert_eq!(row.stage, Stage::Closed),
                     (other, _) => panic!("{row:?}: {other:?}"),
@@ -142,11 +184,11 @@ fn the_mta_lives_through_every_row_of_the_verdicts() {
     let number = |wanted: &Verdict<'_>| alphabet::verdicts().iter().position(|verdict| verdict == wanted);
     let mut hits = Hits::of(verdicts().map(|(command, verdict, _)| (command, number(&verdict))));
     // Postfix alone takes SHUTDOWN.
-    for policy in [Policy::STRICT, Policy::POSTFIX] {
+    for policy in [mta::Policy::STRICT, mta::Policy::POSTFIX] {
         let is_judged =
-            |verdict: &Verdict<'_>| (*verdict == Verdict::Shutdown) == (policy == Policy::POSTFIX);
-        walk(MtaSession::new(policy), |mta| {
-            let MtaTurn::Receive(owed) = mta.turn() else { return says(mta, Steps::SKIP, &mut |_, _| {}) };
+            |verdict: &Verdict<'_>| (*verdict == Verdict::Shutdown) == (policy == mta::Policy::POSTFIX);
+        walk(MtaSession::with_policy(policy), |mta| {
+            let mta::Turn::Receive(owed) = mta.turn() else { return says(mta, Steps::SKIP, &mut |_, _| {}) };
             let take = |response: &Response<'static>| {
                 let mut next = mta.clone();
                 let bytes = alphabet::bytes_of(&response.encode());
@@ -154,7 +196,7 @@ fn the_mta_lives_through_every_row_of_the_verdicts() {
                 let row = verdicts().find(|row| (row.0, Response::from(row.1)) == (owed, *response));
                 if let Some((command, verdict, effect)) = row.filter(|row| is_judged(&row.1)) {
                     let scope = match result {
-                        Ok(Reaction::Verdict { scope, .. }) => Some(scope),
+                        Ok(mta::Event::Verdict { scope, .. }) => Some(scope),
                         Ok(other) => panic!("{other:?}"),
                         Err(_) => None,
                     };
@@ -172,25 +214,29 @@ fn the_mta_lives_through_every_row_of_the_verdicts() {
 
 #[test]
 fn every_step_switches_off_what_its_row_says_and_nothing_else() {
-    let mut hits = Hits::of(switches().map(|(step, _)| step.bits()));
-    for (step, switch) in switches() {
+    let mut hits = Hits::of(steps().map(|(step, _)| step.bits()));
+    for (step, switch) in steps() {
         let mut judge = |said: &Command<'_>, fate: Fate| {
-            let kind = CommandKind::of(said).unwrap();
-            let is_meant = switch == Switch::Command(kind) || switch == Switch::Reply(kind);
+            let kind = CommandKind::from_command(said).unwrap();
+            let is_meant = switch == StepEffect::Declines(kind) || switch == StepEffect::DropsReply(kind);
             match (switch, fate) {
                 // The message that it ends is over, and the filter hears of that.
-                (Switch::Command(_), Fate::Written(code, _)) if is_meant => assert_ne!(code, kind.code()),
-                (Switch::Reply(_), Fate::Written(_, is_owed)) if is_meant => assert!(!is_owed, "{kind}"),
+                (StepEffect::Declines(_), Fate::Written(code, _)) if is_meant => {
+                    assert_ne!(code, kind.code())
+                }
+                (StepEffect::DropsReply(_), Fate::Written(_, is_owed)) if is_meant => {
+                    assert!(!is_owed, "{kind}")
+                }
                 (_, Fate::Written(_, is_owed)) => assert_eq!(is_owed, kind.has_reply(), "{kind}, {step:?}"),
-                (_, Fate::Suppressed(Why::SwitchedOff)) => assert_eq!(switch, Switch::Command(kind)),
+                (_, Fate::Suppressed(SkipReason::Declined)) => assert_eq!(switch, StepEffect::Declines(kind)),
                 (_, Fate::Suppressed(_)) => return,
             }
             if is_meant {
                 hits.count(step.bits());
             }
         };
-        walk(MtaSession::new(Policy::STRICT), |mta| match mta.turn() {
-            MtaTurn::Receive(_) => {
+        walk(MtaSession::with_policy(mta::Policy::STRICT), |mta| match mta.turn() {
+            mta::Turn::Receive(_) => {
                 let take = |response: &Response<'static>| {
                     let mut next = mta.clone();
                     next.receive(whole(&alphabet::bytes_of(&response.encode()))).is_ok().then_some(next)
@@ -207,19 +253,19 @@ fn every_step_switches_off_what_its_row_says_and_nothing_else() {
 enum Fate {
     /// The code that was written, and whether a reply is owed.
     Written(u8, bool),
-    Suppressed(Why),
+    Suppressed(SkipReason),
 }
 
 /// Everything that the MTA may say, each with what became of it.
 fn says(mta: &MtaSession, steps: Steps, judge: &mut dyn FnMut(&Command<'_>, Fate)) -> Vec<MtaSession> {
-    let is_open = mta.agreed().is_none_or(|agreed| agreed.steps != steps);
+    let is_open = mta.negotiated().is_none_or(|agreed| agreed.steps != steps);
     let say = |command: Command<'static>| {
         let mut next = mta.clone();
         let fate = match next.send(command).ok()? {
-            Sent::Frame(frame) => {
-                Fate::Written(alphabet::bytes_of(&frame)[4], matches!(next.turn(), MtaTurn::Receive(_)))
+            Sent::Frame(frame) | Sent::ResendEnvelope(frame) => {
+                Fate::Written(alphabet::bytes_of(&frame)[4], matches!(next.turn(), mta::Turn::Receive(_)))
             }
-            Sent::Suppressed(why) => Fate::Suppressed(why),
+            Sent::Skipped { reason: why, .. } => Fate::Suppressed(why),
         };
         if !is_open {
             judge(&command, fate);
@@ -240,20 +286,20 @@ fn replies(filter: &FilterSession) -> Vec<FilterSession> {
 
 const fn scope_of(effect: Effect) -> Option<Scope> {
     Some(match effect {
-        Effect::GoesOn | Effect::RefusesCommand | Effect::Skips => Scope::Command,
-        Effect::RefusesRecipient => Scope::Recipient,
-        Effect::RefusesData | Effect::EndsMessage => Scope::Message,
-        Effect::EndsConnection => Scope::Connection,
-        Effect::MeansNothing => Scope::Nothing,
+        Effect::Continue | Effect::RejectCommand | Effect::SkipBody => Scope::Command,
+        Effect::RejectRecipient => Scope::Recipient,
+        Effect::RejectData | Effect::EndMessage => Scope::Message,
+        Effect::EndConnection => Scope::Connection,
+        Effect::NoEffect => Scope::Nothing,
         _ => return None,
     })
 }
 
 const fn stage_after(effect: Effect, stage: Stage) -> Stage {
     match effect {
-        Effect::RefusesData => Stage::Recipients,
-        Effect::EndsMessage => Stage::Greeted,
-        Effect::EndsConnection => Stage::Decided,
+        Effect::RejectData => Stage::Recipients,
+        Effect::EndMessage => Stage::Greeted,
+        Effect::EndConnection => Stage::Decided,
         _ => stage,
     }
 }
@@ -267,7 +313,7 @@ fn rows(is_meant: impl Fn(&Transition) -> bool) -> Vec<(Stage, CommandKind)> {
 }
 
 fn row(stage: Stage, command: &Command<'_>) -> Transition {
-    let kind = CommandKind::of(command);
+    let kind = CommandKind::from_command(command);
     transitions().find(|row| row.stage == stage && Some(row.command) == kind).unwrap()
 }
 
@@ -279,7 +325,7 @@ fn commands(steps: Steps) -> Vec<Command<'static>> {
     all.into_iter().filter(|said| !said.is_rejected).map(|said| said.command).collect()
 }
 
-/// Every verdict, and an answer to OPTNEG that switches nothing off.
+/// Every verdict, and an answer to OPTNEG that steps nothing off.
 fn responses() -> Vec<Response<'static>> {
     alphabet::verdicts().into_iter().map(Response::from).chain([answer(Steps::SKIP)]).collect()
 }

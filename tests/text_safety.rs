@@ -16,16 +16,18 @@ use std::fs;
 use std::path::Path;
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    Event, FilterSession, MacroSchedule, MacroStore, Meaning, Monitor, MtaSession, Policy, Reaction,
-    ReceiveError, Sent, Timeouts, Wait, Want, Wishes, accept, answer, switches, transitions, verdicts,
-};
+use milter_proto::filter::{Options, Support};
+use milter_proto::macros::{MacroRequests, MacroStore};
+use milter_proto::monitor::Message;
+use milter_proto::mta::Sent;
+use milter_proto::order::{steps, transitions, verdicts};
 use milter_proto::transcript::{Entry, Line, ReadFault};
 use milter_proto::wire::{
     Actions, Answer, Assembler, Chunks, Command, DataSize, DecodeError, Direction, EnhancedCode, Frame,
     FrameBuf, LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, Peer, ReplyBuf,
     ReplyCode, ReplyText, Response, Steps, Text, TextList, TextListBuf, Tolerance, Verdict, Version,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, Timeouts, Wait, filter, mta};
 
 use Direction::{ToFilter, ToMta};
 
@@ -117,7 +119,7 @@ fn every_value_and_every_error_is_shown_in_one_line() {
             shown.both(Line::new(direction, frame));
             shown.both(Entry::new(direction, frame.into()));
             let sighting = Monitor::new().observe(direction, frame);
-            shown.debug(sighting.meaning);
+            shown.debug(sighting.message);
             shown.debug(sighting);
             sighting.violations().for_each(|rule| shown.both(rule));
         }
@@ -147,7 +149,7 @@ fn commands(shown: &Shown, frame: Frame<'_>) {
             shown.debug(macros);
             shown.debug(macros.stage());
             let mut store = MacroStore::new(Vec::new());
-            store.observe(&decoded.value).unwrap();
+            store.observe(&filter::Event::new(decoded.value)).unwrap();
             shown.debug(store);
         }
         Command::Connect { peer, .. } => shown.debug(peer),
@@ -186,9 +188,9 @@ fn responses(shown: &Shown, frame: Frame<'_>) {
         Response::Negotiate(answer) => {
             shown.debug(answer);
             shown.debug(answer.macro_lists);
-            shown.debug(MacroSchedule::new(answer.macro_lists));
-            shown.debug(Wishes::everything().macro_lists(answer.macro_lists));
-            let decision = accept(Offer::FULL, answer, &Policy::POSTFIX);
+            shown.debug(MacroRequests::new(answer.macro_lists));
+            shown.debug(Options::all_commands().macro_lists(answer.macro_lists));
+            let decision = mta::accept(Offer::FULL, answer, &mta::Policy::POSTFIX);
             decision.map_or_else(|refusal| shown.both(refusal), |decision| shown.both(decision));
             answer.macro_lists.iter().for_each(|(stage, _)| shown.debug(stage));
         }
@@ -205,17 +207,17 @@ fn fault(shown: &Shown, error: DecodeError) {
 
 /// A filter that is told of this behind a negotiation.
 fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
-    let mut session = FilterSession::new(Policy::LIBMILTER);
+    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let offer = Command::Negotiate(Offer::FULL).encode().segments().flatten().copied().collect::<Vec<_>>();
     session.receive(Frame::new(offer[4], &offer[5..])).unwrap();
-    let _ = session.negotiate(&Wishes::everything()).unwrap().unwrap();
+    let _ = session.negotiate(&Options::all_commands()).unwrap();
     match session.receive(frame) {
-        Ok(event) => shown.debug::<Event<'_>>(event),
+        Ok(event) => shown.debug::<filter::Event<'_>>(event),
         Err(error) => received(shown, error),
     }
     shown.debug(session.turn());
     if let Err(misuse) = session.send(Response::Other(frame)) {
-        shown.both(misuse.place);
+        shown.both(misuse.context);
         shown.both(misuse);
     }
     shown.debug(session.disconnect(3));
@@ -224,15 +226,15 @@ fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
 
 /// An MTA that is told this at the end of a message.
 fn of_an_mta(shown: &Shown, frame: Frame<'_>) {
-    let mut session = MtaSession::new(Policy::POSTFIX);
+    let mut session = MtaSession::with_policy(mta::Policy::POSTFIX);
     let _ = session.send(Command::Negotiate(Offer::FULL)).unwrap();
     let answer = Answer::new(Version::V6, Actions::ALL, Steps::from_bits(0x0f));
     let answer = Response::from(answer).encode().segments().flatten().copied().collect::<Vec<_>>();
     session.receive(Frame::new(answer[4], &answer[5..])).unwrap();
-    shown.debug(session.agreed().copied().unwrap());
+    shown.debug(session.negotiated().copied().unwrap());
     let text = Text::new(frame.payload()).unwrap_or_default();
     let helo = session.send(Command::Helo { name: text }).unwrap();
-    let Sent::Suppressed(why) = helo else { panic!("{helo:?}") };
+    let Sent::Skipped { reason: why, .. } = helo else { panic!("{helo:?}") };
     shown.debug(why);
     shown.debug(helo);
     let _ = session.send(Command::MailFrom { address: text, arguments: TextList::EMPTY }).unwrap();
@@ -247,8 +249,8 @@ fn of_an_mta(shown: &Shown, frame: Frame<'_>) {
         Ok(reaction) => {
             shown.debug(reaction);
             match reaction {
-                Reaction::Edit { standing, .. } => shown.debug(standing),
-                Reaction::Verdict { scope, .. } => shown.debug(scope),
+                mta::Event::Edit { status, .. } => shown.debug(status),
+                mta::Event::Verdict { scope, .. } => shown.debug(scope),
                 _ => {}
             }
         }
@@ -296,7 +298,8 @@ fn texts(shown: &Shown) {
         shown.both(MacroLists::write([(ListStage::RCPT, text)], &mut []).unwrap_err());
         let list = [&hostile[..], b"\0\0"].concat();
         let macros = Macros::new(MacroStage::MAIL, TextList::new(&list).unwrap()).unwrap();
-        shown.both(MacroStore::new([0; 0]).observe(&Command::Macros(macros)).unwrap_err());
+        shown
+            .both(MacroStore::new([0; 0]).observe(&filter::Event::new(Command::Macros(macros))).unwrap_err());
     }
 }
 
@@ -331,23 +334,23 @@ fn values_without_text(shown: &Shown) {
     shown.debug(LeadingSpace::Mta);
     shown.debug(Limits::DEFAULT);
     shown.debug(Tolerance::LENIENT);
-    shown.debug(Policy::POSTFIX);
+    shown.debug(mta::Policy::POSTFIX);
     shown.debug(Timeouts::POSTFIX);
     shown.debug(Wait::Command);
     shown.debug(Monitor::new());
     shown.debug(ToMta);
-    shown.debug(Want::No);
-    let decision = answer(Offer::FULL, &Wishes::everything().skip(Want::Required)).unwrap();
+    shown.debug(Support::Off);
+    let decision = Options::all_commands().skip(Support::Required).answer(Offer::FULL).unwrap();
     shown.debug(decision.step(Steps::SKIP).unwrap());
-    shown.debug(Meaning::Command(Command::Quit));
+    shown.debug(Message::Command(Command::Quit));
     for transition in transitions() {
         shown.debug(transition);
         shown.debug(transition.stage);
         shown.both(transition.command);
-        transition.libmilter.into_iter().for_each(|(passage, _)| shown.debug(passage));
+        transition.libmilter.into_iter().for_each(|accepted| shown.debug(accepted));
     }
     verdicts().for_each(|(_, _, effect)| shown.debug(effect));
-    switches().for_each(|(_, switch)| shown.debug(switch));
+    steps().for_each(|(_, switch)| shown.debug(switch));
 }
 
 /// The names of the public types: those that the source declares without being in a private place.

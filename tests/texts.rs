@@ -6,11 +6,11 @@
 mod hostile;
 mod support;
 
-use milter_proto::session::{MtaSession, Policy, Reaction};
 use milter_proto::wire::{
     Command, Edit, EnhancedCode, Frame, MacroStage, Macros, Offer, Peer, ReplyCode, ReplyText, Response,
     Text, TextList, Tolerance, Verdict,
 };
+use milter_proto::{MtaSession, filter, mta};
 use support::{bytes_of, list, text};
 
 #[test]
@@ -160,12 +160,12 @@ fn read_in_every_way(bytes: &[u8]) -> usize {
                 read += 1;
             }
         }
-        for policy in [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX] {
-            let mut session = MtaSession::new(policy);
+        for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
+            let mut session = MtaSession::with_policy(policy);
             let _ = session.send(Command::Negotiate(Offer::FULL)).unwrap();
             session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\x01")).unwrap();
             let _ = session.send(Command::Helo { name: text(b"mx.example") }).unwrap();
-            if let Ok(Reaction::Verdict { verdict: Verdict::Reply(reply), .. }) = session.receive(frame) {
+            if let Ok(mta::Event::Verdict { verdict: Verdict::Reply(reply), .. }) = session.receive(frame) {
                 is_one_reply(reply, &reply.plain().bytes().collect::<Vec<_>>());
                 read += 1;
             }

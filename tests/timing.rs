@@ -10,10 +10,10 @@ mod sides;
 use core::time::Duration;
 
 use milter_proto::Limits;
-use milter_proto::session::{
-    CommandKind, FilterSession, MtaSession, MtaTurn, Policy, Reaction, Rule, Scope, Timeouts, Wait,
-};
+use milter_proto::mta::Scope;
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{Actions, Answer, Edit, Steps, Verdict, Version};
+use milter_proto::{FilterSession, MtaSession, Timeouts, Wait, filter, mta};
 use sides::{Filter, Mta, edit};
 
 /// For each command the wait for its reply. SPEC_NOTES TIM-1.
@@ -49,7 +49,7 @@ fn every_command_says_how_its_reply_is_waited_for() {
 
 #[test]
 fn an_mta_waits_while_a_reply_is_owed_and_at_no_other_time() {
-    let mut mta = Mta(MtaSession::new(Policy::STRICT));
+    let mut mta = Mta(MtaSession::with_policy(mta::Policy::STRICT));
     assert_eq!(mta.0.wait(), None, "nothing was said");
     mta.send(b'O').unwrap();
     assert_eq!(mta.0.wait(), Some(Wait::Negotiation));
@@ -68,7 +68,7 @@ fn an_mta_waits_while_a_reply_is_owed_and_at_no_other_time() {
 #[test]
 fn a_command_without_a_reply_is_not_waited_for() {
     let quiet = Steps::NO_REPLY;
-    let mut mta = Mta::with(Policy::STRICT, quiet);
+    let mut mta = Mta::with(mta::Policy::STRICT, quiet);
     for code in *b"CHMRTLNB" {
         mta.send(code).unwrap();
         assert_eq!(mta.0.wait(), None, "{}", char::from(code));
@@ -79,7 +79,7 @@ fn a_command_without_a_reply_is_not_waited_for() {
 
 #[test]
 fn edits_and_progress_leave_the_wait_for_the_end_running() {
-    let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+    let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
     mta.go("CHMRTLNB");
     mta.send(b'E').unwrap();
     let mut payload = Vec::new();
@@ -95,8 +95,8 @@ fn edits_and_progress_leave_the_wait_for_the_end_running() {
 
 #[test]
 fn a_filter_waits_for_commands_and_not_while_it_owes_an_answer() {
-    for policy in [Policy::STRICT, Policy::LIBMILTER] {
-        let mut filter = Filter(FilterSession::new(policy));
+    for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
+        let mut filter = Filter(FilterSession::with_policy(policy));
         assert_eq!(filter.0.wait(), Some(Wait::Command), "for OPTNEG");
         filter.gets(b'O').unwrap();
         assert_eq!(filter.0.wait(), None);
@@ -117,15 +117,15 @@ fn a_filter_waits_for_commands_and_not_while_it_owes_an_answer() {
 
 #[test]
 fn nobody_waits_on_a_connection_that_is_broken_or_left() {
-    let mut mta = Mta::with(Policy::STRICT, Steps::EMPTY);
+    let mut mta = Mta::with(mta::Policy::STRICT, Steps::EMPTY);
     mta.go("C");
     mta.send(b'H').unwrap();
     let mut left = mta.clone();
-    assert_eq!(mta.rule(b'Z', b""), Some(Rule::Code));
+    assert_eq!(mta.rule(b'Z', b""), Some(Rule::UnknownCode));
     left.0.disconnect(0);
-    let mut filter = Filter::with(Policy::STRICT, Steps::EMPTY);
+    let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     let mut gone = filter.clone();
-    assert_eq!(filter.rule(b'Z', b""), Some(Rule::Code));
+    assert_eq!(filter.rule(b'Z', b""), Some(Rule::UnknownCode));
     gone.0.disconnect(0);
     assert_eq!([mta.0.wait(), left.0.wait(), filter.0.wait(), gone.0.wait()], [None; 4]);
 }
@@ -164,7 +164,7 @@ fn timeouts_are_shown_in_seconds() {
     assert!(format!("{short:?}").starts_with("Timeouts { connect: 1.050000000s, write: 30s, "));
 }
 
-fn bounded(limits: Limits, policy: Policy) -> Mta {
+fn bounded(limits: Limits, policy: mta::Policy) -> Mta {
     let answer = Answer::new(Version::V6, Actions::ALL, Steps::EMPTY);
     let mut mta = Mta::answered(MtaSession::with_limits(policy, limits), answer);
     mta.go("CHMRTLNB");
@@ -175,7 +175,7 @@ fn bounded(limits: Limits, policy: Policy) -> Mta {
 #[test]
 fn edits_are_counted_for_a_message_and_chunks_are_not() {
     for bound in [0, 1, 3] {
-        let mut mta = bounded(Limits::DEFAULT.with_edits(bound), Policy::STRICT);
+        let mut mta = bounded(Limits::DEFAULT.with_edits(bound), mta::Policy::STRICT);
         for message in 0..2 {
             let mut payload = Vec::new();
             for _ in 0..bound {
@@ -194,7 +194,7 @@ fn edits_are_counted_for_a_message_and_chunks_are_not() {
 
 #[test]
 fn progress_is_counted_for_one_command() {
-    let mut mta = bounded(Limits::DEFAULT.with_progress(3), Policy::POSTFIX);
+    let mut mta = bounded(Limits::DEFAULT.with_progress(3), mta::Policy::POSTFIX);
     let flood = |mta: &mut Mta| {
         for _ in 0..3 {
             assert_eq!(mta.rule(b'p', b""), None);
@@ -215,20 +215,20 @@ fn progress_is_counted_for_one_command() {
 
 #[test]
 fn what_is_over_a_bound_ends_the_connection() {
-    let mut mta = bounded(Limits::DEFAULT.with_edits(0), Policy::STRICT);
+    let mut mta = bounded(Limits::DEFAULT.with_edits(0), mta::Policy::STRICT);
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::TooManyEdits));
-    assert_eq!(mta.0.turn(), MtaTurn::Closed);
-    assert!(!mta.0.disconnect(0).is_expected);
+    assert_eq!(mta.0.turn(), mta::Turn::Closed);
+    assert!(!mta.0.disconnect(0).clean);
 }
 
 #[test]
 fn the_default_bounds_are_far_over_what_filters_do() {
     assert_eq!((Limits::DEFAULT.edits(), Limits::DEFAULT.progress()), (4096, 10_000));
-    let mut mta = bounded(Limits::DEFAULT, Policy::STRICT);
+    let mut mta = bounded(Limits::DEFAULT, mta::Policy::STRICT);
     let mut payload = Vec::new();
     for _ in 0..4096 {
         let reaction = mta.takes(&edit().into(), &mut payload);
-        assert!(matches!(reaction, Reaction::Edit { .. }));
+        assert!(matches!(reaction, mta::Event::Edit { .. }));
     }
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::TooManyEdits));
 }

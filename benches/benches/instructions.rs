@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Command, Response, Verdict};
 use milter_proto_benches::budgets;
 use milter_proto_benches::codec::{self, Reader};

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use gungraun::Callgrind;
 use gungraun::prelude::*;
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{Command, Direction, Response, Text, Verdict};
 use milter_proto_benches::codec::{self, Reader};

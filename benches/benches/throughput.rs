@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Response, Verdict};
 use milter_proto_benches::codec::{self, Reader};
 use milter_proto_benches::workloads::{

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::mem::discriminant;
 
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MacroStore, Monitor, MtaSession, MtaTurn, Policy, Reaction, Sent,
-};
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
+use milter_proto::macros::MacroStore;
+use milter_proto::mta::Sent;
+use milter_proto::order::CommandKind;
 use milter_proto::transcript::{Entry, Line};
 use milter_proto::wire::{Assembler, Command, Direction, Edit, Response, Text, Verdict};
 
@@ -59,19 +60,19 @@ pub fn filter_session(
     segments: &[&[u8]],
     responses: &[Response<'_>],
     out: &mut Vec<u8>,
-) -> FilterTurn {
-    let mut session = FilterSession::new(Policy::LIBMILTER);
+) -> filter::Turn {
+    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let mut responses = responses.iter();
     for &segment in segments {
         let mut input = segment;
         while let Some(event) = session.next_event(reader, &mut input).expect("a command in its order") {
             store.observe(&event.command).expect("room");
             use_command(event.command);
-            let FilterTurn::Reply(owed) = session.turn() else { continue };
+            let filter::Turn::Reply(owed) = session.turn() else { continue };
             match owed {
                 // The answer to OPTNEG, and at the end three edits and a verdict.
                 CommandKind::Negotiate | CommandKind::EndOfMessage => {
-                    while session.turn() == FilterTurn::Reply(owed) {
+                    while session.turn() == filter::Turn::Reply(owed) {
                         let response = *responses.next().expect("a response");
                         session.send(response).expect("a response in its place").append_to(out);
                     }
@@ -98,17 +99,17 @@ pub fn mta_session(
     commands: &[Command<'_>],
     segments: &[&[u8]],
     out: &mut Vec<u8>,
-) -> MtaTurn {
-    let mut session = MtaSession::new(Policy::POSTFIX);
+) -> mta::Turn {
+    let mut session = MtaSession::with_policy(mta::Policy::POSTFIX);
     let mut segments = segments.iter();
     let mut input: &[u8] = &[];
     for &command in commands {
         match session.send(command).expect("a command in its order") {
             Sent::Frame(frame) if frame.len() < LARGE => frame.append_to(out),
             Sent::Frame(frame) => frame.segments().for_each(|piece| _ = black_box(piece)),
-            Sent::Suppressed(why) => _ = black_box(why),
+            Sent::Skipped { reason: why, .. } => _ = black_box(why),
         }
-        while let MtaTurn::Receive(_) = session.turn() {
+        while let mta::Turn::Receive(_) = session.turn() {
             match session.next_event(reader, &mut input).expect("a reply that is owed") {
                 Some(reaction) => use_reaction(reaction),
                 None => input = segments.next().expect("a reply"),
@@ -247,12 +248,12 @@ fn use_command(command: Command<'_>) {
 
 /// Uses what an MTA would act upon.
 #[inline]
-fn use_reaction(reaction: Reaction<'_>) {
+fn use_reaction(reaction: mta::Event<'_>) {
     match reaction {
-        Reaction::Negotiated { answer } => _ = black_box(answer),
-        Reaction::Edit { edit, standing, .. } => _ = black_box::<(Edit<'_>, _)>((edit, standing)),
-        Reaction::Verdict { verdict: Verdict::Reply(reply), scope, .. } => _ = black_box((reply, scope)),
-        Reaction::Verdict { verdict, scope, .. } => _ = black_box((discriminant(&verdict), scope)),
+        mta::Event::Negotiated { answer } => _ = black_box(answer),
+        mta::Event::Edit { edit, status, .. } => _ = black_box::<(Edit<'_>, _)>((edit, status)),
+        mta::Event::Verdict { verdict: Verdict::Reply(reply), scope, .. } => _ = black_box((reply, scope)),
+        mta::Event::Verdict { verdict, scope, .. } => _ = black_box((discriminant(&verdict), scope)),
         bare => _ = black_box(discriminant(&bare)),
     }
 }

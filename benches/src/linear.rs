@@ -1,6 +1,6 @@
 //! What can come again and again, in any number: twice as much of it must cost twice as much, and no more.
 
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
     Actions, Answer, Command, Direction, Edit, MacroStage, Offer, Peer, Response, Steps, TextList, Verdict,

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Response, Verdict};
 use milter_proto_benches::codec::{self, Reader};
 use milter_proto_benches::workloads::{self, Script};

@@ -1,7 +1,9 @@
 //! The filter's side, blocking.
 
-use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Policy, Timeouts, Wait, Want, Wishes};
+use milter_proto::filter::{Options, Support};
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Direction, Edit, LeadingSpace, Text, Verdict};
+use milter_proto::{FilterSession, Timeouts, Wait, filter};
 
 use crate::link::Link;
 use crate::support::failure::Failure;
@@ -19,16 +21,16 @@ pub(crate) enum Manner {
 pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
     let actions = Actions::ADD_HEADERS | Actions::CHANGE_HEADERS;
     let wishes = match manner {
-        Manner::Harmless => Wishes::everything(),
-        Manner::Marks => Wishes::everything().may(actions).leading_space(Want::IfOffered),
+        Manner::Harmless => Options::all_commands(),
+        Manner::Marks => Options::all_commands().require(actions).leading_space(Support::Optional),
     };
     let timeouts = Timeouts::LIBMILTER;
-    let mut session = FilterSession::new(Policy::LIBMILTER);
+    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     loop {
         match link.take(Direction::ToFilter)? {
             Some(frame) => {
                 let is_offer = match session.receive(frame) {
-                    Ok(_) => session.turn() == FilterTurn::Reply(CommandKind::Negotiate),
+                    Ok(_) => session.turn() == filter::Turn::Reply(CommandKind::Negotiate),
                     Err(error) => {
                         // What was said before an error is said.
                         link.flush(timeouts.of(Wait::Write))?;
@@ -42,10 +44,10 @@ pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
             }
             None => {
                 link.flush(timeouts.of(Wait::Write))?;
-                let is_over = session.turn() == FilterTurn::Closed;
+                let is_over = session.turn() == filter::Turn::Closed;
                 if is_over || !link.fill(timeouts.of(Wait::Command))? {
                     let ending = session.disconnect(link.pending());
-                    link.note(if ending.said_quit { "the MTA said goodbye" } else { "the MTA has closed" });
+                    link.note(if ending.clean { "the MTA said goodbye" } else { "the MTA has closed" });
                     return Ok(());
                 }
             }
@@ -57,21 +59,21 @@ pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
 fn answer(
     session: &mut FilterSession,
     link: &mut Link,
-    wishes: Option<&Wishes<'_>>,
+    wishes: Option<&Options<'_>>,
     manner: Manner,
 ) -> Result<(), Failure> {
     if let Some(wishes) = wishes {
-        let (_, outgoing) = session.negotiate(wishes)??;
+        let outgoing = session.negotiate(wishes)?.frame;
         link.push(Direction::ToMta, &outgoing);
         return Ok(());
     }
     if manner == Manner::Marks && session.may_edit(Actions::ADD_HEADERS | Actions::CHANGE_HEADERS) {
-        let space = session.agreed().map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
+        let space = session.negotiated().map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
         for edit in marks(space) {
             link.push(Direction::ToMta, &session.send(edit)?);
         }
     }
-    if let FilterTurn::Reply(_) = session.turn() {
+    if let filter::Turn::Reply(_) = session.turn() {
         link.push(Direction::ToMta, &session.send(Verdict::Continue)?);
     }
     Ok(())

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use milter_proto::session::{Monitor, Sighting};
+use milter_proto::Monitor;
+use milter_proto::monitor::Observation;
 use milter_proto::transcript::Line;
 use milter_proto::wire::codes::command;
 use milter_proto::wire::{Assembler, Direction, Frame, Outgoing};
@@ -140,7 +141,7 @@ impl Printer {
 const FAINT: Style = Style::new().dimmed();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-fn style_of(sighting: &Sighting<'_>) -> Style {
+fn style_of(sighting: &Observation<'_>) -> Style {
     match sighting.direction {
         Direction::ToFilter if sighting.frame.code() == command::MACRO => FAINT,
         Direction::ToFilter => AnsiColor::Cyan.on_default(),
@@ -149,10 +150,10 @@ fn style_of(sighting: &Sighting<'_>) -> Style {
 }
 
 /// Where the conversation stands, and whose turn it is.
-fn remark(sighting: &Sighting<'_>) -> String {
+fn remark(sighting: &Observation<'_>) -> String {
     match (sighting.answers, sighting.owed) {
         (None, None)
-            if sighting.direction == Direction::ToFilter && sighting.place.stage != sighting.stage =>
+            if sighting.direction == Direction::ToFilter && sighting.context.stage != sighting.stage =>
         {
             format!("{:?}", sighting.stage)
         }

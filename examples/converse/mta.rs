@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use milter_proto::session::{MtaSession, MtaTurn, Policy, Sent, Timeouts, Wait};
+use milter_proto::mta::Sent;
 use milter_proto::wire::Direction;
+use milter_proto::{MtaSession, Timeouts, Wait, mta};
 
 use crate::link::Link;
 use crate::support::client::{Client, Letter};
@@ -24,27 +25,28 @@ pub(crate) fn converse<'m>(
     let total = u64::try_from(message.body.len()).unwrap_or(u64::MAX);
     let progress = if total >= LONG { ProgressBar::new(total) } else { ProgressBar::hidden() };
     let mut client = Client::new(letter, message).showing(progress);
-    let mut session = MtaSession::new(Policy::POSTFIX);
+    let mut session = MtaSession::with_policy(mta::Policy::POSTFIX);
     let mut waits = Waits::new(Timeouts::POSTFIX);
     loop {
         match session.turn() {
-            MtaTurn::Send => match client.say(&mut session)? {
-                Some(Sent::Frame(frame)) => {
+            mta::Turn::Send => match client.say(&mut session)? {
+                // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
+                Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
                     waits.begin();
                     link.push(Direction::ToFilter, &frame);
                 }
-                Some(Sent::Suppressed(_)) => {}
+                Some(Sent::Skipped { .. }) => {}
                 None => return Ok(client),
             },
-            MtaTurn::Receive(owed) => {
+            mta::Turn::Receive(owed) => {
                 link.flush(Timeouts::POSTFIX.of(Wait::Write))?;
                 while let Some(frame) = link.take(Direction::ToMta)? {
                     client.hear(&session.receive(frame)?)?;
                 }
                 let limit = waits.limit(session.wait(), Instant::now());
-                let is_owed = session.turn() == MtaTurn::Receive(owed);
+                let is_owed = session.turn() == mta::Turn::Receive(owed);
                 if is_owed && !link.fill(limit).map_err(|failure| failure.on(owed))? {
-                    return Err(Failure::left(session.agreed().is_some(), owed));
+                    return Err(Failure::left(session.negotiated().is_some(), owed));
                 }
             }
             // QUIT was said, and a filter that has left already misses nothing.

@@ -4,7 +4,9 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
-use milter_proto::session::{Monitor, Rule, Sighting};
+use milter_proto::Monitor;
+use milter_proto::monitor::Observation;
+use milter_proto::order::Rule;
 use milter_proto::wire::{
     Command, DecodeError, Deviation, Direction, Frame, Outgoing, Response, Tolerance, code_name,
 };
@@ -137,10 +139,10 @@ impl Report {
     }
 
     /// Counts the rules of order that a frame breaks. Payloads are judged by [`Finding`].
-    fn judge(&mut self, side: Side, at: u64, sighting: &Sighting<'_>) {
-        for rule in sighting.violations().filter(|&rule| rule != Rule::Payload) {
+    fn judge(&mut self, side: Side, at: u64, observation: &Observation<'_>) {
+        for rule in observation.violations().filter(|&rule| rule != Rule::MalformedPayload) {
             self.violations = self.violations.saturating_add(1);
-            self.tell(format!("{side}, byte {at}: violation {}: {}: {rule}", rule.id(), sighting.place));
+            self.tell(format!("{side}, byte {at}: violation {}: {}: {rule}", rule.id(), observation.context));
         }
     }
 

@@ -4,7 +4,9 @@
 
 use core::fmt;
 
-use milter_proto::session::{CommandKind, Monitor, Rule, Sighting};
+use milter_proto::Monitor;
+use milter_proto::monitor::Observation;
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::codes::{command, response};
 use milter_proto::wire::{
     Actions, Command, Direction, Edit, Frame, MacroStage, Peer, ReplyText, Response, Steps, Tolerance,
@@ -53,8 +55,8 @@ impl Dialogue {
 
     /// Explains a frame.
     pub(crate) fn observe(&mut self, direction: Direction, frame: Frame<'_>, time: Option<f64>) -> Note {
-        let sighting = self.monitor.as_mut().map(|monitor| monitor.observe(direction, frame));
-        let answers = sighting.as_ref().and_then(|sighting| sighting.answers);
+        let observation = self.monitor.as_mut().map(|monitor| monitor.observe(direction, frame));
+        let answers = observation.as_ref().and_then(|observation| observation.answers);
         let mut note = match direction {
             Direction::ToFilter => Command::parse_as(frame, Tolerance::LENIENT)
                 .map(|decoded| command_in_words(&decoded.value))
@@ -63,22 +65,22 @@ impl Dialogue {
                 .map(|decoded| response_in_words(&decoded.value, answers))
                 .unwrap_or_default(),
         };
-        let Some(sighting) = sighting else { return note };
-        self.place(&sighting, &mut note);
-        self.wait(&sighting, time, &mut note);
-        note.violations = sighting.violations().collect();
+        let Some(observation) = observation else { return note };
+        self.place(&observation, &mut note);
+        self.wait(&observation, time, &mut note);
+        note.violations = observation.violations().collect();
         note
     }
 
     /// Adds where a command leads and whether it has a reply, or what a response answers.
-    fn place(&self, sighting: &Sighting<'_>, note: &mut Note) {
-        let kind = CommandKind::of_code(sighting.frame.code());
-        match (sighting.direction, kind) {
+    fn place(&self, observation: &Observation<'_>, note: &mut Note) {
+        let kind = CommandKind::from_code(observation.frame.code());
+        match (observation.direction, kind) {
             (Direction::ToFilter, Some(kind)) => {
-                if sighting.stage != sighting.place.stage {
-                    note.add(&format!("{:?}", sighting.stage));
+                if observation.stage != observation.context.stage {
+                    note.add(&format!("{:?}", observation.stage));
                 }
-                match sighting.owed {
+                match observation.owed {
                     Some(_) => note.add("reply owed"),
                     None if kind.has_reply() => note.add("no reply wanted"),
                     None => {}
@@ -86,14 +88,14 @@ impl Dialogue {
             }
             (Direction::ToFilter, None) => {}
             (Direction::ToMta, _) => {
-                if let Some(command) = sighting.answers {
+                if let Some(command) = observation.answers {
                     note.add(&format!(
                         "{} {command}",
-                        if sighting.owed.is_some() { "for" } else { "answers" }
+                        if observation.owed.is_some() { "for" } else { "answers" }
                     ));
                 }
-                let agreed = self.monitor.as_ref().and_then(Monitor::agreed);
-                if let (Some(CommandKind::Negotiate), Some(agreed)) = (sighting.answers, agreed) {
+                let agreed = self.monitor.as_ref().and_then(Monitor::negotiated);
+                if let (Some(CommandKind::Negotiate), Some(agreed)) = (observation.answers, agreed) {
                     let size = agreed.data_size().bytes();
                     note.more.push((
                         "agreed",
@@ -105,8 +107,8 @@ impl Dialogue {
     }
 
     /// Remarks upon a verdict that took long.
-    fn wait(&mut self, sighting: &Sighting<'_>, time: Option<f64>, note: &mut Note) {
-        match (sighting.direction, sighting.owed) {
+    fn wait(&mut self, observation: &Observation<'_>, time: Option<f64>, note: &mut Note) {
+        match (observation.direction, observation.owed) {
             (Direction::ToFilter, Some(_)) => self.asked = time,
             (Direction::ToFilter, None) | (Direction::ToMta, Some(_)) => {}
             (Direction::ToMta, None) => {

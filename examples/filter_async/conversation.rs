@@ -6,8 +6,9 @@
 use core::future::Future;
 use core::pin::Pin;
 
-use milter_proto::session::{CommandKind, FilterSession, FilterTurn, Wait};
+use milter_proto::order::CommandKind;
 use milter_proto::wire::Assembler;
+use milter_proto::{FilterSession, Wait, filter};
 
 use crate::support::failure::Failure;
 use crate::support::pool::Pool;
@@ -25,7 +26,7 @@ pub(crate) async fn serve<S: Stream>(
     let [read, write] = [Wait::Command, Wait::Write].map(|wait| rules.timeouts().of(wait));
     let mut link = Link::new(stream, pool, rules.taps(number), write);
     let mut conversation = Conversation::new(rules, number);
-    while conversation.session.turn() != FilterTurn::Closed {
+    while conversation.session.turn() != filter::Turn::Closed {
         let is_idle = !conversation.handler.is_in_message();
         if is_idle {
             conversation.release();
@@ -52,7 +53,7 @@ struct Conversation<'r> {
 
 impl<'r> Conversation<'r> {
     fn new(rules: &'r Rules, number: u64) -> Self {
-        let session = FilterSession::new(rules.policy());
+        let session = FilterSession::with_policy(rules.policy());
         let assembler = Assembler::with_limits(Vec::new(), Rules::limits(None));
         Self { rules, session, assembler, handler: Handler::new(rules, number) }
     }
@@ -67,12 +68,12 @@ impl<'r> Conversation<'r> {
     async fn answer<S: Stream>(&mut self, mut input: &[u8], link: &mut Link<'_, S>) -> Result<(), Failure> {
         while let Some(event) = self.session.next_event(&mut self.assembler, &mut input)? {
             self.handler.hear(&event, &self.session);
-            if self.session.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
-                let (_, answer) = self.session.negotiate(&self.rules.wishes())??;
+            if self.session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
+                let answer = self.session.negotiate(&self.rules.wishes())?.frame;
                 link.push(&answer).await?;
-                self.assembler.set_limits(Rules::limits(self.session.agreed()));
+                self.assembler.set_limits(Rules::limits(self.session.negotiated()));
             }
-            while let FilterTurn::Reply(_) = self.session.turn() {
+            while let filter::Turn::Reply(_) = self.session.turn() {
                 let response = self.handler.say();
                 match self.session.send(response) {
                     Ok(frame) => link.push(&frame).await?,

@@ -4,16 +4,17 @@
 //! both fail after a while. `Timeouts::LIBMILTER` says how long libmilter waits: 7210 s.
 
 use embedded_io::{Read, Write};
-use milter_proto::session::{
-    Ending, FilterSession, FilterTurn, Misuse, Policy, ReceiveError, Refusal, Wishes,
-};
+use milter_proto::NegotiateError;
+use milter_proto::filter::Options;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Assembler, Command, Outgoing, Response};
+use milter_proto::{FilterSession, Misuse, ReceiveError, filter};
 use thiserror::Error;
 
 /// What a filter has to decide.
 pub(crate) trait Filter {
     /// What to negotiate: the commands that are to be heard, and what may be done.
-    fn wishes(&self) -> Wishes<'_>;
+    fn wishes(&self) -> Options<'_>;
 
     /// What to say to a command. It is asked again, with one response more that was `said`, until it
     /// gives a verdict: first the edits, then the verdict, and nothing has to be kept in between.
@@ -40,15 +41,15 @@ pub(crate) fn serve<C, F>(
     connection: &mut C,
     filter: &F,
     buffers: Buffers<'_>,
-) -> Result<Ending, Error<C::Error>>
+) -> Result<filter::Ending, Error<C::Error>>
 where
     C: Read + Write,
     F: Filter,
 {
-    let mut session = FilterSession::new(Policy::LIBMILTER);
+    let mut session = FilterSession::new();
     let mut assembler = Assembler::new(buffers.cut);
     let mut turn = Turn { connection, buffer: buffers.write, used: 0 };
-    while session.turn() != FilterTurn::Closed {
+    while session.turn() != filter::Turn::Closed {
         let count = turn.connection.read(buffers.read).map_err(Error::Read)?;
         let input = buffers.read.get(..count).unwrap_or_default();
         if input.is_empty() {
@@ -74,11 +75,11 @@ where
     F: Filter,
 {
     while let Some(event) = session.next_event(assembler, &mut input)? {
-        if let Command::Negotiate(_) = event.command {
-            turn.push(&session.negotiate(&filter.wishes())??.1)?;
+        if session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
+            turn.push(&session.negotiate(&filter.wishes())?.frame)?;
         }
         let mut said = 0_usize;
-        while let FilterTurn::Reply(_) = session.turn() {
+        while let filter::Turn::Reply(_) = session.turn() {
             turn.push(&session.send(filter.reply(&event.command, said))?)?;
             said = said.wrapping_add(1);
         }
@@ -150,7 +151,7 @@ pub(crate) enum Error<E> {
     #[error("cannot write to the MTA: the transport takes no more bytes")]
     TakesNothing,
     #[error("nothing can be agreed with the MTA: {0}")]
-    Negotiation(#[from] Refusal),
+    Negotiation(#[from] NegotiateError),
     #[error("the MTA is wrong: {0}")]
     Receive(#[from] ReceiveError),
     #[error("the filter is wrong: {0}")]

@@ -6,7 +6,7 @@
 use core::fmt::Write as _;
 use std::io::{Write, stdout};
 
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Command, Peer, Text, TextList};
 
 /// Shows what one connection of a filter is told, on standard output.

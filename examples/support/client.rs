@@ -5,13 +5,14 @@ mod outcome;
 mod step;
 
 use indicatif::ProgressBar;
-use milter_proto::session::{
-    CommandKind, MacroSchedule, Misuse, MtaSession, Reaction, Scope, Sent, Stage, Standing,
-};
+use milter_proto::macros::MacroRequests;
+use milter_proto::mta::{EditStatus, Scope, Sent};
+use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{
     Answer, Chunks, Command, DataSize, LeadingSpace, MacroLists, MacroStage, Macros, Offer, Text, TextList,
     Verdict,
 };
+use milter_proto::{Misuse, MtaSession, mta};
 
 use super::delivery::Delivery;
 use super::failure::Failure;
@@ -101,7 +102,7 @@ impl<'m> Client<'m> {
             Step::RejectedRcpt(_) => session.send_rejected(command)?,
             _ => session.send(command)?,
         };
-        if step == Step::EndOfMessage && matches!(sent, Sent::Suppressed(_)) {
+        if step == Step::EndOfMessage && matches!(sent, Sent::Skipped { .. }) {
             self.decide(&Verdict::Continue, CommandKind::EndOfMessage);
         }
         Ok(Some(sent))
@@ -111,19 +112,19 @@ impl<'m> Client<'m> {
     ///
     /// # Errors
     /// [`Failure::Edits`]: it changes more than anybody can keep.
-    pub(crate) fn hear(&mut self, reaction: &Reaction<'_>) -> Result<(), Failure> {
+    pub(crate) fn hear(&mut self, reaction: &mta::Event<'_>) -> Result<(), Failure> {
         match reaction {
-            Reaction::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
+            mta::Event::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
                 self.lists = macro_lists.as_bytes().to_vec();
                 self.space = LeadingSpace::of(*steps);
             }
-            Reaction::Edit { edit, standing, .. } => {
-                self.outcome.note(edit, *standing)?;
-                if matches!(standing, Standing::Agreed | Standing::NotAgreed) {
+            mta::Event::Edit { edit, status, .. } => {
+                self.outcome.note(edit, *status)?;
+                if matches!(status, EditStatus::Negotiated | EditStatus::NotNegotiated) {
                     self.outcome.delivery.apply(edit, self.space);
                 }
             }
-            Reaction::Verdict { verdict, scope, command, .. } => match scope {
+            mta::Event::Verdict { verdict, scope, command, .. } => match scope {
                 Scope::Recipient => self.refuse_recipient(verdict),
                 Scope::Message | Scope::Connection => {
                     if *scope == Scope::Connection {
@@ -279,7 +280,7 @@ impl<'m> Client<'m> {
             })
         };
         let lists = MacroLists::new(&self.lists).unwrap_or_default();
-        let schedule = MacroSchedule::new(lists);
+        let schedule = MacroRequests::new(lists);
         // The storage is larger than all values together: options are the only source of them.
         let needed = letter.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
         self.storage.resize(needed.sum::<usize>().saturating_add(4096), 0);

@@ -3,8 +3,10 @@
 use core::time::Duration;
 use std::io;
 
-use milter_proto::session::{CommandKind, Misuse, ReceiveError, Refusal};
+use milter_proto::NegotiateError;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{DecodeError, FrameError};
+use milter_proto::{Misuse, ReceiveError};
 use thiserror::Error;
 
 /// One line for the operator, whoever is at fault.
@@ -35,7 +37,7 @@ pub(crate) enum Failure {
     #[error("the filter's edits of one message take more than {0} bytes")]
     Edits(usize),
     #[error("nothing can be agreed with the MTA: {0}")]
-    Negotiation(#[from] Refusal),
+    Negotiation(#[from] NegotiateError),
     #[error("the peer sent what is no frame: {0}")]
     Stream(#[from] FrameError),
     #[error(transparent)]

@@ -8,10 +8,13 @@ mod values;
 use std::fs;
 
 use milter_proto::Limits;
-use milter_proto::session::{Agreed, CommandKind, Policy, Timeouts, Want, Wishes};
+use milter_proto::filter::Support;
+use milter_proto::negotiation::Negotiated;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Chunks, Command, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
 };
+use milter_proto::{Timeouts, filter};
 
 use super::failure::Failure;
 use super::message::with_crlf;
@@ -45,15 +48,15 @@ impl Rules {
         Ok(Self { options, new_body, macro_lists })
     }
 
-    pub(crate) const fn policy(&self) -> Policy {
+    pub(crate) const fn policy(&self) -> filter::Policy {
         self.options.policy.policy()
     }
 
     /// How much an MTA may send at once, which depends on what was agreed.
     ///
     /// libmilter closes on more, and so does this filter: no MTA sends it.
-    pub(crate) fn limits(agreed: Option<&Agreed>) -> Limits {
-        let size = agreed.map_or(DataSize::K64, Agreed::data_size);
+    pub(crate) fn limits(agreed: Option<&Negotiated>) -> Limits {
+        let size = agreed.map_or(DataSize::K64, Negotiated::data_size);
         Limits::DEFAULT.with_receive(size.bytes())
     }
 
@@ -72,21 +75,21 @@ impl Rules {
     }
 
     /// What to negotiate.
-    pub(crate) fn wishes(&self) -> Wishes<'_> {
+    pub(crate) fn wishes(&self) -> filter::Options<'_> {
         let options = &self.options;
         let wishes = match &options.only {
-            Some(only) => Wishes::new(only.0.iter().copied()),
-            None => Wishes::everything(),
+            Some(only) => filter::Options::new(only.0.iter().copied()),
+            None => filter::Options::all_commands(),
         };
-        let if_wanted = |is_wanted| if is_wanted { Want::IfOffered } else { Want::No };
+        let if_wanted = |is_wanted| if is_wanted { Support::Optional } else { Support::Off };
         let no_reply = options.no_reply.iter().flat_map(|kinds| kinds.0.iter().copied());
         wishes
-            .may(self.actions())
-            .without_reply(no_reply)
+            .require(self.actions())
+            .no_reply_to(no_reply)
             .skip(if_wanted(options.skip))
             .rejected_recipients(if_wanted(options.rejected_rcpt))
             .leading_space(if_wanted(options.leading_space))
-            .data_size(options.data_size.size(), Want::IfOffered)
+            .data_size(options.data_size.size(), Support::Optional)
             .macro_lists(self.macro_lists.as_lists())
     }
 
@@ -102,7 +105,7 @@ impl Rules {
     /// Whether the filter asked for a command, or has to be told of it in any case.
     fn wants(&self, kind: CommandKind) -> bool {
         let only = self.options.only.as_ref();
-        kind.off().is_none() || only.is_none_or(|only| only.0.contains(&kind))
+        kind.decline_step().is_none() || only.is_none_or(|only| only.0.contains(&kind))
     }
 
     /// The verdict on a command: that of the first rule that fits.

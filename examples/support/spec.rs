@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use milter_proto::session::Timeouts;
+use milter_proto::Timeouts;
 use thiserror::Error;
 
 /// `inet:PORT@HOST`, `inet6:PORT@HOST` or `unix:PATH` (`local:PATH` is the same).

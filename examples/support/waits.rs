@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use milter_proto::session::{Timeouts, Wait};
+use milter_proto::{Timeouts, Wait};
 
 /// The waits of one connection. The end of a message may have a total beside the wait for each frame.
 #[derive(Debug)]

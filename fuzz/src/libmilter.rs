@@ -12,7 +12,7 @@
 mod engine;
 
 use engine::{COMMANDS, Engine, Fate, INIT, STATES, VERDICTS, Wish};
-use milter_proto::session::{FilterSession, FilterTurn, Policy, ReceiveError};
+use milter_proto::{FilterSession, ReceiveError, filter};
 use milter_proto::wire::{Command, Frame, Peer, ReplyText, Response, Verdict};
 
 /// The first bytes say what the filter wishes for. Then two bytes each make a step: a command that can
@@ -27,7 +27,7 @@ pub fn libmilter(data: &[u8]) {
         actions: if d & 0x40 == 0 { 0 } else { actions & 0x1ff },
         preferred_actions: u32::from(u16::from_be_bytes([g, h])) & 0x1ff,
     };
-    let mut pair = Pair { engine: Engine::new(), session: FilterSession::new(Policy::LIBMILTER), wish };
+    let mut pair = Pair { engine: Engine::new(), session: FilterSession::with_policy(filter::Policy::LIBMILTER), wish };
     while let Some((&[choice, answer], rest)) = script.split_first_chunk() {
         let (code, payload);
         (code, payload, script) = if choice < 0x80 {
@@ -69,7 +69,7 @@ impl Pair {
             let Err(ReceiveError::Peer(violation)) = event else {
                 panic!("{event:?} of {frame:?}, not a failure")
             };
-            assert_eq!(session.turn(), FilterTurn::Closed, "{violation}");
+            assert_eq!(session.turn(), filter::Turn::Closed, "{violation}");
             assert_eq!(session.disconnect(0).in_message, was_in_message, "{violation}");
             return false;
         };
@@ -88,8 +88,8 @@ impl Pair {
         let end = session.rest_of_frame().map(|event| event.command);
         assert_eq!(end, is_cut.then_some(Command::EndOfMessage { chunk: &[] }));
         if frame.code() == b'Q' {
-            assert_eq!(session.turn(), FilterTurn::Closed);
-            assert!(session.disconnect(0).said_quit);
+            assert_eq!(session.turn(), filter::Turn::Closed);
+            assert!(session.disconnect(0).clean);
             return false;
         }
         let (mut out, mut expected) = (Vec::new(), Vec::new());
@@ -102,7 +102,7 @@ impl Pair {
         }
         assert_eq!(out, expected, "to {frame:?}");
         let Self { engine, session, .. } = self;
-        assert_eq!(session.turn(), FilterTurn::Receive);
+        assert_eq!(session.turn(), filter::Turn::Receive);
         assert_eq!(session.stage(), STATES[usize::from(engine.state)].2);
         assert_eq!(session.clone().disconnect(0).in_message, engine.in_tx());
         true
@@ -135,7 +135,7 @@ impl Pair {
             _ => (Verdict::Continue, b'c', &[][..]),
         };
         let written = engine.result(code, result);
-        assert_eq!(matches!(session.turn(), FilterTurn::Reply(_)), written.is_some());
+        assert_eq!(matches!(session.turn(), filter::Turn::Reply(_)), written.is_some());
         if written.is_some() {
             let (payload, action) = EDITS[choice / 16 % EDITS.len()];
             let edit = Response::parse(Frame::new(payload[0], &payload[1..])).unwrap();

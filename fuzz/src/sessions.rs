@@ -3,17 +3,17 @@
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, Monitor, MtaSession, MtaTurn, Policy, ReceiveError, Rule, Sent,
-    Want, Wishes,
-};
+use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, filter, mta};
+use milter_proto::filter::{Options, Support};
+use milter_proto::mta::Sent;
+use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{Actions, Assembler, Command, Direction, Frame, Response, Tolerance, Verdict};
 
 /// The filter's side, under bytes of any kind. The first byte chooses the policy and the seed of what
 /// is answered, the rest is what the MTA sends.
 pub fn filter_session(data: &[u8]) {
     let Some((&first, stream)) = data.split_first() else { return };
-    let policy = if first & 1 == 0 { Policy::STRICT } else { Policy::LIBMILTER };
+    let policy = if first & 1 == 0 { filter::Policy::STRICT } else { filter::Policy::LIBMILTER };
     let whole = filter_run(policy, first, &[stream]);
     let bytewise = filter_run(policy, first, &stream.chunks(1).collect::<Vec<_>>());
     assert_eq!(whole, bytewise, "another cutting gives another session");
@@ -46,8 +46,8 @@ impl<S> Outcome<S> {
 }
 
 /// Runs a filter over a stream cut into pieces.
-pub(crate) fn filter_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<FilterSession> {
-    let mut run = Outcome::new(FilterSession::new(policy));
+pub(crate) fn filter_run(policy: filter::Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<FilterSession> {
+    let mut run = Outcome::new(FilterSession::with_policy(policy));
     let mut assembler = Assembler::new(Vec::new());
     for mut input in pieces.iter().copied() {
         loop {
@@ -59,12 +59,12 @@ pub(crate) fn filter_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<
                 Ok(None) => break,
                 Err(ReceiveError::ReplyOwed(_)) => panic!("every reply was given"),
                 Err(error) => {
-                    assert!(!matches!(run.session.turn(), FilterTurn::Reply(_)), "{error}");
+                    assert!(!matches!(run.session.turn(), filter::Turn::Reply(_)), "{error}");
                     return run.failed(error);
                 }
             };
-            if offered && run.session.turn() != FilterTurn::Receive {
-                match run.session.negotiate(&Wishes::everything()).expect("the answer is owed") {
+            if offered && run.session.turn() != filter::Turn::Receive {
+                match run.session.negotiate(&Options::all_commands()).expect("the answer is owed") {
                     Ok((_, answer)) => answer.append_to(&mut run.out),
                     Err(_) => return run,
                 }
@@ -79,20 +79,20 @@ pub(crate) fn filter_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<
 
 /// Runs an MTA over a stream cut into pieces. Whenever it has its turn it says what the seed chooses, until
 /// a reply is owed.
-pub(crate) fn mta_run(policy: Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<MtaSession> {
-    let mut run = Outcome::new(MtaSession::new(policy));
+pub(crate) fn mta_run(policy: filter::Policy, seed: u8, pieces: &[&[u8]]) -> Outcome<MtaSession> {
+    let mut run = Outcome::new(MtaSession::with_policy(policy));
     let mut assembler = Assembler::new(Vec::new());
     let mut choice = seed;
     for mut input in pieces.iter().copied() {
         loop {
             for _ in 0..2 * COMMANDS.len() {
-                if run.session.turn() != MtaTurn::Send {
+                if run.session.turn() != mta::Turn::Send {
                     break;
                 }
                 say(&mut run.session, pick(&COMMANDS, choice), &mut run.out);
                 choice = choice.wrapping_mul(5).wrapping_add(seed | 1);
             }
-            if run.session.turn() == MtaTurn::Send {
+            if run.session.turn() == mta::Turn::Send {
                 return run;
             }
             match run.session.next_event(&mut assembler, &mut input) {
@@ -138,7 +138,7 @@ fn answer(session: &mut FilterSession, seed: u8, out: &mut Vec<u8>) {
                 assert_eq!(*session, before, "a misuse changed the session");
             }
         }
-        if !matches!(session.turn(), FilterTurn::Reply(_)) {
+        if !matches!(session.turn(), filter::Turn::Reply(_)) {
             return;
         }
     }
@@ -149,7 +149,7 @@ fn answer(session: &mut FilterSession, seed: u8, out: &mut Vec<u8>) {
 /// say how many of the following bytes the filter sends.
 pub fn mta_session(data: &[u8]) {
     let Some((&first, mut script)) = data.split_first() else { return };
-    let mut session = MtaSession::new(pick(&MTA_POLICIES, first));
+    let mut session = MtaSession::with_policy(pick(&MTA_POLICIES, first));
     let mut assembler = Assembler::new(Vec::new());
     while let Some((&step, rest)) = script.split_first() {
         script = rest;
@@ -174,7 +174,7 @@ pub fn mta_session(data: &[u8]) {
         }
     }
     session.disconnect(assembler.pending());
-    assert_eq!(session.turn(), MtaTurn::Closed);
+    assert_eq!(session.turn(), mta::Turn::Closed);
 }
 
 /// Hands a command over; `true` if it is to be written.
@@ -203,13 +203,13 @@ fn say(session: &mut MtaSession, command: Command<'_>, out: &mut Vec<u8>) -> boo
 pub fn pair(data: &[u8]) {
     let Some((&first, steps)) = data.split_first() else { return };
     let policy = pick(&MTA_POLICIES, first);
-    let mut mta = MtaSession::new(policy);
-    let mut filter = FilterSession::new(Policy::STRICT);
+    let mut mta = MtaSession::with_policy(policy);
+    let mut filter = FilterSession::with_policy(filter::Policy::STRICT);
     let mut monitor = Monitor::new();
     for &step in steps {
         let mut wire = Vec::new();
         match mta.turn() {
-            MtaTurn::Send => {
+            mta::Turn::Send => {
                 if !say(&mut mta, pick(&COMMANDS, step), &mut wire) {
                     continue;
                 }
@@ -218,8 +218,8 @@ pub fn pair(data: &[u8]) {
                 filter.receive(frame).unwrap_or_else(|error| panic!("the filter refuses {frame:?}: {error}"));
                 assert!(filter.rest_of_frame().is_none());
             }
-            MtaTurn::Receive(_) => {
-                if step >= 0x80 && filter.turn() == FilterTurn::Reply(CommandKind::Negotiate) {
+            mta::Turn::Receive(_) => {
+                if step >= 0x80 && filter.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
                     match filter.negotiate(&wishes(step)).expect("the answer is owed") {
                         Ok((_, outgoing)) => outgoing.append_to(&mut wire),
                         Err(_) => return,
@@ -233,7 +233,7 @@ pub fn pair(data: &[u8]) {
                 match mta.receive(frame) {
                     // POL-7: Postfix alone wants a new body in one row.
                     Err(ReceiveError::Peer(violation)) if violation.rule == Rule::BodyInterrupted => {
-                        assert_eq!(policy, Policy::POSTFIX);
+                        assert_eq!(policy, mta::Policy::POSTFIX);
                         return;
                     }
                     taken => _ = taken.unwrap_or_else(|error| panic!("the MTA refuses {frame:?}: {error}")),
@@ -243,8 +243,8 @@ pub fn pair(data: &[u8]) {
         }
         let turns = (mta.turn(), filter.turn());
         assert!(
-            matches!(turns, (MtaTurn::Send, FilterTurn::Receive) | (MtaTurn::Closed, FilterTurn::Closed))
-                || matches!(turns, (MtaTurn::Receive(a), FilterTurn::Reply(b)) if a == b),
+            matches!(turns, (mta::Turn::Send, filter::Turn::Receive) | (mta::Turn::Closed, filter::Turn::Closed))
+                || matches!(turns, (mta::Turn::Receive(a), filter::Turn::Reply(b)) if a == b),
             "{turns:?}"
         );
     }
@@ -279,10 +279,10 @@ pub fn monitor(data: &[u8]) {
     }
 }
 
-const MTA_POLICIES: [Policy; 3] = [Policy::STRICT, Policy::SENDMAIL, Policy::POSTFIX];
+const MTA_POLICIES: [filter::Policy; 3] = [filter::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
 
 /// Wants some commands, some of them without a reply, and whatever else is offered.
-fn wishes(choice: u8) -> Wishes<'static> {
+fn wishes(choice: u8) -> Options<'static> {
     let chosen = |salt: u8| {
         let mask = u32::from(choice ^ salt).wrapping_mul(0x9e37_79b9) >> 16;
         CommandKind::ALL
@@ -291,12 +291,12 @@ fn wishes(choice: u8) -> Wishes<'static> {
             .filter(move |(at, _)| mask >> at & 1 == 0)
             .map(|(_, kind)| kind)
     };
-    Wishes::new(chosen(0))
-        .without_reply(chosen(0x55))
-        .skip(Want::IfOffered)
-        .leading_space(Want::IfOffered)
-        .rejected_recipients(Want::IfOffered)
-        .may_if_offered(Actions::ALL)
+    Options::new(chosen(0))
+        .no_reply_to(chosen(0x55))
+        .skip(Support::Optional)
+        .leading_space(Support::Optional)
+        .rejected_recipients(Support::Optional)
+        .request(Actions::ALL)
 }
 
 fn only_frame(wire: &[u8]) -> Frame<'_> {
@@ -320,7 +320,7 @@ trait Parse {
     fn value(&self) -> Self::Value;
 }
 
-impl Parse for Policy {
+impl Parse for filter::Policy {
     type Value = Self;
     fn value(&self) -> Self {
         *self

@@ -283,8 +283,10 @@ impl Steps {
     pub const V4: Self = Self(0x37f);
     /// Every step of version 6, without the data sizes.
     pub const ALL: Self = Self(0x001f_ffff);
-    /// The bits by which replies are switched off.
+    /// The steps that drop replies (`SMFIP_NR_*`).
     pub const NO_REPLY: Self = Self(0x000f_f080);
+    /// The steps that decline commands (`SMFIP_NO*`).
+    pub const NO_COMMAND: Self = Self(0x0000_037f);
 
     /// The data size that these steps ask for. 1M wins over 256K, as in Sendmail.
     #[must_use]

@@ -26,7 +26,16 @@ impl ReplyCode {
         })
     }
 
-    /// The class: 4 for now, 5 for good.
+    /// Whether the SMTP session ends with this reply, whatever it is about: 421 and 521.
+    ///
+    /// # Source
+    /// RFC 5321, section 3.8; RFC 7504. SPEC_NOTES SCP-11.
+    #[must_use]
+    pub const fn closes_smtp_session(self) -> bool {
+        matches!(self.0, [b'4' | b'5', b'2', b'1'])
+    }
+
+    /// The class: 4 for a temporary refusal, 5 for a permanent one.
     #[must_use]
     pub const fn class(self) -> u8 {
         let [class, ..] = self.0;

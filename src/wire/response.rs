@@ -307,6 +307,16 @@ impl Edit<'_> {
         self.empty_key().is_some()
     }
 
+    /// The header name, of an edit that has one.
+    pub(crate) const fn header_name(&self) -> Option<Text<'_>> {
+        match self {
+            Self::AddHeader { name, .. }
+            | Self::InsertHeader { name, .. }
+            | Self::ChangeHeader { name, .. } => Some(*name),
+            _ => None,
+        }
+    }
+
     /// The field of the header name or address, and its offset in the payload, if it is empty.
     fn empty_key(&self) -> Option<(Field, usize)> {
         let (key, field, offset) = match self {

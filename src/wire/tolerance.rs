@@ -198,6 +198,11 @@ impl Tolerance {
         Self(self.0 & !deviation.bit())
     }
 
+    /// Both tolerances together.
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether `deviation` is accepted.
     #[must_use]
     #[inline]

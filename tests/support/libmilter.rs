@@ -18,7 +18,8 @@
 //!   does not have it. In libmilter it counts so where the filter wished for that, granted or not; it
 //!   decides what may follow ABORT.
 
-use milter_proto::session::{CommandKind, Passage, Stage, Want, Wishes};
+use milter_proto::filter::{Options, Support};
+use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Actions, Verdict};
 
 // States, by libmilter's numbers.
@@ -118,13 +119,13 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// The same for the crate; `None` if the connection is closed.
-    pub(crate) fn passage(self) -> Option<Passage> {
+    /// The same for the crate, whether it is in order and whether it aborts the message; `None` if the connection is closed.
+    pub(crate) fn passage(self) -> Option<(bool, bool)> {
         match self {
-            Self::Taken { aborts: false } => Some(Passage::InOrder),
-            Self::Taken { aborts: true } => Some(Passage::AfterAbort),
-            Self::Ignored { aborts: false } => Some(Passage::Ignored),
-            Self::Ignored { aborts: true } => Some(Passage::IgnoredAfterAbort),
+            Self::Taken { aborts: false } => Some((true, false)),
+            Self::Taken { aborts: true } => Some((true, true)),
+            Self::Ignored { aborts: false } => Some((false, false)),
+            Self::Ignored { aborts: true } => Some((false, true)),
             Self::Fails => None,
         }
     }
@@ -246,21 +247,21 @@ pub(crate) struct Wish {
 
 impl Wish {
     /// The same for the crate.
-    pub(crate) fn wishes(&self) -> Wishes<'static> {
+    pub(crate) fn wishes(&self) -> Options<'static> {
         let is_sent = |row: &&Row| self.steps & STATES[usize::from(row.2)].1 == 0;
         let is_mute = |row: &&Row| self.steps & row.3 != 0;
         let kind = |row: &Row| row.4;
         let want = |bit| match () {
-            () if self.steps & bit != 0 => Want::Required,
-            () if self.preferred & bit != 0 => Want::IfOffered,
-            () => Want::No,
+            () if self.steps & bit != 0 => Support::Required,
+            () if self.preferred & bit != 0 => Support::Optional,
+            () => Support::Off,
         };
-        Wishes::new(COMMANDS.iter().filter(is_sent).map(kind))
-            .without_reply(COMMANDS.iter().filter(is_mute).map(kind))
+        Options::new(COMMANDS.iter().filter(is_sent).map(kind))
+            .no_reply_to(COMMANDS.iter().filter(is_mute).map(kind))
             .skip(want(0x400))
             .rejected_recipients(want(0x800))
             .leading_space(want(0x10_0000))
-            .may(Actions::from_bits(self.actions))
-            .may_if_offered(Actions::from_bits(self.preferred_actions))
+            .require(Actions::from_bits(self.actions))
+            .request(Actions::from_bits(self.preferred_actions))
     }
 }

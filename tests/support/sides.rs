@@ -1,14 +1,14 @@
 //! Both sides of a connection, driven by the letters of the protocol: for tests of the order.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use milter_proto::session::{
-    Agreed, Event, FilterSession, FilterTurn, MtaSession, MtaTurn, Policy, Reaction, ReceiveError, Rule,
-    Scope, Sent, Why,
-};
+use milter_proto::mta::{Scope, Sent, SkipReason};
+use milter_proto::negotiation::Negotiated;
+use milter_proto::order::Rule;
 use milter_proto::wire::{
     Actions, Answer, Command, Edit, Frame, MacroStage, Macros, Offer, Peer, Response, Steps, Text, TextList,
     Verdict, Version,
 };
+use milter_proto::{FilterSession, MtaSession, ReceiveError, filter, mta};
 
 pub(crate) fn text(bytes: &[u8]) -> Text<'_> {
     Text::new(bytes).expect("a test text holds no NUL")
@@ -66,9 +66,9 @@ pub(crate) fn edits() -> [Edit<'static>; 9] {
 pub(crate) struct Mta(pub(crate) MtaSession);
 
 impl Mta {
-    /// Agreed on version 6, every action and these steps.
-    pub(crate) fn with(policy: Policy, steps: Steps) -> Self {
-        Self::answered(MtaSession::new(policy), Answer::new(Version::V6, Actions::ALL, steps))
+    /// Negotiated on version 6, every action and these steps.
+    pub(crate) fn with(policy: mta::Policy, steps: Steps) -> Self {
+        Self::answered(MtaSession::with_policy(policy), Answer::new(Version::V6, Actions::ALL, steps))
     }
 
     pub(crate) fn answered(session: MtaSession, answer: Answer<'_>) -> Self {
@@ -80,16 +80,16 @@ impl Mta {
     }
 
     /// Sends an everyday command: `None` if it is written, otherwise why not.
-    pub(crate) fn send(&mut self, code: u8) -> Result<Option<Why>, Rule> {
+    pub(crate) fn send(&mut self, code: u8) -> Result<Option<SkipReason>, Rule> {
         self.say(command(code))
     }
 
-    pub(crate) fn say(&mut self, command: Command<'_>) -> Result<Option<Why>, Rule> {
+    pub(crate) fn say(&mut self, command: Command<'_>) -> Result<Option<SkipReason>, Rule> {
         let before = self.0.clone();
         let checked = self.0.check(&command).map_err(|misuse| misuse.rule);
         let sent = match self.0.send(command) {
-            Ok(Sent::Frame(_)) => Ok(None),
-            Ok(Sent::Suppressed(why)) => Ok(Some(why)),
+            Ok(Sent::Frame(_) | Sent::ResendEnvelope(_)) => Ok(None),
+            Ok(Sent::Skipped { reason: why, .. }) => Ok(Some(why)),
             Err(misuse) => Err(misuse.rule),
         };
         assert_eq!(checked, sent.map(drop), "check says what send does");
@@ -106,7 +106,7 @@ impl Mta {
                 Ok(Some(_)) => {}
                 Err(rule) => panic!("{} at {:?}: {rule}", char::from(code), self.0.stage()),
             }
-            if matches!(self.0.turn(), MtaTurn::Receive(_)) {
+            if matches!(self.0.turn(), mta::Turn::Receive(_)) {
                 assert_eq!(self.rule(b'c', b""), None, "CONTINUE to {}", char::from(code));
             }
         }
@@ -122,7 +122,7 @@ impl Mta {
     pub(crate) fn scope(&mut self, reply: u8) -> Scope {
         let payload: &[u8] = if reply == b'y' { b"550 5.7.1 no\0" } else { b"" };
         match self.0.receive(Frame::new(reply, payload)) {
-            Ok(Reaction::Verdict { scope, .. }) => scope,
+            Ok(mta::Event::Verdict { scope, .. }) => scope,
             other => panic!("{}: {other:?}", char::from(reply)),
         }
     }
@@ -136,7 +136,7 @@ impl Mta {
         }
     }
 
-    pub(crate) fn takes<'p>(&mut self, response: &Response<'_>, payload: &'p mut Vec<u8>) -> Reaction<'p> {
+    pub(crate) fn takes<'p>(&mut self, response: &Response<'_>, payload: &'p mut Vec<u8>) -> mta::Event<'p> {
         *payload = payload_of(response);
         self.0.receive(Frame::new(response.code(), payload)).expect("it is taken")
     }
@@ -147,19 +147,19 @@ impl Mta {
 pub(crate) struct Filter(pub(crate) FilterSession);
 
 impl Filter {
-    /// Agreed on version 6, every action and these steps.
-    pub(crate) fn with(policy: Policy, steps: Steps) -> Self {
+    /// Negotiated on version 6, every action and these steps.
+    pub(crate) fn with(policy: filter::Policy, steps: Steps) -> Self {
         Self::offered(policy, Offer::FULL, Answer::new(Version::V6, Actions::ALL, steps))
     }
 
-    pub(crate) fn offered(policy: Policy, offer: Offer, answer: Answer<'_>) -> Self {
-        let mut filter = Self(FilterSession::new(policy));
+    pub(crate) fn offered(policy: filter::Policy, offer: Offer, answer: Answer<'_>) -> Self {
+        let mut filter = Self(FilterSession::with_policy(policy));
         assert!(filter.hear(Command::Negotiate(offer)).is_ok());
         assert_eq!(filter.says(answer), Ok(()));
         filter
     }
 
-    pub(crate) fn gets(&mut self, code: u8) -> Result<Event<'static>, ReceiveError> {
+    pub(crate) fn gets(&mut self, code: u8) -> Result<filter::Event<'static>, ReceiveError> {
         self.0.receive(everyday(code))
     }
 
@@ -194,7 +194,7 @@ impl Filter {
         for code in codes.bytes() {
             let event = self.gets(code);
             assert!(event.is_ok(), "{} at {:?}: {event:?}", char::from(code), self.0.stage());
-            if matches!(self.0.turn(), FilterTurn::Reply(_)) {
+            if matches!(self.0.turn(), filter::Turn::Reply(_)) {
                 answered.push(char::from(code));
                 assert_eq!(self.says(Verdict::Continue), Ok(()));
             }
@@ -226,6 +226,11 @@ pub(crate) fn payload_of(response: &Response<'_>) -> Vec<u8> {
 }
 
 /// What was agreed on, as numbers: version, actions, steps.
-pub(crate) fn numbers(agreed: &Agreed) -> (u32, u32, u32) {
+pub(crate) fn numbers(agreed: &Negotiated) -> (u32, u32, u32) {
     (agreed.version.number(), agreed.actions.bits(), agreed.steps.bits())
+}
+
+/// How an event was accepted: whether it came in order, and whether it ended a message.
+pub(crate) fn how(event: filter::Event<'_>) -> (bool, bool) {
+    (event.in_order, event.aborts_message)
 }

@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use milter_proto::session::{CommandKind, MtaSession, MtaTurn, Policy, Reaction, Sent};
+use milter_proto::{MtaSession, mta};
+use milter_proto::mta::Sent;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Assembler, Command, Verdict};
 
 use crate::server::edits;
@@ -32,7 +34,7 @@ impl<'s> Mta<'s> {
         Ok(Self {
             commands,
             socket: UnixStream::connect(path)?,
-            session: MtaSession::new(Policy::POSTFIX),
+            session: MtaSession::with_policy(mta::Policy::POSTFIX),
             assembler: Assembler::new(Vec::new()),
             out: Vec::new(),
             next: 0,
@@ -68,7 +70,7 @@ impl<'s> Mta<'s> {
         let commands = self.commands.get(self.next..end).unwrap_or_default();
         let mut gathered = 0;
         for command in commands {
-            if self.session.turn() != MtaTurn::Send || gathered == IN_A_ROW {
+            if self.session.turn() != mta::Turn::Send || gathered == IN_A_ROW {
                 break;
             }
             self.next += 1;
@@ -88,7 +90,7 @@ impl<'s> Mta<'s> {
     /// As [`play`](Self::play).
     pub fn listen(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while let MtaTurn::Receive(owed) = self.session.turn() {
+        while let mta::Turn::Receive(owed) = self.session.turn() {
             let count = self.socket.read(&mut buffer)?;
             if count == 0 {
                 return Err(io::Error::other(format!("the filter left, and owes a reply to {owed}")));
@@ -118,12 +120,12 @@ impl<'s> Mta<'s> {
 }
 
 /// Whether it is an edit; an error if the script has no such thing.
-fn is_expected(reaction: &Reaction<'_>) -> io::Result<bool> {
+fn is_expected(reaction: &mta::Event<'_>) -> io::Result<bool> {
     match reaction {
-        Reaction::Negotiated { .. } => Ok(false),
-        Reaction::Edit { edit, .. } if edits().contains(edit) => Ok(true),
-        Reaction::Verdict { verdict: Verdict::Continue, .. } => Ok(false),
-        Reaction::Verdict { verdict: Verdict::Accept, command: CommandKind::EndOfMessage, .. } => Ok(false),
+        mta::Event::Negotiated { .. } => Ok(false),
+        mta::Event::Edit { edit, .. } if edits().contains(edit) => Ok(true),
+        mta::Event::Verdict { verdict: Verdict::Continue, .. } => Ok(false),
+        mta::Event::Verdict { verdict: Verdict::Accept, command: CommandKind::EndOfMessage, .. } => Ok(false),
         other => Err(io::Error::other(format!("not in the script: {other:?}"))),
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Sent};
+use milter_proto::{MtaSession, mta};
+use milter_proto::mta::Sent;
 use milter_proto::wire::{Assembler, Edit, Response};
 use milter_proto_benches::workloads::{self, Script};
 
@@ -66,7 +67,7 @@ pub struct Turn {
 /// # Panics
 /// If the two halves of the script do not fit together.
 pub fn turns(script: &Script) -> Vec<Turn> {
-    let (mut session, mut assembler) = (MtaSession::new(Policy::POSTFIX), Assembler::new(Vec::new()));
+    let (mut session, mut assembler) = (MtaSession::with_policy(mta::Policy::POSTFIX), Assembler::new(Vec::new()));
     let mut responses = script.responses.iter();
     let mut turns = Vec::new();
     let mut read = 0;
@@ -75,13 +76,13 @@ pub fn turns(script: &Script) -> Vec<Turn> {
             read += frame.len();
         }
         let mut answer = Vec::new();
-        while let MtaTurn::Receive(_) = session.turn() {
+        while let mta::Turn::Receive(_) = session.turn() {
             let start = answer.len();
             responses.next().expect("a response").encode().append_to(&mut answer);
             let reaction = session.next_event(&mut assembler, &mut &answer[start..]);
             assert!(reaction.is_ok_and(|reaction| reaction.is_some_and(is_plain)), "a clean response");
         }
-        if !answer.is_empty() || session.turn() == MtaTurn::Closed {
+        if !answer.is_empty() || session.turn() == mta::Turn::Closed {
             turns.push(Turn { read, answer });
             read = 0;
         }
@@ -89,6 +90,6 @@ pub fn turns(script: &Script) -> Vec<Turn> {
     turns
 }
 
-fn is_plain(reaction: Reaction<'_>) -> bool {
-    !matches!(reaction, Reaction::Progress)
+fn is_plain(reaction: mta::Event<'_>) -> bool {
+    !matches!(reaction, mta::Event::Progress)
 }

@@ -1,6 +1,7 @@
 //! The example `filter_embedded`, with a filter that refuses a recipient and adds a header.
 
-use milter_proto::session::{CommandKind, Wishes};
+use milter_proto::filter::Options;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Edit, Response, Text, Verdict};
 
 use crate::adapter::{Buffers, Filter, serve};
@@ -15,7 +16,7 @@ pub fn filter(device: &mut Device) -> i32 {
         return BROKEN;
     };
     match serve(device, &Recipient(b"<bob@rcpt.example>"), Buffers { cut, read, write }) {
-        Ok(ending) if ending.said_quit => 0,
+        Ok(ending) if ending.clean => 0,
         _ => BROKEN,
     }
 }
@@ -24,7 +25,7 @@ struct Recipient(&'static [u8]);
 
 impl Filter for Recipient {
     /// All but the body: a chunk of it may be larger than the memory here.
-    fn wishes(&self) -> Wishes<'_> {
+    fn wishes(&self) -> Options<'_> {
         let heard = [
             CommandKind::Connect,
             CommandKind::Helo,
@@ -33,7 +34,7 @@ impl Filter for Recipient {
             CommandKind::Header,
             CommandKind::EndOfHeaders,
         ];
-        Wishes::new(heard).may(Actions::ADD_HEADERS)
+        Options::new(heard).require(Actions::ADD_HEADERS)
     }
 
     fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {

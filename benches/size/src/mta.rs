@@ -1,7 +1,8 @@
 //! An MTA that takes one message through a filter.
 
 use embedded_io::{Read, Write};
-use milter_proto::session::{MtaSession, MtaTurn, Policy, Reaction, Scope, Sent, Standing};
+use milter_proto::{MtaSession, mta};
+use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::wire::{Assembler, Command, MacroStage, Macros, Offer, Peer, Text, TextList, Verdict};
 
 use crate::{BROKEN, Device, Memory, READ};
@@ -27,12 +28,12 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn note(&mut self, reaction: &Reaction<'_>) {
+    fn note(&mut self, reaction: &mta::Event<'_>) {
         match reaction {
-            Reaction::Edit { standing: Standing::Agreed | Standing::NotAgreed, .. } => {
+            mta::Event::Edit { status: EditStatus::Negotiated | EditStatus::NotNegotiated, .. } => {
                 self.edits = self.edits.saturating_add(1);
             }
-            Reaction::Verdict { verdict, scope: Scope::Message | Scope::Connection, .. } => {
+            mta::Event::Verdict { verdict, scope: Scope::Message | Scope::Connection, .. } => {
                 let is_refusal = matches!(verdict, Verdict::Reject | Verdict::Tempfail | Verdict::Reply(_));
                 self.is_refused |= is_refusal;
             }
@@ -43,19 +44,19 @@ impl Outcome {
 
 /// Commands out, replies in. Nothing, if the connection breaks or the filter is wrong.
 fn converse(device: &mut Device, cut: &mut [u8], read: &mut [u8]) -> Option<Outcome> {
-    let mut session = MtaSession::new(Policy::STRICT);
+    let mut session = MtaSession::with_policy(mta::Policy::STRICT);
     let mut assembler = Assembler::new(cut);
     let mut outcome = Outcome::default();
     let mut said = 0;
     loop {
         match session.turn() {
-            MtaTurn::Send => {
+            mta::Turn::Send => {
                 if let Sent::Frame(frame) = session.send(command(said)?).ok()? {
                     frame.segments().try_for_each(|piece| write_all(device, piece))?;
                 }
                 said += 1;
             }
-            MtaTurn::Receive(_) => {
+            mta::Turn::Receive(_) => {
                 let count = device.read(read).ok().filter(|&count| count > 0)?;
                 let mut input = read.get(..count)?;
                 while let Some(reaction) = session.next_event(&mut assembler, &mut input).ok()? {

@@ -4,8 +4,10 @@ use core::str::FromStr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use milter_proto::session::{CommandKind, Policy, Timeouts};
+use milter_proto::mta;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Offer, Peer, Steps, Text, Version};
+use milter_proto::{Timeouts, filter};
 
 use crate::support::rules::{BadValue, Seconds, stage};
 use crate::support::spec::Spec;
@@ -81,11 +83,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) const fn policy(&self) -> Policy {
+    pub(crate) const fn policy(&self) -> mta::Policy {
         match self.policy {
-            Judgement::Strict => Policy::STRICT,
-            Judgement::Postfix => Policy::POSTFIX,
-            Judgement::Sendmail => Policy::SENDMAIL,
+            Judgement::Strict => mta::Policy::STRICT,
+            Judgement::Postfix => mta::Policy::POSTFIX,
+            Judgement::Sendmail => mta::Policy::SENDMAIL,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use core::fmt::{self, Write as _};
 
-use milter_proto::session::{CommandKind, Standing};
+use milter_proto::mta::EditStatus;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Edit, Response, Text, Verdict};
 use serde_json::{Value, json};
 
@@ -50,14 +51,14 @@ impl<'m> Outcome<'m> {
 
     /// # Errors
     /// [`Failure::Edits`]: it is one too many.
-    pub(super) fn note(&mut self, edit: &Edit<'_>, standing: Standing) -> Result<(), Failure> {
+    pub(super) fn note(&mut self, edit: &Edit<'_>, status: EditStatus) -> Result<(), Failure> {
         self.edited = self.edited.saturating_add(Response::Edit(*edit).encode().len()).saturating_add(EACH);
         if self.edited > MOST {
             return Err(Failure::Edits(MOST));
         }
         let mut value = edit_to_json(edit);
-        if let Some(value) = value.as_object_mut().filter(|_| standing != Standing::Agreed) {
-            value.insert("standing".to_owned(), format!("{standing:?}").into());
+        if let Some(value) = value.as_object_mut().filter(|_| status != EditStatus::Negotiated) {
+            value.insert("status".to_owned(), format!("{status:?}").into());
         }
         self.edits.push(value);
         Ok(())

@@ -1,6 +1,6 @@
 //! The order in which a client's session goes.
 
-use milter_proto::session::CommandKind;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::MacroStage;
 
 use super::options::Letter;

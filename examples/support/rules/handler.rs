@@ -1,9 +1,9 @@
 //! One connection of a filter: what it is told, and what it has to say.
 
-use milter_proto::session::{
-    CommandKind, Ending, Event, FilterSession, FilterTurn, MacroStore, Misuse, Passage, Stage,
-};
+use milter_proto::macros::MacroStore;
+use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
+use milter_proto::{FilterSession, Misuse, filter};
 
 use super::Rules;
 use crate::support::callbacks::{self, Callbacks};
@@ -39,24 +39,23 @@ impl<'r> Handler<'r> {
     }
 
     /// Looks at a command, and makes up its mind about it.
-    pub(crate) fn hear(&mut self, event: &Event<'_>, session: &FilterSession) {
-        let is_aborted = matches!(event.passage, Passage::AfterAbort | Passage::IgnoredAfterAbort);
-        if is_aborted || (matches!(event.command, Command::Abort) && event.passage.is_taken()) {
+    pub(crate) fn hear(&mut self, event: &filter::Event<'_>, session: &FilterSession) {
+        if event.aborts_message {
             self.held_for = None;
             self.tell("abort", &[]);
         }
-        if matches!(event.command, Command::QuitNewConnection) && event.passage.is_taken() {
+        if matches!(event.command, Command::QuitNewConnection) && !event.is_ignored() {
             self.tell("close", &[]);
         }
-        // What is ignored makes nothing old, and at the end of the connection macros can still be asked for.
+        // At the end of the connection macros can still be asked for.
         // Macros that have no room are left out: no real list comes near that much.
-        if event.passage.is_taken() && !matches!(event.command, Command::Quit) {
-            let _ = self.macros.observe(&event.command);
+        if !matches!(event.command, Command::Quit) {
+            let _ = self.macros.observe(event);
         }
         (self.before, self.verdict) = (None, Verdict::Continue);
         // A command that nobody asked for may come all the same, and passes.
-        let kind = CommandKind::of(&event.command);
-        if !event.passage.is_taken() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
+        let kind = CommandKind::from_command(&event.command);
+        if event.is_ignored() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
             return;
         }
         if self.callbacks.is_some() {
@@ -67,7 +66,7 @@ impl<'r> Handler<'r> {
         if let Command::Header { name, .. } = event.command {
             self.held_for = self.held_for.or(self.rules.quarantine_for(name));
         }
-        if let FilterTurn::Reply(owed) = session.turn() {
+        if let filter::Turn::Reply(owed) = session.turn() {
             self.verdict = self.rules.verdict(owed, &event.command);
             if owed == CommandKind::EndOfMessage {
                 self.before = Some(Box::new(self.at_the_end(session)));
@@ -98,7 +97,7 @@ impl<'r> Handler<'r> {
     }
 
     fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Response<'r>> + Send + use<'r> {
-        let agreed = session.agreed();
+        let agreed = session.negotiated();
         let space = agreed.map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
         let size = agreed.map_or(DataSize::K64, |agreed| agreed.data_size());
         self.rules.at_the_end(space, size, self.held_for.take())
@@ -131,7 +130,7 @@ impl<'r> Handler<'r> {
     }
 
     /// The connection is over.
-    pub(crate) fn end(&self, ending: &Ending) {
+    pub(crate) fn end(&self, ending: &filter::Ending) {
         if ending.in_message {
             self.tell("abort", &[]);
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use milter_proto::session::Policy;
+use milter_proto::filter;
 use milter_proto::wire::DataSize;
 
 use super::values::{ActionSet, At, Envelope, Header, Kinds, MacroList, Pattern, Place, Seconds};
@@ -85,7 +85,7 @@ pub(crate) struct Options {
     pub(super) macros: Vec<MacroList>,
 
     /// How strictly to judge MTAs
-    #[arg(long, value_name = "POLICY", default_value = "libmilter")]
+    #[arg(long, value_name = "POLICY", default_value = "robust")]
     pub(super) policy: Judgement,
     /// Give an MTA up that says or takes nothing for that time; libmilter waits for 7210 s
     #[arg(long, value_name = "SECONDS")]
@@ -114,17 +114,20 @@ pub(crate) struct Options {
 /// The policies that fit a filter.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Judgement {
-    /// Refuse what not every implementation takes
+    /// Answer every command, in order or not
+    Robust,
+    /// Refuse what a well-behaved MTA does not send
     Strict,
-    /// Take what libmilter takes
+    /// Do as libmilter does, which leaves some commands without a reply
     Libmilter,
 }
 
 impl Judgement {
-    pub(super) const fn policy(self) -> Policy {
+    pub(super) const fn policy(self) -> filter::Policy {
         match self {
-            Self::Strict => Policy::STRICT,
-            Self::Libmilter => Policy::LIBMILTER,
+            Self::Robust => filter::Policy::DEFAULT,
+            Self::Strict => filter::Policy::STRICT,
+            Self::Libmilter => filter::Policy::LIBMILTER,
         }
     }
 }

@@ -4,7 +4,7 @@ use core::str::FromStr;
 use core::time::Duration;
 use std::borrow::Cow;
 
-use milter_proto::session::CommandKind;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Command, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict,
 };

@@ -4,7 +4,11 @@
 use core::hash::Hasher;
 use core::hint::black_box;
 
-use milter_proto::session::{self, CommandKind, FilterSession, MacroSchedule, Misuse, Sighting, Wishes};
+use milter_proto::{FilterSession, Misuse};
+use milter_proto::filter::Options;
+use milter_proto::macros::MacroRequests;
+use milter_proto::monitor::Observation;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, Outgoing, Plain,
     ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
@@ -41,8 +45,8 @@ fn look_at_all<T>(mut items: impl Iterator<Item = T>) {
     items.for_each(|item| _ = black_box(item));
 }
 
-pub fn switches() {
-    look_at_all(session::switches());
+pub fn steps() {
+    look_at_all(session::steps());
 }
 
 pub fn transitions() {
@@ -53,7 +57,7 @@ pub fn verdicts() {
     look_at_all(session::verdicts());
 }
 
-pub fn sighting_violations(sighting: &Sighting<'_>) {
+pub fn sighting_violations(sighting: &Observation<'_>) {
     look_at_all(sighting.violations());
 }
 
@@ -97,7 +101,7 @@ pub fn filter_session_send<'m>(
 }
 
 pub fn macro_schedule_macros<'s>(
-    schedule: &MacroSchedule<'_>,
+    schedule: &MacroRequests<'_>,
     stage: MacroStage,
     default: &[u8],
     lookup: fn(Text<'_>) -> Option<Text<'static>>,
@@ -106,12 +110,12 @@ pub fn macro_schedule_macros<'s>(
     schedule.macros(stage, default, lookup, storage)
 }
 
-pub fn wishes_new(commands: &[CommandKind]) -> Wishes<'static> {
-    Wishes::new(commands.iter().copied())
+pub fn wishes_new(commands: &[CommandKind]) -> Options<'static> {
+    Options::new(commands.iter().copied())
 }
 
-pub fn wishes_without_reply<'a>(wishes: Wishes<'a>, commands: &[CommandKind]) -> Wishes<'a> {
-    wishes.without_reply(commands.iter().copied())
+pub fn wishes_without_reply<'a>(wishes: Options<'a>, commands: &[CommandKind]) -> Options<'a> {
+    wishes.no_reply_to(commands.iter().copied())
 }
 
 pub fn macro_lists_write<'a>(

@@ -3,7 +3,8 @@
 use core::convert::Infallible;
 use core::hint::black_box;
 
-use milter_proto::session::{CommandKind, Wishes};
+use milter_proto::filter::Options;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Edit, Response, Text, Verdict};
 
 use crate::Failed;
@@ -21,7 +22,7 @@ pub fn embedded() -> Result<(), Failed> {
     for (step, piece, room) in [(120, 1, 8), (130, 7, 16), (140, 64, 64)] {
         let mut line = Line::new(TO_FILTER, piece, 256);
         let ending = talk(&mut line, room).map_err(|_| Failed(step))?;
-        if !ending.said_quit || ending.in_frame || line.written() != TO_MTA {
+        if !ending.clean || ending.in_frame || line.written() != TO_MTA {
             return Err(Failed(step.wrapping_add(1)));
         }
     }
@@ -36,7 +37,7 @@ pub fn embedded() -> Result<(), Failed> {
     Ok(())
 }
 
-fn talk(line: &mut Line, room: usize) -> Result<milter_proto::session::Ending, Error<Infallible>> {
+fn talk(line: &mut Line, room: usize) -> Result<milter_proto::filter::Ending, Error<Infallible>> {
     let (mut cut, mut read, mut write) = ([0; 64], [0; 64], [0; 64]);
     let write = write.get_mut(..black_box(room)).unwrap_or_default();
     serve(line, black_box(&Recipient(b"c@d")), Buffers { cut: &mut cut, read: &mut read, write })
@@ -46,8 +47,8 @@ fn talk(line: &mut Line, room: usize) -> Result<milter_proto::session::Ending, E
 struct Recipient(&'static [u8]);
 
 impl Filter for Recipient {
-    fn wishes(&self) -> Wishes<'_> {
-        Wishes::new([CommandKind::RcptTo]).may(Actions::ADD_HEADERS)
+    fn wishes(&self) -> Options<'_> {
+        Options::new([CommandKind::RcptTo]).require(Actions::ADD_HEADERS)
     }
 
     fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {

@@ -5,7 +5,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use milter_proto::session::MacroStore;
+use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
     Assembler, Command, FrameBuf, ListStage, MacroListsBuf, ReplyBuf, ReplyCode, Text, TextListBuf,

@@ -2,10 +2,11 @@
 
 use core::hint::black_box;
 
-use milter_proto::session::{
-    CommandKind, FilterSession, FilterTurn, MacroSchedule, MacroStore, Monitor, MtaSession, MtaTurn, Policy,
-    Sent, Want, Wishes,
-};
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
+use milter_proto::filter::{Options, Support};
+use milter_proto::macros::{MacroRequests, MacroStore};
+use milter_proto::mta::Sent;
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Assembler, Command, Direction, Edit, Frame, MacroLists, MacroStage, Offer, Outgoing, Text,
     TextList, Verdict,
@@ -16,11 +17,11 @@ use crate::Failed;
 /// A filter's side over bytes that the optimiser does not know.
 pub fn filter() -> Result<(), Failed> {
     let stream = black_box(&b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x06Mi\0Q\0"[..]);
-    for policy in [Policy::STRICT, black_box(Policy::LIBMILTER)] {
-        let mut session = FilterSession::new(policy);
+    for policy in [filter::Policy::STRICT, black_box(filter::Policy::LIBMILTER)] {
+        let mut session = FilterSession::with_policy(policy);
         let mut assembler = Assembler::new([0; 512]);
         let mut macros = MacroStore::new([0; 512]);
-        let wishes = Wishes::everything().may_if_offered(Actions::ALL).skip(Want::IfOffered);
+        let wishes = Options::all_commands().request(Actions::ALL).skip(Support::Optional);
         for mut input in stream.chunks(7) {
             while let Ok(Some(event)) = session.next_event(&mut assembler, &mut input) {
                 let _ = black_box(macros.observe(&event.command));
@@ -45,11 +46,11 @@ pub fn filter() -> Result<(), Failed> {
 
 /// Both sides talk about a message, and a monitor has nothing to say against it.
 pub fn both() -> Result<(), Failed> {
-    let mut mta = MtaSession::new(Policy::STRICT);
-    let mut filter = FilterSession::new(Policy::STRICT);
+    let mut mta = MtaSession::with_policy(mta::Policy::STRICT);
+    let mut filter = FilterSession::with_policy(filter::Policy::STRICT);
     let mut monitor = Monitor::new();
     let mut storage = [0; 128];
-    let schedule = MacroSchedule::new(MacroLists::EMPTY);
+    let schedule = MacroRequests::new(MacroLists::EMPTY);
     let lookup = |_: Text<'_>| Text::new(b"Q1").ok();
     let macros =
         schedule.macros(MacroStage::MAIL, b"i", lookup, &mut storage).ok().flatten().ok_or(Failed(100))?;
@@ -75,10 +76,10 @@ pub fn both() -> Result<(), Failed> {
             return Err(Failed(103));
         }
         filter.receive(frame).map_err(|_| Failed(104))?;
-        while let FilterTurn::Reply(owed) = filter.turn() {
+        while let filter::Turn::Reply(owed) = filter.turn() {
             let mut wire = [0; 256];
             let outgoing = if owed == CommandKind::Negotiate {
-                let wishes = Wishes::new([CommandKind::MailFrom, CommandKind::Body]);
+                let wishes = Options::new([CommandKind::MailFrom, CommandKind::Body]);
                 let answered = filter.negotiate(&wishes).map_err(|_| Failed(105))?;
                 answered.map_err(|_| Failed(106))?.1
             } else {
@@ -91,7 +92,7 @@ pub fn both() -> Result<(), Failed> {
             mta.receive(frame).map_err(|_| Failed(109))?;
         }
     }
-    if (mta.turn(), filter.turn()) == (MtaTurn::Closed, FilterTurn::Closed) {
+    if (mta.turn(), filter.turn()) == (mta::Turn::Closed, filter::Turn::Closed) {
         Ok(())
     } else {
         Err(Failed(110))

@@ -1,6 +1,7 @@
 //! Streams to which libmilter keeps the macros that we keep.
 
-use milter_proto::session::{FilterSession, FilterTurn, Policy, Wishes};
+use milter_proto::{FilterSession, filter};
+use milter_proto::filter::Options;
 use milter_proto::wire::{Command, Verdict};
 
 use super::Rewritten;
@@ -76,7 +77,7 @@ fn nothing_for(out: &mut Vec<u8>, stages: &[u8]) {
 
 /// Which frames are taken, and not ignored, by a filter that always says CONTINUE; up to the last one.
 fn taken(frames: &[Cut<'_>]) -> Vec<bool> {
-    let mut session = FilterSession::new(Policy::LIBMILTER);
+    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let mut taken = Vec::new();
     for frame in frames {
         let Ok(event) = session.receive(milter_proto::wire::Frame::new(frame.code, frame.payload)) else {
@@ -85,8 +86,8 @@ fn taken(frames: &[Cut<'_>]) -> Vec<bool> {
         taken.push(event.passage.is_taken());
         let _ = session.rest_of_frame();
         let is_answered = match (event.command, session.turn()) {
-            (_, FilterTurn::Receive) => true,
-            (Command::Negotiate(_), _) => matches!(session.negotiate(&Wishes::everything()), Ok(Ok(_))),
+            (_, filter::Turn::Receive) => true,
+            (Command::Negotiate(_), _) => matches!(session.negotiate(&Options::all_commands()), Ok(Ok(_))),
             _ => session.send(Verdict::Continue).is_ok(),
         };
         if !is_answered {

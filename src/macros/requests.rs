@@ -9,20 +9,20 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 ///
 /// # Examples
 /// ```
-/// use milter_proto::session::MacroSchedule;
+/// use milter_proto::macros::MacroRequests;
 /// use milter_proto::wire::{MacroLists, MacroStage, Text};
 ///
 /// let lists = MacroLists::new(b"\0\0\0\x02{i} {mail_addr}\0\0\0\0\x01\0")?;
-/// let schedule = MacroSchedule::new(lists);
+/// let requests = MacroRequests::new(lists);
 /// let lookup = |name: Text<'_>| match name.as_bytes() {
 ///     b"i" => Text::new(b"Q1").ok(),
 ///     b"{mail_addr}" => Some(Text::EMPTY),
 ///     _ => None,
 /// };
 /// let mut storage = [0; 256];
-/// let macros = schedule.macros(MacroStage::MAIL, b"i", lookup, &mut storage)?;
+/// let macros = requests.macros(MacroStage::MAIL, b"i", lookup, &mut storage)?;
 /// assert_eq!(macros.unwrap().list().as_bytes(), b"{i}\0Q1\0{mail_addr}\0\0");
-/// assert_eq!(schedule.macros(MacroStage::HELO, b"{tls_version}", lookup, &mut storage)?, None);
+/// assert_eq!(requests.macros(MacroStage::HELO, b"{tls_version}", lookup, &mut storage)?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -30,11 +30,11 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 /// `milter_send_macros` in sendmail/milter.c, `milter_macro_lookup` in Postfix src/milter/milter.c.
 /// SPEC_NOTES MAC-13 to MAC-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MacroSchedule<'a> {
+pub struct MacroRequests<'a> {
     lists: MacroLists<'a>,
 }
 
-impl<'a> MacroSchedule<'a> {
+impl<'a> MacroRequests<'a> {
     /// Takes the lists of the filter's answer.
     #[must_use]
     pub const fn new(lists: MacroLists<'a>) -> Self {
@@ -65,7 +65,7 @@ impl<'a> MacroSchedule<'a> {
         storage: &'s mut [u8],
     ) -> Result<Option<Macros<'s>>, BufferTooSmall> {
         let names = self.names(stage).map_or(default, Text::as_bytes);
-        let names = names.split(|&byte| matches!(byte, b' ' | b',' | b'\t')).filter(|name| !name.is_empty());
+        let names = names.split(|&byte| is_separator(byte)).filter(|name| !name.is_empty());
         let pairs = names.filter_map(|name| {
             let name = Text::new(name).ok()?;
             Some([name, lookup(name.bare_macro())?])
@@ -74,4 +74,9 @@ impl<'a> MacroSchedule<'a> {
         let macros = Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage));
         Ok((!list.is_empty()).then_some(macros))
     }
+}
+
+/// Whether a byte separates macro names, for Sendmail and Postfix alike. SPEC_NOTES MAC-15.
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b',' | b'\t' | b'\r' | b'\n')
 }

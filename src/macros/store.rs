@@ -1,5 +1,6 @@
 //! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
 
+use crate::filter::Event;
 use crate::wire::codes::command;
 use crate::wire::{Command, MacroStage, Macros, Text, TextList};
 
@@ -37,8 +38,7 @@ const FIRST_OF_MESSAGE: usize = 2;
 /// The last slot whose command forgets all later ones: RCPT.
 const LAST_THAT_FORGETS: usize = 3;
 
-/// Macros by stage: give it every command that is taken, then ask for names. One that is ignored makes
-/// nothing old.
+/// Macros by stage: give it every event, then ask for names.
 ///
 /// A new list replaces the one of its stage, and a command forgets the lists of all later stages, as in
 /// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
@@ -52,14 +52,15 @@ const LAST_THAT_FORGETS: usize = 3;
 ///
 /// # Examples
 /// ```
-/// use milter_proto::session::MacroStore;
+/// use milter_proto::macros::MacroStore;
+/// use milter_proto::filter::Event;
 /// use milter_proto::wire::{Command, Frame, Text};
 ///
 /// let mut store = MacroStore::new([0; 1024]);
-/// store.observe(&Command::parse(Frame::new(b'D', b"Mi\0Q1\0{auth_type}\0PLAIN\0"))?)?;
-/// store.observe(&Command::parse(Frame::new(b'M', b"<a@b.c>\0"))?)?;
+/// store.observe(&Event::new(Command::parse(Frame::new(b'D', b"Mi\0Q1\0{auth_type}\0PLAIN\0"))?))?;
+/// store.observe(&Event::new(Command::parse(Frame::new(b'M', b"<a@b.c>\0"))?))?;
 /// assert_eq!(store.get(Text::new(b"{i}")?), Some(Text::new(b"Q1")?));
-/// store.observe(&Command::Abort)?;
+/// store.observe(&Event::new(Command::Abort))?;
 /// assert_eq!(store.get(Text::new(b"i")?), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,18 +87,24 @@ impl<M: Memory> MacroStore<M> {
         Self { memory, ends: [0; SLOTS.len()], filled: 0, fresh: 0, is_over: false }
     }
 
-    /// Takes note of a command: keeps macros, forgets what the command makes old.
+    /// Takes note of an event: keeps macros, forgets those that the event makes obsolete.
     ///
     /// # Errors
     /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
     #[inline]
-    pub fn observe(&mut self, command: &Command<'_>) -> Result<(), MacroStoreFull> {
-        match command {
+    pub fn observe(&mut self, event: &Event<'_>) -> Result<(), MacroStoreFull> {
+        if event.flags.message_ended {
+            self.end_message();
+        }
+        if event.is_ignored() {
+            return Ok(());
+        }
+        match &event.command {
             // Most commands, and nothing is to be done for them.
             Command::Header { .. } | Command::Body { .. } if !self.is_over => Ok(()),
             Command::Macros(macros) => self.keep(*macros),
             _ => {
-                self.pass(command.code());
+                self.pass(event.command.code());
                 Ok(())
             }
         }

@@ -1,0 +1,97 @@
+//! What the filter's side tells its caller.
+
+use crate::negotiation::Negotiation;
+use crate::order::CommandKind;
+use crate::wire::{Command, DecodeError, Outgoing};
+
+/// Whose turn it is, seen from the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Turn {
+    /// The MTA's: read.
+    Receive,
+    /// Ours: a verdict on this command is outstanding, or the answer to OPTNEG.
+    Reply(CommandKind),
+    /// Nobody's: close the connection.
+    Closed,
+}
+
+/// A command from the MTA, and what it means for the message in progress.
+///
+/// Handle it in this order: if [`aborts_message`](Self::aborts_message), drop what was collected about the message
+/// in progress; then handle [`command`](Self::command); then answer if [`FilterSession::turn`] says so. A command
+/// that is out of order needs no other treatment under the default policy: an MTA sends it when its SMTP client
+/// is not polite. It must not be skipped, since a reply of CONTINUE accepts what it says.
+///
+/// [`FilterSession::turn`]: crate::FilterSession::turn
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Event<'f> {
+    /// The command. One that libmilter's engine ignores, and whose payload cannot be read, is [`Command::Other`].
+    pub command: Command<'f>,
+    /// Whether the strict law allows the command here.
+    pub in_order: bool,
+    /// Whether the command ended a message that was in progress without a verdict of ours: ABORT does, and HELO,
+    /// MAIL, QUIT and others where an MTA sends no ABORT. It is true at most once a message.
+    pub aborts_message: bool,
+    /// How the payload departs from the well-formed one.
+    pub deviation: Option<DecodeError>,
+    /// What follows, in bits.
+    pub(crate) flags: Flags,
+}
+
+/// Facts about an event that callers need not look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Flags {
+    /// libmilter's engine ignores the command.
+    pub(crate) ignored: bool,
+    /// A message ended since the last event, or by this one.
+    pub(crate) message_ended: bool,
+}
+
+impl<'f> Event<'f> {
+    /// An event as of a command that came in order: for tests, and for [`MacroStore`](crate::macros::MacroStore)
+    /// without a session.
+    #[must_use]
+    pub const fn new(command: Command<'f>) -> Self {
+        Self {
+            command,
+            in_order: true,
+            aborts_message: false,
+            deviation: None,
+            flags: Flags { ignored: false, message_ended: false },
+        }
+    }
+
+    /// Whether libmilter would ignore the command: nothing is to be done for it, and no reply is owed. Only under
+    /// [`Receiving::Libmilter`](super::Receiving::Libmilter).
+    #[must_use]
+    pub const fn is_ignored(&self) -> bool {
+        self.flags.ignored
+    }
+}
+
+/// A successful negotiation, and the frame that tells the MTA.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a frame that is not written leaves the MTA waiting"]
+pub struct NegotiationSent<'o> {
+    /// The frame to write.
+    pub frame: Outgoing<'o>,
+    /// What became of every bit.
+    pub negotiation: Negotiation<'o>,
+}
+
+/// How a connection ended for the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The MTA sent QUIT.
+    pub clean: bool,
+    /// A message was in progress: treat it as aborted.
+    pub in_message: bool,
+    /// The stream ended inside a frame.
+    pub in_frame: bool,
+    /// The MTA left without waiting for this reply.
+    pub owed: Option<CommandKind>,
+}

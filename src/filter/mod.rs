@@ -1,0 +1,12 @@
+//! The filter's side: commands in, replies out.
+//!
+//! [`FilterSession`](crate::FilterSession) keeps the order; here is what it takes and gives.
+
+mod event;
+mod options;
+mod policy;
+pub(crate) mod session;
+
+pub use event::{Ending, Event, NegotiationSent, Turn};
+pub use options::{Options, Support};
+pub use policy::{Policy, Receiving, Sending};

@@ -1,0 +1,451 @@
+//! The filter's session.
+
+use super::event::{Ending, Event, Flags, NegotiationSent, Turn};
+use super::options::Options;
+use super::policy::Policy;
+use crate::Limits;
+use crate::error::{Misuse, NegotiateError, ReceiveError, Violation, ViolationDetail};
+use crate::negotiation::{Negotiated, check_answer};
+use crate::order::state::{Conversation, Passage};
+use crate::order::table::Law;
+use crate::order::{CommandKind, Rule, Stage, rules};
+use crate::timeouts::Wait;
+use crate::wire::{
+    Actions, Assembler, Command, DecodeError, Edit, Frame, Offer, Outgoing, Response, Steps, Storage,
+};
+
+/// The filter's side of one connection: commands in, replies out, in the right order.
+///
+/// # Memory
+/// 64 bytes at most, and nothing else, whatever the peer sends.
+///
+/// # Examples
+/// ```
+/// use milter_proto::FilterSession;
+/// use milter_proto::filter::{Options, Turn};
+/// use milter_proto::order::CommandKind;
+/// use milter_proto::wire::{Actions, Assembler, Edit, Text, Verdict};
+///
+/// let options = Options::new([CommandKind::MailFrom]).require(Actions::ADD_HEADERS);
+/// let mut session = FilterSession::new();
+/// let mut assembler = Assembler::new(Vec::new());
+/// let mut out = Vec::new();
+///
+/// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0";
+/// while let Some(event) = session.next_event(&mut assembler, &mut input)? {
+///     println!("{:?}", event.command);
+///     match session.turn() {
+///         Turn::Reply(CommandKind::Negotiate) => session.negotiate(&options)?.frame.append_to(&mut out),
+///         Turn::Reply(CommandKind::EndOfMessage) => {
+///             let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
+///             session.send(Edit::AddHeader { name, value })?.append_to(&mut out);
+///             session.send(Verdict::Continue)?.append_to(&mut out);
+///         }
+///         Turn::Reply(_) => session.send(Verdict::Continue)?.append_to(&mut out),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(out, b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7b\0\0\0\x01c");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FilterSession {
+    conversation: Conversation,
+    policy: Policy,
+    max_send: u32,
+    flags: Bits,
+    broken: Option<ReceiveError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Bits {
+    /// A BODYEOB came with bytes, and was given out as a chunk: its end is still to be given out.
+    end_follows: bool,
+    /// A message ended since the last event.
+    message_ended: bool,
+    has_quit: bool,
+    /// The stage that was left when the connection closed.
+    last_stage: Stage,
+}
+
+impl FilterSession {
+    /// Starts a connection with [`Policy::DEFAULT`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_policy(Policy::DEFAULT)
+    }
+
+    /// Starts a connection.
+    #[must_use]
+    pub const fn with_policy(policy: Policy) -> Self {
+        Self::with_limits(policy, Limits::DEFAULT)
+    }
+
+    /// Starts a connection with another bound on what is sent.
+    #[must_use]
+    pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
+        Self {
+            conversation: Conversation::new(policy.law()),
+            policy,
+            max_send: limits.send(),
+            flags: Bits {
+                end_follows: false,
+                message_ended: false,
+                has_quit: false,
+                last_stage: Stage::Start,
+            },
+            broken: None,
+        }
+    }
+
+    /// The same session, with steps that hold before OPTNEG.
+    ///
+    /// libmilter counts callbacks that are missing as commands that were declined, also for an MTA that never sends
+    /// OPTNEG. Only bug-compatible filters need this.
+    ///
+    /// # Source
+    /// `fix_stm` in libmilter/engine.c. SPEC_NOTES ORD-39.
+    #[must_use]
+    pub const fn with_initial_steps(self, steps: Steps) -> Self {
+        Self { conversation: self.conversation.with_initial_steps(steps), ..self }
+    }
+
+    /// Takes the next command from the front of `input`.
+    ///
+    /// `Ok(None)` means that `input` is empty: read more, or close if that is what [`turn`](Self::turn) says.
+    /// Anything after QUIT is ignored. The event borrows from `assembler` or from `input`, never from the session,
+    /// so it can be answered while it is alive.
+    ///
+    /// # Errors
+    /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
+    /// broken, and every later call returns the same error. Flush the output before handling the error: earlier
+    /// frames of the same read may already have been answered.
+    #[inline]
+    pub fn next_event<'s, 'i: 's, S: Storage>(
+        &mut self,
+        assembler: &'s mut Assembler<S>,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Event<'s>>, ReceiveError> {
+        if let Some(event) = self.rest_of_frame() {
+            return Ok(Some(event));
+        }
+        if self.flags.has_quit {
+            // As libmilter does: SPEC_NOTES END-4.
+            *input = &[];
+            return Ok(None);
+        }
+        self.ready()?;
+        match assembler.next_frame(input) {
+            Ok(Some(frame)) => self.take(frame),
+            Ok(None) => Ok(None),
+            Err(error) => Err(self.break_off(ReceiveError::of_stream(error))),
+        }
+    }
+
+    /// Takes a frame.
+    ///
+    /// After the event of a chunk, [`rest_of_frame`](Self::rest_of_frame) may have another one.
+    ///
+    /// # Errors
+    /// As [`next_event`](Self::next_event), and [`ReceiveError::RestOfFrame`] while that other one is still there.
+    pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
+        if self.flags.end_follows {
+            return Err(ReceiveError::RestOfFrame);
+        }
+        self.ready()?;
+        self.take(frame)
+    }
+
+    /// Takes a frame, and returns what its callers return, so that they need not move the event.
+    #[inline]
+    fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
+        let code = frame.code();
+        let kind = CommandKind::from_code(code);
+        let mut event = Event::new(Command::Quit);
+        match event.command.read(frame, self.policy.reads()) {
+            Ok(deviation) => event.deviation = deviation,
+            Err(error) => return self.take_unreadable(frame, error).map(E::from),
+        }
+        let Some(kind) = kind else {
+            return Err(self.fail(code, Rule::UnknownCode, None));
+        };
+        if let Some(rule) = self.objection(kind, &event.command) {
+            return Err(self.fail(code, rule, None));
+        }
+        let passage = match event.command {
+            Command::Macros(macros) => self.conversation.macros(macros.stage()),
+            _ => self.conversation.command(kind),
+        };
+        match passage {
+            Ok(Passage::IN_ORDER) => {}
+            Ok(passage) => self.mark(&mut event, passage),
+            Err(rule) => return Err(self.fail(code, rule, None)),
+        }
+        if self.flags.message_ended {
+            self.flags.message_ended = false;
+            event.flags.message_ended = true;
+        }
+        if kind == CommandKind::EndOfMessage || kind == CommandKind::Negotiate || kind == CommandKind::Quit {
+            self.take_special(&mut event);
+        }
+        Ok(event.into())
+    }
+
+    /// Puts down on an event how the command was accepted.
+    #[cold]
+    fn mark(&self, event: &mut Event<'_>, passage: Passage) {
+        event.in_order = passage.in_order;
+        event.aborts_message = passage.aborts_message;
+        let ignored = !passage.in_order && self.conversation.law() == Law::Libmilter;
+        event.flags = Flags { ignored, message_ended: passage.aborts_message };
+    }
+
+    /// Takes note of the commands that leave more than a stage behind.
+    fn take_special(&mut self, event: &mut Event<'_>) {
+        if event.is_ignored() {
+            return;
+        }
+        match event.command {
+            Command::Negotiate(offer) => self.conversation.note_offer(offer),
+            Command::Quit => self.flags.has_quit = true,
+            Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
+                let is_unwanted =
+                    self.conversation.is_body_skipped() || self.conversation.has_declined(CommandKind::Body);
+                if is_unwanted {
+                    event.command = Command::EndOfMessage { chunk: &[] };
+                } else {
+                    self.flags.end_follows = true;
+                    event.command = Command::Body { chunk };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes a command whose payload cannot be read: an engine that ignores it never looks at the payload.
+    #[cold]
+    #[inline(never)]
+    fn take_unreadable<'f>(
+        &mut self,
+        frame: Frame<'f>,
+        error: DecodeError,
+    ) -> Result<Event<'f>, ReceiveError> {
+        let code = frame.code();
+        let ignored = CommandKind::from_code(code).filter(|&kind| self.ignores(kind));
+        match ignored.map(|kind| self.conversation.command(kind)) {
+            Some(Ok(passage)) => {
+                let mut event = Event { deviation: Some(error), ..Event::new(Command::Other(frame)) };
+                self.mark(&mut event, passage);
+                Ok(event)
+            }
+            _ => Err(self.fail(code, Rule::MalformedPayload, Some(ViolationDetail::Payload(error)))),
+        }
+    }
+
+    /// What the policy has against the content of a command.
+    #[inline]
+    fn objection(&self, kind: CommandKind, command: &Command<'_>) -> Option<Rule> {
+        if self.conversation.law() == Law::Robust {
+            return None;
+        }
+        rules::command(command).filter(|&rule| self.policy.refuses_content(rule) && !self.ignores(kind))
+    }
+
+    /// Whether libmilter's engine would ignore a command.
+    fn ignores(&self, kind: CommandKind) -> bool {
+        self.conversation.law() == Law::Libmilter
+            && self.conversation.passage(kind).is_ok_and(|passage| !passage.in_order)
+    }
+
+    /// The end of the message, if it came in one frame with the chunk that was given out before.
+    #[inline]
+    pub fn rest_of_frame(&mut self) -> Option<Event<'static>> {
+        if !self.flags.end_follows {
+            return None;
+        }
+        self.flags.end_follows = false;
+        Some(Event::new(Command::EndOfMessage { chunk: &[] }))
+    }
+
+    /// Sends a reply, an edit or PROGRESS.
+    ///
+    /// # Errors
+    /// [`Misuse`]: nothing changed, and nothing is to be written.
+    pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<Outgoing<'m>, Misuse> {
+        let response = response.into();
+        if let Err(rule) = self.judge(&response) {
+            return Err(self.misuse(response.code(), rule));
+        }
+        let outgoing = response.encode();
+        if !self.is_within(&outgoing) {
+            return Err(self.misuse(response.code(), Rule::TooLong));
+        }
+        match &response {
+            Response::Negotiate(answer) => self.conversation.settle(Negotiated::from_answer(answer)),
+            Response::Verdict(verdict) => self.flags.message_ended |= self.conversation.answer(verdict),
+            Response::Edit(edit) => self.conversation.note(matches!(edit, Edit::ReplaceBody { .. })),
+            _ => self.conversation.note(false),
+        }
+        Ok(outgoing)
+    }
+
+    /// Answers OPTNEG: asks for these options, and reports what became of every bit.
+    ///
+    /// Under [`Receiving::Robust`](super::Receiving::Robust) a command that the MTA does not allow to be declined is
+    /// emulated: it is an event like any other, and only CONTINUE may be sent for it.
+    ///
+    /// # Errors
+    /// [`NegotiateError::Misuse`] if no answer is outstanding; [`NegotiateError::Failed`] if the offer cannot be
+    /// agreed to: close the connection, as libmilter does.
+    pub fn negotiate<'o>(&mut self, options: &Options<'o>) -> Result<NegotiationSent<'o>, NegotiateError> {
+        if self.turn() != Turn::Reply(CommandKind::Negotiate) {
+            return Err(self.misuse(CommandKind::Negotiate.code(), Rule::Negotiation).into());
+        }
+        let negotiation = match self.conversation.law() {
+            Law::Robust => options.answer_robustly(self.offer())?,
+            Law::Strict | Law::Libmilter => options.answer(self.offer())?,
+        };
+        let frame = self.send(negotiation.answer)?;
+        self.conversation.settle(negotiation.negotiated);
+        Ok(NegotiationSent { frame, negotiation })
+    }
+
+    /// Whether [`send`](Self::send) would send it: the same test, without the effect.
+    ///
+    /// # Errors
+    /// [`Misuse`], as `send`.
+    pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
+        let size = if self.is_within(&response.encode()) { Ok(()) } else { Err(Rule::TooLong) };
+        self.judge(response).and(size).map_err(|rule| self.misuse(response.code(), rule))
+    }
+
+    /// Whether a response may be sent now, whatever its size.
+    #[inline]
+    fn judge(&self, response: &Response<'_>) -> Result<(), Rule> {
+        match self.turn() {
+            Turn::Reply(_) => {}
+            Turn::Receive => return Err(Rule::NotOwed),
+            Turn::Closed => return Err(Rule::Closed),
+        }
+        self.conversation.judge(response, |rule| self.policy.sends(rule))?;
+        match response {
+            Response::Negotiate(answer) => {
+                check_answer(&self.offer(), answer, false).map_err(|_| Rule::NegotiationFailed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn is_within(&self, outgoing: &Outgoing<'_>) -> bool {
+        let limit = self.max_send.min(self.conversation.max_payload());
+        outgoing.is_within(Limits::DEFAULT.with_send(limit))
+    }
+
+    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    ///
+    /// `pending` is [`Assembler::pending`]. A second call reports that nothing was in progress.
+    pub fn disconnect(&mut self, pending: usize) -> Ending {
+        self.close();
+        let owed = self.conversation.owed.take();
+        let stage = core::mem::replace(&mut self.flags.last_stage, Stage::Closed);
+        Ending {
+            clean: self.flags.has_quit,
+            in_message: stage.is_in_message() || owed == Some(CommandKind::EndOfMessage),
+            in_frame: pending > 0,
+            owed,
+        }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    #[inline]
+    pub fn turn(&self) -> Turn {
+        match self.conversation.owed {
+            _ if self.conversation.stage() == Stage::Closed => Turn::Closed,
+            _ if self.flags.end_follows => Turn::Receive,
+            Some(owed) => Turn::Reply(owed),
+            None => Turn::Receive,
+        }
+    }
+
+    /// The state of the connection.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.conversation.stage()
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    #[must_use]
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        self.conversation.settled()
+    }
+
+    /// Whether edits that need these actions could be sent now.
+    #[must_use]
+    pub fn may_edit(&self, actions: Actions) -> bool {
+        self.turn() == Turn::Reply(CommandKind::EndOfMessage)
+            && self.conversation.agreed().actions.contains(actions)
+    }
+
+    /// The class of the wait that is running, if one is: for the next command.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        (self.turn() == Turn::Receive).then_some(Wait::Command)
+    }
+
+    #[inline]
+    fn ready(&self) -> Result<(), ReceiveError> {
+        if self.turn() == Turn::Receive { Ok(()) } else { Err(self.not_ready()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn not_ready(&self) -> ReceiveError {
+        match self.turn() {
+            Turn::Reply(owed) => ReceiveError::ReplyOwed(owed),
+            Turn::Receive | Turn::Closed => self.broken.unwrap_or(ReceiveError::Closed),
+        }
+    }
+
+    /// The offer that is to be answered.
+    fn offer(&self) -> Offer {
+        self.conversation.offer().reading_zeros()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn misuse(&self, code: u8, rule: Rule) -> Misuse {
+        Misuse { rule, context: self.conversation.context(code) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, code: u8, rule: Rule, detail: Option<ViolationDetail>) -> ReceiveError {
+        let violation = Violation { rule, context: self.conversation.context(code), detail };
+        self.break_off(violation.into())
+    }
+
+    /// Ends the session with an error, which every later call returns.
+    #[cold]
+    #[inline(never)]
+    fn break_off(&mut self, error: ReceiveError) -> ReceiveError {
+        self.broken = Some(error);
+        self.close();
+        error
+    }
+
+    fn close(&mut self) {
+        let stage = self.conversation.close();
+        if stage != Stage::Closed {
+            self.flags.last_stage = stage;
+        }
+        self.flags.end_follows = false;
+    }
+}
+
+impl Default for FilterSession {
+    fn default() -> Self {
+        Self::new()
+    }
+}

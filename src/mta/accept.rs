@@ -1,0 +1,34 @@
+//! The MTA's side of the negotiation.
+
+use super::policy::Policy;
+use crate::negotiation::{Negotiated, Negotiation, NegotiationError, check_answer};
+use crate::wire::{Actions, Answer, Offer, Steps};
+
+/// Judges a filter's answer to an offer, and says what is in force.
+///
+/// Zero masks in an offer mean version 1 here, too: that is how filters read them. A mask that holds anything else
+/// is taken literally.
+///
+/// A no-reply or leading-space bit that was not offered is honoured or refused, never masked: ignoring it
+/// would leave the MTA waiting for replies that do not come.
+///
+/// # Errors
+/// [`NegotiationError`]: close without QUIT, as both MTAs do.
+///
+/// # Source
+/// `milter_negotiate` in sendmail/milter.c, `milter8_connect` in Postfix src/milter/milter8.c.
+/// SPEC_NOTES NEG-22 to NEG-26.
+pub fn accept<'a>(
+    offer: Offer,
+    answer: Answer<'a>,
+    policy: &Policy,
+) -> Result<Negotiation<'a>, NegotiationError> {
+    check_answer(&offer, &answer, policy.honours_surplus_steps())?;
+    Ok(Negotiation {
+        offer: offer.reading_zeros(),
+        answer,
+        negotiated: Negotiated::from_answer(&answer),
+        stripped: Steps::EMPTY,
+        stripped_actions: Actions::EMPTY,
+    })
+}

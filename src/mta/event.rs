@@ -1,0 +1,213 @@
+//! What the MTA's side tells its caller.
+
+use crate::order::CommandKind;
+use crate::wire::{Answer, DecodeError, Edit, Frame, Outgoing, ReplyCode, Verdict};
+
+/// Whose turn it is, seen from the MTA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Turn {
+    /// Ours: the next command may be sent.
+    Send,
+    /// The filter's: write what is buffered, then read. The verdict on this command is outstanding.
+    Receive(CommandKind),
+    /// Nobody's: write what is buffered, then close.
+    Closed,
+}
+
+/// What is to be done with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an MTA that overlooked one of these would bypass its filter")]
+#[must_use = "a frame that is not written leaves the filter waiting"]
+pub enum Sent<'m> {
+    /// Write this frame. It is ABORT where a declined command ends a message.
+    Frame(Outgoing<'m>),
+    /// Do not write the command: act on `answer` as if the filter had given it.
+    Skipped {
+        /// Why it is not written.
+        reason: SkipReason,
+        /// The verdict that answers the command: CONTINUE, or the one that settled the message or the connection. The
+        /// text of a reply is the caller's to keep, as long as [`MtaSession::decided`] has a verdict.
+        ///
+        /// [`MtaSession::decided`]: crate::MtaSession::decided
+        answer: VerdictKind,
+    },
+    /// Write this frame, an ABORT. Then send MAIL and the recipients again, and after them the command that was given.
+    ///
+    /// The filter has accepted DATA, but somebody else refused it, and the SMTP client goes on with RCPT or DATA:
+    /// libmilter would not reply to that. SPEC_NOTES ORD-36.
+    ResendEnvelope(Outgoing<'m>),
+}
+
+/// Why a command is not to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The filter declined it.
+    Declined,
+    /// The version does not have it.
+    Version,
+    /// The filter answered SKIP.
+    Skipped,
+    /// The verdict on the message is known.
+    MessageDecided,
+    /// The verdict on the connection is known.
+    ConnectionDecided,
+    /// The filter did not ask for recipients that the MTA refused.
+    NotWanted,
+    /// libmilter would forget the message in progress.
+    ForgetsMessage,
+}
+
+/// A verdict without its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerdictKind {
+    /// CONTINUE.
+    Continue,
+    /// ACCEPT.
+    Accept,
+    /// REJECT.
+    Reject,
+    /// TEMPFAIL.
+    Tempfail,
+    /// DISCARD.
+    Discard,
+    /// SKIP.
+    Skip,
+    /// REPLYCODE, with this code.
+    Reply(ReplyCode),
+    /// SHUTDOWN.
+    Shutdown,
+    /// CONN_FAIL.
+    ConnectionFail,
+}
+
+impl VerdictKind {
+    /// The kind of a verdict.
+    #[must_use]
+    pub fn from_verdict(verdict: &Verdict<'_>) -> Self {
+        match verdict {
+            Verdict::Continue => Self::Continue,
+            Verdict::Accept => Self::Accept,
+            Verdict::Reject => Self::Reject,
+            Verdict::Tempfail => Self::Tempfail,
+            Verdict::Discard => Self::Discard,
+            Verdict::Skip => Self::Skip,
+            Verdict::Reply(reply) => Self::Reply(reply.code()),
+            Verdict::Shutdown => Self::Shutdown,
+            Verdict::ConnectionFail => Self::ConnectionFail,
+        }
+    }
+
+    /// Whether the SMTP session ends with this verdict, whatever it is about: 421, 521 and SHUTDOWN.
+    ///
+    /// # Source
+    /// SPEC_NOTES SCP-11.
+    #[must_use]
+    pub const fn closes_smtp_session(self) -> bool {
+        match self {
+            Self::Shutdown => true,
+            Self::Reply(code) => code.closes_smtp_session(),
+            _ => false,
+        }
+    }
+}
+
+/// What the filter sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'f> {
+    /// The negotiation is over; [`MtaSession::negotiated`](crate::MtaSession::negotiated) has the result.
+    Negotiated {
+        /// The answer, with the macro lists.
+        answer: Answer<'f>,
+    },
+    /// A change to the message: provisional until the verdict accepts it.
+    Edit {
+        /// The change.
+        edit: Edit<'f>,
+        /// Whether it counts.
+        status: EditStatus,
+        /// How the payload departs from the well-formed one.
+        deviation: Option<DecodeError>,
+    },
+    /// An edit that cannot be read, and that this MTA ignores.
+    MalformedEdit {
+        /// The frame.
+        frame: Frame<'f>,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// The filter needs more time: the wait starts again.
+    Progress,
+    /// The verdict on a command.
+    Verdict {
+        /// The verdict.
+        verdict: Verdict<'f>,
+        /// What it is about.
+        scope: Scope,
+        /// The command that it answers.
+        command: CommandKind,
+        /// Whether the SMTP session ends with it, whatever the scope: after 421, 521 and SHUTDOWN the MTA
+        /// replies and closes the connection to its client.
+        closes_smtp_session: bool,
+        /// How the payload departs from the well-formed one.
+        deviation: Option<DecodeError>,
+    },
+}
+
+/// Whether an edit counts.
+///
+/// # Source
+/// SPEC_NOTES EDT-2 to EDT-4, EDT-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EditStatus {
+    /// If the message is accepted.
+    Negotiated,
+    /// If the message is accepted, though it was not negotiated: both MTAs honour it.
+    NotNegotiated,
+    /// No: this MTA turns acceptance into a temporary refusal because of it.
+    RejectsMessage,
+    /// No: it is ignored, after [`MtaSession::ignore_edits`](crate::MtaSession::ignore_edits).
+    Ignored,
+}
+
+/// What a verdict is about.
+///
+/// # Source
+/// SPEC_NOTES SCP-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Nothing: it is not defined here, or the MTA had already refused. Continue.
+    Nothing,
+    /// This command alone.
+    Command,
+    /// This recipient alone.
+    Recipient,
+    /// The message.
+    Message,
+    /// The connection, until it ends.
+    Connection,
+}
+
+/// How a connection ended for the MTA.
+///
+/// # Source
+/// SPEC_NOTES END-5, EDT-9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Ending {
+    /// QUIT was sent, or the connection had been settled.
+    pub clean: bool,
+    /// The filter left without this reply; for OPTNEG that is how libmilter refuses an offer.
+    pub owed: Option<CommandKind>,
+    /// Edits of a message came, and no verdict: none of them counts.
+    pub edits_incomplete: bool,
+    /// A replacement of the body had begun: even an MTA that goes on without the filter must not use it.
+    pub body_incomplete: bool,
+    /// The stream ended inside a frame.
+    pub in_frame: bool,
+}

@@ -1,0 +1,13 @@
+//! The MTA's side: commands out, replies in.
+//!
+//! [`MtaSession`](crate::MtaSession) keeps the order; here is what it takes and gives.
+
+mod accept;
+mod event;
+mod policy;
+mod receive;
+pub(crate) mod session;
+
+pub use accept::accept;
+pub use event::{EditStatus, Ending, Event, Scope, Sent, SkipReason, Turn, VerdictKind};
+pub use policy::Policy;

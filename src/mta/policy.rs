@@ -1,0 +1,127 @@
+//! How an MTA judges the filter.
+
+use crate::order::Rule;
+use crate::order::rules::JUDGED;
+use crate::wire::{Deviation, Edit, Tolerance};
+
+/// How an MTA treats a filter's replies, where Sendmail and Postfix differ.
+///
+/// What may be sent is the same under every policy: the strict law, less what makes a filter on libmilter stall.
+///
+/// | | [`STRICT`](Self::STRICT) | [`SENDMAIL`](Self::SENDMAIL) | [`POSTFIX`](Self::POSTFIX) |
+/// | --- | --- | --- | --- |
+/// | payloads | [`Tolerance::STRICT`] | [`Tolerance::SENDMAIL`] | [`Tolerance::POSTFIX`] |
+/// | malformed edits | refused | ignored | refused |
+/// | REPLYCODE with a stray `%` | refused | REJECT or TEMPFAIL | accepted |
+/// | PROGRESS | end of message | end of message | anywhere |
+/// | SKIP | to BODY, if negotiated | anywhere but at the end of message | anywhere |
+/// | edits that were not negotiated | refused | honoured, except for the body | honoured |
+/// | other frames between body chunks | refused | allowed | refused |
+/// | header names that are not names | refused | honoured | honoured |
+/// | QUARANTINE before the end | refused | refused | honoured |
+/// | DISCARD to CONNECT | no effect | filtering is off | no effect |
+/// | SHUTDOWN | refused | refused | honoured |
+/// | steps that were not offered | refused | refused | honoured |
+///
+/// A refusal ends the session; what then becomes of the mail is up to the MTA. An MTA that lets it pass is open to any
+/// filter that is not strict, so [`DEFAULT`](Self::DEFAULT) is the most widely used one, which filters are tested with.
+///
+/// # Source
+/// SPEC_NOTES POL-1 to POL-10, POL-14, POL-15.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Policy(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Strict,
+    Sendmail,
+    Postfix,
+}
+
+impl Policy {
+    /// [`POSTFIX`](Self::POSTFIX), from which a new MTA should start: filters are tested with it most.
+    /// [`MtaSession::new`](crate::MtaSession::new) uses it.
+    pub const DEFAULT: Self = Self::POSTFIX;
+    /// Only what every MTA understands: for tests and tools that judge a filter.
+    pub const STRICT: Self = Self(Kind::Strict);
+    /// As Sendmail 8.17 judges a filter.
+    pub const SENDMAIL: Self = Self(Kind::Sendmail);
+    /// As Postfix 3.7 judges a filter.
+    pub const POSTFIX: Self = Self(Kind::Postfix);
+
+    /// Which payloads are accepted.
+    #[must_use]
+    pub const fn tolerance(&self) -> Tolerance {
+        match self.0 {
+            Kind::Strict => Tolerance::STRICT,
+            Kind::Sendmail => Tolerance::SENDMAIL,
+            Kind::Postfix => Tolerance::POSTFIX,
+        }
+    }
+
+    /// What payloads are read, before the rules of order judge some of them.
+    pub(super) const fn reads(&self) -> Tolerance {
+        self.tolerance().union(JUDGED)
+    }
+
+    /// Whether a response is accepted although it breaks a rule.
+    #[inline]
+    pub(super) fn tolerates(&self, rule: Rule, edit: Option<&Edit<'_>>) -> bool {
+        let is_lenient = self.0 != Kind::Strict;
+        match rule {
+            // The receiver decides what SKIP and SHUTDOWN do.
+            Rule::SkipNotNegotiated | Rule::InvalidVerdict | Rule::UndefinedVerdict => true,
+            Rule::Progress => self.0 == Kind::Postfix,
+            Rule::EditTooEarly => self.0 == Kind::Postfix && matches!(edit, Some(Edit::Quarantine { .. })),
+            Rule::EditNotNegotiated | Rule::InvalidHeaderName => is_lenient,
+            Rule::BodyInterrupted => self.0 == Kind::Sendmail,
+            Rule::EmptyName => self.tolerance().allows(Deviation::EmptyEdit),
+            _ => false,
+        }
+    }
+
+    /// Whether SKIP may answer something else than a BODY for which it was negotiated.
+    pub(super) const fn accepts_skip(&self, ends_message: bool) -> bool {
+        match self.0 {
+            Kind::Strict => false,
+            Kind::Postfix => true,
+            Kind::Sendmail => !ends_message,
+        }
+    }
+
+    /// Whether malformed edits are ignored, and malformed reply texts replaced.
+    pub(super) const fn ignores_malformed(&self) -> bool {
+        matches!(self.0, Kind::Sendmail)
+    }
+
+    /// Whether a body that was not negotiated to be changed turns acceptance into a temporary refusal.
+    pub(super) const fn rejects_surplus_body(&self) -> bool {
+        matches!(self.0, Kind::Sendmail)
+    }
+
+    /// Whether SHUTDOWN is a response.
+    pub(super) const fn accepts_shutdown(&self) -> bool {
+        matches!(self.0, Kind::Postfix)
+    }
+
+    /// Whether DISCARD to CONNECT turns filtering off for the connection.
+    pub(super) const fn stops_on_discard_to_connect(&self) -> bool {
+        matches!(self.0, Kind::Sendmail)
+    }
+
+    /// Whether steps may be answered that were not offered.
+    pub(super) const fn honours_surplus_steps(&self) -> bool {
+        matches!(self.0, Kind::Postfix)
+    }
+
+    /// Whether SKIP to anything before the content silences the filter for the connection.
+    pub(super) const fn parks_on_skip(&self) -> bool {
+        matches!(self.0, Kind::Sendmail)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,477 @@
+//! The MTA's session: its state, and what it sends.
+
+use super::event::{Ending, Sent, SkipReason, Turn, VerdictKind};
+use super::policy::Policy;
+use crate::Limits;
+use crate::debug::debug_fields;
+use crate::error::{Misuse, ReceiveError, Violation, ViolationDetail};
+use crate::negotiation::{Negotiated, check_offer};
+use crate::order::rules::Replacement;
+use crate::order::state::Conversation;
+use crate::order::table::Law;
+use crate::order::{CommandKind, Rule, Stage, rules};
+use crate::timeouts::Wait;
+use crate::wire::{Command, MacroStage, Peer, Steps, Text};
+
+/// The MTA's side of one connection: commands out, replies in, in the right order.
+///
+/// Give every command to [`send`](Self::send), whatever was negotiated and whatever the filter answered before: the
+/// session knows which ones must not be sent, and says why. That keeps the caller's loop uniform.
+///
+/// # Memory
+/// 64 bytes at most, and nothing else, whatever the peer sends. Edits and PROGRESS are counted, and
+/// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: who keeps
+/// them has to bound them.
+///
+/// # Examples
+/// ```
+/// use milter_proto::MtaSession;
+/// use milter_proto::mta::{Event, Scope, Sent};
+/// use milter_proto::wire::{Assembler, Command, Offer, Text, TextList, Verdict};
+///
+/// let mut session = MtaSession::new();
+/// let mut assembler = Assembler::new(Vec::new());
+/// let mut out = Vec::new();
+/// let Sent::Frame(offer) = session.send(Command::Negotiate(Offer::FULL))? else { panic!() };
+/// offer.append_to(&mut out);
+///
+/// // The filter declines CONNECT and HELO.
+/// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\x03\0\0\0\x01r";
+/// session.next_event(&mut assembler, &mut input)?;
+/// assert!(matches!(session.send(Command::Helo { name: Text::new(b"mx.example")? })?, Sent::Skipped { .. }));
+///
+/// let mail = Command::MailFrom { address: Text::new(b"<a@b.c>")?, arguments: TextList::EMPTY };
+/// assert!(matches!(session.send(mail)?, Sent::Frame(_)));
+/// let event = session.next_event(&mut assembler, &mut input)?;
+/// assert!(matches!(event, Some(Event::Verdict { verdict: Verdict::Reject, scope: Scope::Message, .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MtaSession {
+    pub(super) conversation: Conversation,
+    pub(super) policy: Policy,
+    pub(super) limits: Bounds,
+    pub(super) edits: u16,
+    pub(super) progress: u16,
+    /// The verdict that settled this message or the connection: the rest of it is not sent.
+    pub(super) decided: Option<VerdictKind>,
+    /// The kind of command that SKIP was answered to.
+    pub(super) skipped: Option<CommandKind>,
+    pub(super) flags: Flags,
+    pub(super) broken: Option<ReceiveError>,
+}
+
+debug_fields!(MtaSession { conversation, policy, limits, edits, progress, decided, skipped, flags, broken });
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Bounds {
+    pub(super) send: u32,
+    pub(super) edits: u16,
+    pub(super) progress: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Flags {
+    /// Sendmail: SKIP too early silences the filter for the whole connection.
+    pub(super) is_parked: bool,
+    /// The recipient that was sent last was refused by the MTA itself.
+    pub(super) is_rejected_rcpt: bool,
+    /// Edits are ignored, after a local error.
+    pub(super) ignores_edits: bool,
+    /// Sendmail: a body came that was not negotiated.
+    pub(super) is_spoiled: bool,
+    /// The last message ended with CONTINUE, and nothing was sent since.
+    pub(super) may_reuse: bool,
+}
+
+/// What becomes of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    Write,
+    /// ABORT is written in its place.
+    WriteAbort,
+    Skip(SkipReason, VerdictKind),
+    /// ABORT is written, and the envelope has to be sent again.
+    ResendEnvelope,
+}
+
+impl MtaSession {
+    /// Starts a connection with [`Policy::DEFAULT`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_policy(Policy::DEFAULT)
+    }
+
+    /// Starts a connection.
+    #[must_use]
+    pub const fn with_policy(policy: Policy) -> Self {
+        Self::with_limits(policy, Limits::DEFAULT)
+    }
+
+    /// Starts a connection with other bounds on what is sent, and on edits and progress.
+    #[must_use]
+    pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
+        Self {
+            conversation: Conversation::new(Law::Strict),
+            policy,
+            limits: Bounds { send: limits.send(), edits: limits.edits(), progress: limits.progress() },
+            edits: 0,
+            progress: 0,
+            decided: None,
+            skipped: None,
+            flags: Flags {
+                is_parked: false,
+                is_rejected_rcpt: false,
+                ignores_edits: false,
+                is_spoiled: false,
+                may_reuse: false,
+            },
+            broken: None,
+        }
+    }
+
+    /// Sends a command, or says why it must not be sent.
+    ///
+    /// Send ABORT when the SMTP client resets a transaction, before the macros of the next one. HELO and MAIL in a
+    /// message end it, too; where they were declined, ABORT is written in their place. An address of CONNECT that
+    /// does not belong to its family is sent as family `U`, an IPv6 address without its zone.
+    ///
+    /// One message is lost on libmilter, and no MTA can help it: a message without headers, where the filter wants
+    /// DATA and headers, but declined EOH (SPEC_NOTES ORD-29).
+    ///
+    /// # Errors
+    /// [`Misuse`]: the command would make some filters hang, close the connection, or get out of sync. Nothing
+    /// changed, and nothing is to be written. An SMTP client alone cannot cause it, except by a header over the limit.
+    pub fn send<'m>(&mut self, command: Command<'m>) -> Result<Sent<'m>, Misuse> {
+        self.send_as(with_valid_address(command), false)
+    }
+
+    /// Sends RCPT, or its macros, for a recipient that the MTA itself refused, if the filter asked for such
+    /// recipients.
+    ///
+    /// The reply to it changes nothing for the client; ACCEPT and DISCARD still end the message. Its
+    /// macros are `{rcpt_mailer}` = `error`, `{rcpt_host}` = the enhanced code, `{rcpt_addr}` = the text.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and for any other command.
+    pub fn send_rejected<'m>(&mut self, recipient: Command<'m>) -> Result<Sent<'m>, Misuse> {
+        let is_recipient = match &recipient {
+            Command::RcptTo { .. } => true,
+            Command::Macros(macros) => macros.stage() == MacroStage::RCPT,
+            _ => false,
+        };
+        if !is_recipient {
+            return Err(self.misuse(recipient.code(), Rule::NotRecipient));
+        }
+        self.send_as(recipient, true)
+    }
+
+    fn send_as<'m>(&mut self, command: Command<'m>, is_rejected: bool) -> Result<Sent<'m>, Misuse> {
+        let mut next = self.clone();
+        let plan = next.advance(&command, is_rejected).map_err(|rule| self.misuse(command.code(), rule))?;
+        *self = next;
+        Ok(match plan {
+            Plan::Write => Sent::Frame(command.encode()),
+            Plan::WriteAbort => Sent::Frame(Command::Abort.encode()),
+            Plan::Skip(reason, answer) => Sent::Skipped { reason, answer },
+            Plan::ResendEnvelope => Sent::ResendEnvelope(Command::Abort.encode()),
+        })
+    }
+
+    /// Whether [`send`](Self::send) would accept it: the same test, without the effect.
+    ///
+    /// # Errors
+    /// [`Misuse`], as `send`.
+    pub fn check(&self, command: &Command<'_>) -> Result<(), Misuse> {
+        let command = with_valid_address(*command);
+        self.clone().advance(&command, false).map(drop).map_err(|rule| self.misuse(command.code(), rule))
+    }
+
+    /// Accepts a command, and says what becomes of it.
+    fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Plan, Rule> {
+        match self.turn() {
+            Turn::Send => {}
+            Turn::Receive(_) => return Err(Rule::ReplyOwed),
+            Turn::Closed => return Err(Rule::Closed),
+        }
+        let kind = CommandKind::from_command(command).ok_or(Rule::UnknownCode)?;
+        self.judge(command)?;
+        let scope = match command {
+            Command::Macros(macros) => CommandKind::from_code(macros.stage().byte()).unwrap_or(kind),
+            _ => kind,
+        };
+        let plan = self.advance_kind(kind, scope, is_rejected)?;
+        if let Command::Negotiate(offer) = *command {
+            self.conversation.note_offer(offer);
+        }
+        Ok(plan)
+    }
+
+    /// Accepts a command whatever its content. `scope` is the command that macros belong to.
+    fn advance_kind(
+        &mut self,
+        kind: CommandKind,
+        scope: CommandKind,
+        is_rejected: bool,
+    ) -> Result<Plan, Rule> {
+        // An older version cannot skip it: CONNECT would follow without it.
+        if kind == CommandKind::QuitNewConnection && !self.can_reuse() {
+            return Err(Rule::QuitNcNotAllowed);
+        }
+        if let Some(verdict) = self.decided {
+            if self.conversation.stage() == Stage::Decided && kind != CommandKind::Quit {
+                return Ok(Plan::Skip(SkipReason::ConnectionDecided, verdict));
+            }
+            if scope.is_of_message() {
+                return Ok(Plan::Skip(SkipReason::MessageDecided, verdict));
+            }
+        }
+        if self.conversation.objection(kind) == Some(Rule::BodyAfterSkip) {
+            return Ok(Plan::Skip(SkipReason::Skipped, VerdictKind::Continue));
+        }
+        let before = self.conversation;
+        // At Data: was DATA written, or only skipped?
+        let in_data = before.stage() == Stage::Data && !before.has_declined(CommandKind::Data);
+        let passage = match kind {
+            CommandKind::Macros => self.conversation.macros(MacroStage::new(scope.code()))?,
+            _ => self.conversation.advance(kind)?,
+        };
+        let plan = match self.reason_to_skip(kind, scope, before.stage(), is_rejected) {
+            None if in_data && matches!(kind, CommandKind::RcptTo | CommandKind::Data) => {
+                Plan::ResendEnvelope
+            }
+            None => Plan::Write,
+            // The message is over, and the filter has to be told.
+            Some(SkipReason::Declined) if passage.aborts_message => Plan::WriteAbort,
+            Some(reason) => Plan::Skip(reason, VerdictKind::Continue),
+        };
+        match plan {
+            Plan::Write => {}
+            Plan::ResendEnvelope => {
+                self.conversation = before;
+                self.conversation.advance(CommandKind::Abort)?;
+                self.end_message();
+            }
+            Plan::WriteAbort | Plan::Skip(..) => {
+                // What is skipped counts as sent and answered, except a recipient that does not exist.
+                self.conversation.owed = None;
+                if kind == CommandKind::EndOfMessage {
+                    self.conversation.enter(Stage::Greeted);
+                }
+                if is_rejected || in_data && kind == CommandKind::RcptTo {
+                    self.conversation = before;
+                }
+            }
+        }
+        self.begin(kind, plan, passage.aborts_message, is_rejected);
+        Ok(plan)
+    }
+
+    /// What is wrong with the content of a command, whatever the stage.
+    fn judge(&self, command: &Command<'_>) -> Result<(), Rule> {
+        if let Some(rule) = rules::command(command) {
+            return Err(rule);
+        }
+        if let Command::Negotiate(offer) = command {
+            check_offer(offer).map_err(|_| Rule::NegotiationFailed)?;
+        }
+        let limit = self.limits.send.min(self.conversation.max_payload());
+        command.encode().within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
+    }
+
+    fn reason_to_skip(
+        &self,
+        kind: CommandKind,
+        scope: CommandKind,
+        stage: Stage,
+        is_rejected: bool,
+    ) -> Option<SkipReason> {
+        let agreed = self.conversation.agreed();
+        if matches!(kind, CommandKind::Negotiate | CommandKind::Quit) {
+            return None;
+        }
+        if self.flags.is_parked || self.skipped == Some(scope) {
+            return Some(SkipReason::Skipped);
+        }
+        if scope.min_version() > agreed.version {
+            return Some(SkipReason::Version);
+        }
+        // Macros are wanted for commands that were declined, too.
+        if kind == CommandKind::Macros {
+            return None;
+        }
+        if kind.decline_step().is_some_and(|step| agreed.steps.contains(step)) {
+            return Some(SkipReason::Declined);
+        }
+        if is_rejected && !agreed.steps.contains(Steps::REJECTED_RCPT) {
+            return Some(SkipReason::NotWanted);
+        }
+        // Only DATA leads libmilter back into the message: SPEC_NOTES ORD-31.
+        let has_no_way_back = stage == Stage::Data
+            || stage.is_in_message() && self.conversation.has_declined(CommandKind::Data);
+        (kind == CommandKind::Unknown && has_no_way_back).then_some(SkipReason::ForgetsMessage)
+    }
+
+    /// Clears what does not survive a command.
+    fn begin(&mut self, kind: CommandKind, plan: Plan, aborts_message: bool, is_rejected: bool) {
+        // One that was declined begins a message anyway.
+        if kind.ends_message() || aborts_message {
+            self.end_message();
+        }
+        if kind == CommandKind::Macros || matches!(plan, Plan::Skip(..)) {
+            return;
+        }
+        self.flags.may_reuse = false;
+        self.progress = 0;
+        self.flags.is_rejected_rcpt = is_rejected;
+        if self.skipped.is_some_and(|skipped| skipped != CommandKind::Body && skipped != kind) {
+            self.skipped = None;
+        }
+    }
+
+    /// Clears what does not survive a message.
+    pub(super) fn end_message(&mut self) {
+        self.decided = None;
+        self.skipped = None;
+        self.edits = 0;
+        self.conversation.replacement = Replacement::None;
+        self.flags.ignores_edits = false;
+        self.flags.is_spoiled = false;
+    }
+
+    /// Ignores the edits of this message from now on, after a local error: the connection stays in sync, and can
+    /// be used again after the verdict.
+    pub const fn ignore_edits(&mut self) {
+        self.flags.ignores_edits = true;
+    }
+
+    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    ///
+    /// `pending` is [`Assembler::pending`](crate::wire::Assembler::pending). A second call reports that nothing was
+    /// in progress.
+    pub fn disconnect(&mut self, pending: usize) -> Ending {
+        let stage = self.conversation.close();
+        let owed = self.conversation.owed.take();
+        let at_end = owed == Some(CommandKind::EndOfMessage);
+        let replaces_body = self.conversation.replacement != Replacement::None;
+        let clean = self.broken.is_none() && matches!(stage, Stage::Closed | Stage::Decided);
+        if !clean {
+            self.broken.get_or_insert(ReceiveError::Closed);
+        }
+        Ending {
+            clean,
+            owed,
+            edits_incomplete: at_end && (self.edits > 0 || replaces_body),
+            body_incomplete: at_end && replaces_body,
+            in_frame: pending > 0,
+        }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        match self.conversation.owed {
+            _ if self.broken.is_some() || self.conversation.stage() == Stage::Closed => Turn::Closed,
+            Some(owed) => Turn::Receive(owed),
+            None => Turn::Send,
+        }
+    }
+
+    /// Whether what is buffered should be written now: a reply is awaited, or the connection is over.
+    ///
+    /// Commands without a reply may wait, and go out in one write with the next command that has one.
+    #[must_use]
+    pub fn should_flush(&self) -> bool {
+        self.turn() != Turn::Send
+    }
+
+    /// The state of the connection.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.conversation.stage()
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    #[must_use]
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        self.conversation.settled()
+    }
+
+    /// The verdict that settled the message or the connection, and answers what is not sent of it. The text of a reply
+    /// has to be kept until this is `None`.
+    #[must_use]
+    pub const fn decided(&self) -> Option<VerdictKind> {
+        self.decided
+    }
+
+    /// Whether a command of this kind would write a frame now.
+    #[must_use]
+    pub fn wants(&self, kind: CommandKind) -> bool {
+        self.turn() == Turn::Send
+            && self.clone().advance_kind(kind, kind, false).is_ok_and(|plan| !matches!(plan, Plan::Skip(..)))
+    }
+
+    /// Whether another SMTP session may use this connection: the last message ended with CONTINUE, nothing was
+    /// sent since, and the version has QUIT_NC.
+    #[must_use]
+    pub fn can_reuse(&self) -> bool {
+        self.turn() == Turn::Send
+            && self.flags.may_reuse
+            && self.conversation.agreed().version >= CommandKind::QuitNewConnection.min_version()
+    }
+
+    /// The class of the wait that is running, if one is.
+    #[must_use]
+    pub fn wait(&self) -> Option<Wait> {
+        match self.turn() {
+            Turn::Receive(owed) => owed.wait(),
+            Turn::Send | Turn::Closed => None,
+        }
+    }
+
+    pub(super) fn ready(&self) -> Result<(), ReceiveError> {
+        match self.broken {
+            Some(error) => Err(error),
+            None if self.conversation.stage() == Stage::Closed => Err(ReceiveError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn misuse(&self, code: u8, rule: Rule) -> Misuse {
+        Misuse { rule, context: self.conversation.context(code) }
+    }
+
+    pub(super) fn fail(&mut self, code: u8, rule: Rule, detail: Option<ViolationDetail>) -> ReceiveError {
+        let violation = Violation { rule, context: self.conversation.context(code), detail };
+        self.break_off(violation.into())
+    }
+
+    /// Ends the session with an error, which every later call returns.
+    pub(super) fn break_off(&mut self, error: ReceiveError) -> ReceiveError {
+        self.broken = Some(error);
+        error
+    }
+}
+
+impl Default for MtaSession {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The same command, with an address that libmilter does not close on. SPEC_NOTES ORD-18.
+fn with_valid_address(command: Command<'_>) -> Command<'_> {
+    if rules::command(&command) != Some(Rule::InvalidAddress) {
+        return command;
+    }
+    let Command::Connect { host, peer } = command else { return command };
+    let without_zone = match peer {
+        Peer::Inet6 { port, address } => {
+            let bytes = address.as_bytes().split(|&byte| byte == b'%').next().unwrap_or_default();
+            Peer::Inet6 { port, address: Text::new(bytes).unwrap_or_default() }
+        }
+        _ => Peer::Unknown,
+    };
+    let command = Command::Connect { host, peer: without_zone };
+    if rules::command(&command).is_none() { command } else { Command::Connect { host, peer: Peer::Unknown } }
+}

@@ -1,0 +1,214 @@
+//! OPTNEG: what both sides agreed on, what became of every bit, and why a negotiation fails.
+//!
+//! [`filter::Options::answer`](crate::filter::Options::answer) and [`mta::accept`](crate::mta::accept) are the two
+//! sides of it, as pure functions.
+
+use core::fmt;
+
+use thiserror::Error;
+
+use crate::wire::{Actions, Answer, DataSize, Offer, Steps, Version};
+
+/// What both sides agreed on: in force from OPTNEG to the end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Negotiated {
+    /// The version that is spoken.
+    pub version: Version,
+    /// The edits that the filter may make.
+    pub actions: Actions,
+    /// The steps that apply on the wire.
+    pub steps: Steps,
+    /// Steps that the filter asked for and the MTA did not offer: such commands and replies happen anyway, and only
+    /// CONTINUE may be sent for them.
+    pub emulated: Steps,
+}
+
+impl Negotiated {
+    /// Before OPTNEG, or without it.
+    pub const NOTHING: Self = Self {
+        version: Version::CURRENT,
+        actions: Actions::EMPTY,
+        steps: Steps::EMPTY,
+        emulated: Steps::EMPTY,
+    };
+
+    /// What an answer says, with nothing emulated.
+    pub(crate) const fn from_answer(answer: &Answer<'_>) -> Self {
+        let Answer { version, actions, steps, .. } = *answer;
+        Self { version, actions, steps, emulated: Steps::EMPTY }
+    }
+
+    /// The largest payload.
+    #[must_use]
+    pub const fn data_size(&self) -> DataSize {
+        self.steps.data_size()
+    }
+
+    /// The steps, and those that decline the commands which the version does not have.
+    #[must_use]
+    #[inline]
+    pub fn effective_steps(&self) -> Steps {
+        self.steps.union(implied_by(self.version))
+    }
+}
+
+/// The steps that decline what a version does not have.
+#[inline]
+pub(crate) fn implied_by(version: Version) -> Steps {
+    let mut steps = Steps::EMPTY;
+    if version < Version::V4 {
+        steps = steps.union(Steps::NO_DATA);
+    }
+    if version < Version::V3 {
+        steps = steps.union(Steps::NO_UNKNOWN);
+    }
+    steps
+}
+
+/// What became of one bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BitOutcome {
+    /// Asked for and offered.
+    Granted,
+    /// Asked for, not offered, and left out: the filter can do without it, or the MTA's version implies it.
+    Stripped,
+    /// Asked for, not offered, and made up for on this side.
+    Emulated,
+    /// Not offered, but in the answer, and honoured.
+    Surplus,
+    /// Implied by the version.
+    Implied,
+}
+
+/// A successful negotiation, bit by bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Negotiation<'a> {
+    /// What the MTA offered, with the defaults of version 1 in the place of zeros.
+    pub offer: Offer,
+    /// What the filter answers.
+    pub answer: Answer<'a>,
+    /// What is in force.
+    pub negotiated: Negotiated,
+    /// Steps that were asked for, not offered, and left out.
+    pub stripped: Steps,
+    /// Actions that were asked for, not offered, and left out.
+    pub stripped_actions: Actions,
+}
+
+impl Negotiation<'_> {
+    /// What became of a step; `None` if nobody asked for it and no version implies it.
+    #[must_use]
+    pub fn step(&self, step: Steps) -> Option<BitOutcome> {
+        if self.answer.steps.contains(step) {
+            let is_offered = self.offer.steps.contains(step);
+            Some(if is_offered { BitOutcome::Granted } else { BitOutcome::Surplus })
+        } else if self.negotiated.emulated.contains(step) {
+            Some(BitOutcome::Emulated)
+        } else if self.stripped.contains(step) {
+            Some(BitOutcome::Stripped)
+        } else {
+            self.negotiated.effective_steps().contains(step).then_some(BitOutcome::Implied)
+        }
+    }
+
+    /// What became of an action; `None` if nobody asked for it.
+    #[must_use]
+    pub const fn action(&self, action: Actions) -> Option<BitOutcome> {
+        if self.answer.actions.contains(action) {
+            Some(BitOutcome::Granted)
+        } else if self.stripped_actions.contains(action) {
+            Some(BitOutcome::Stripped)
+        } else {
+            None
+        }
+    }
+}
+
+/// One line: the version, then each bit that was asked for, answered, or implied by the version.
+impl fmt::Display for Negotiation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "version {} of {}", self.negotiated.version, self.offer.version)?;
+        for &(bit, name) in Actions::NAMES {
+            if let Some(outcome) = self.action(bit) {
+                write!(f, ", {name}: {outcome:?}")?;
+            }
+        }
+        for &(bit, name) in Steps::NAMES {
+            if let Some(outcome) = self.step(bit) {
+                write!(f, ", {name}: {outcome:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A negotiation that failed: close the connection without sending another frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum NegotiationError {
+    /// The MTA's version is under 2, or 2^31 or more, which libmilter reads as negative. NEG-16.
+    #[error("the MTA offers version {offered}; expected 2 to 2147483647")]
+    TooOld {
+        /// The offered version.
+        offered: Version,
+    },
+    /// The filter's version is not one that exists and was offered. NEG-22.
+    #[error("the filter answers version {answered} to an offer of {offered}; expected 2 to {}", newest(*.offered))]
+    WrongVersion {
+        /// The offered version.
+        offered: Version,
+        /// The answered version.
+        answered: Version,
+    },
+    /// Actions are required or answered that were not offered. NEG-18, NEG-23.
+    #[error("the MTA did not offer {missing:?}")]
+    Actions {
+        /// Those actions.
+        missing: Actions,
+    },
+    /// Steps are required or answered that were not offered. NEG-19, NEG-24.
+    #[error("the MTA did not offer {missing:?}")]
+    Steps {
+        /// Those steps.
+        missing: Steps,
+    },
+}
+
+/// The newest version that may be answered to an offer.
+pub(crate) fn newest(offered: Version) -> Version {
+    offered.min(Version::CURRENT)
+}
+
+/// Whether an offer can be answered at all. It is the same for all three sides.
+pub(crate) fn check_offer(offer: &Offer) -> Result<(), NegotiationError> {
+    if (Version::V2..=Version::new(0x7fff_ffff)).contains(&offer.version) {
+        Ok(())
+    } else {
+        Err(NegotiationError::TooOld { offered: offer.version })
+    }
+}
+
+/// Whether an answer can be agreed to. It is the same for all three sides; Postfix also honours surplus steps.
+pub(crate) fn check_answer(
+    offer: &Offer,
+    answer: &Answer<'_>,
+    honours_surplus_steps: bool,
+) -> Result<(), NegotiationError> {
+    check_offer(offer)?;
+    let offer = offer.reading_zeros();
+    if !(Version::V2..=newest(offer.version)).contains(&answer.version) {
+        return Err(NegotiationError::WrongVersion { offered: offer.version, answered: answer.version });
+    }
+    let missing = answer.actions.difference(offer.actions);
+    if !missing.is_empty() {
+        return Err(NegotiationError::Actions { missing });
+    }
+    let missing = answer.steps.difference(offer.steps);
+    if !missing.is_empty() && !honours_surplus_steps {
+        return Err(NegotiationError::Steps { missing });
+    }
+    Ok(())
+}

@@ -1,0 +1,358 @@
+//! Where one connection stands, the same for both sides: applies the [table](super::table).
+
+use super::rules::{Replacement, Reply, Rule};
+use super::table::{
+    CommandKind, Effect, Kinds, Law, Row, Stage, Target, effect, libmilter_stage_after, next, stage_after,
+};
+use crate::debug::debug_fields;
+use crate::error::ErrorContext;
+use crate::negotiation::Negotiated;
+use crate::wire::{MacroStage, Offer, Response, Steps, Verdict};
+
+/// How a command was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passage {
+    /// Whether it came in order. What does not is ignored under libmilter's law, and accepted under the robust one.
+    pub(crate) in_order: bool,
+    /// Whether it ended a message that was in progress.
+    pub(crate) aborts_message: bool,
+}
+
+impl Passage {
+    pub(crate) const IN_ORDER: Self = Self { in_order: true, aborts_message: false };
+}
+
+/// How far the negotiation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Progress {
+    None,
+    /// The offer stands in the place of what will be agreed on.
+    Offered,
+    Settled,
+}
+
+/// The state of one connection, the same on both sides of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Conversation {
+    /// What was agreed on; the offer, while the answer to OPTNEG is outstanding.
+    agreed: Negotiated,
+    negotiation: Progress,
+    stage: Stage,
+    /// The commands that are accepted here with nothing else to be looked at: nearly all that come.
+    usual: Kinds,
+    /// The command whose reply is outstanding.
+    pub(crate) owed: Option<CommandKind>,
+    /// SKIP was the reply to a chunk of this body.
+    body_skipped: bool,
+    pub(crate) replacement: Replacement,
+    law: Law,
+}
+
+debug_fields!(Conversation { agreed, negotiation, stage, usual, owed, body_skipped, replacement, law });
+
+impl Conversation {
+    pub(crate) const fn new(law: Law) -> Self {
+        let stage = Stage::Start;
+        Self {
+            agreed: Negotiated::NOTHING,
+            negotiation: Progress::None,
+            stage,
+            usual: usual(law, stage),
+            owed: None,
+            body_skipped: false,
+            replacement: Replacement::None,
+            law,
+        }
+    }
+
+    /// The same conversation, with steps that hold before OPTNEG.
+    pub(crate) const fn with_initial_steps(self, steps: Steps) -> Self {
+        Self { agreed: Negotiated { steps, ..self.agreed }, ..self }
+    }
+
+    #[inline]
+    pub(crate) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    #[inline]
+    pub(crate) const fn law(&self) -> Law {
+        self.law
+    }
+
+    /// What was agreed on, or what holds before that.
+    #[inline]
+    pub(crate) const fn agreed(&self) -> &Negotiated {
+        &self.agreed
+    }
+
+    /// What was agreed on; `None` before OPTNEG was answered.
+    pub(crate) const fn settled(&self) -> Option<&Negotiated> {
+        if matches!(self.negotiation, Progress::Settled) { Some(&self.agreed) } else { None }
+    }
+
+    /// Whether SKIP was the reply to this body.
+    pub(crate) const fn is_body_skipped(&self) -> bool {
+        self.body_skipped
+    }
+
+    /// Goes to a stage. SKIP holds as long as the body does.
+    #[inline]
+    pub(crate) fn enter(&mut self, stage: Stage) {
+        if self.stage != stage {
+            self.stage = stage;
+            self.usual = usual(self.law, stage);
+            self.body_skipped = false;
+        }
+    }
+
+    /// Accepts a command that was received.
+    #[inline]
+    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        // One look at the table answers all three questions: may it follow, where does it lead, is there a reply.
+        let row = kind.row();
+        if !self.usual.contains(row) || self.is_declined(row) {
+            return self.unusual_command(kind);
+        }
+        self.take(kind, row);
+        Ok(Passage::IN_ORDER)
+    }
+
+    /// Accepts a command that is to be sent, or that was declined and is only passed over.
+    pub(crate) fn advance(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        if let Some(rule) = self.objection(kind) {
+            return Err(rule);
+        }
+        let aborts_message = kind.ends_message() && self.stage.is_in_message();
+        self.take(kind, kind.row());
+        Ok(Passage { in_order: true, aborts_message })
+    }
+
+    /// Accepts MACRO.
+    ///
+    /// Where the filter declined the command that begins a transaction, its macros are the only sign of it:
+    /// Sendmail sends no ABORT then. SPEC_NOTES ORD-38.
+    #[inline]
+    pub(crate) fn macros(&mut self, stage: MacroStage) -> Result<Passage, Rule> {
+        let mut passage = self.command(CommandKind::Macros)?;
+        if self.stage.is_in_message() && self.begins_transaction(stage) {
+            passage.aborts_message = true;
+            self.enter(Stage::Greeted);
+        }
+        Ok(passage)
+    }
+
+    fn begins_transaction(&self, stage: MacroStage) -> bool {
+        self.law != Law::Libmilter
+            && CommandKind::from_code(stage.byte())
+                .is_some_and(|kind| kind.ends_message() && self.is_declined(kind.row()))
+    }
+
+    /// Accepts a command that ends a message, follows past an optional stage, was declined, or is out of order.
+    #[inline(never)]
+    fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        let passage = self.passage(kind)?;
+        if passage.in_order || self.law == Law::Robust {
+            self.take(kind, kind.row());
+        } else {
+            self.enter(Stage::Greeted);
+        }
+        Ok(passage)
+    }
+
+    /// Accepts a command, whatever the order.
+    #[inline]
+    fn take(&mut self, kind: CommandKind, row: &Row) {
+        if kind == CommandKind::Macros {
+            return;
+        }
+        self.enter(match (self.law, row.target) {
+            (Law::Libmilter, _) => row.libmilter_target,
+            (_, Target::To(stage)) => stage,
+            (_, Target::LeaveMessage) if self.stage.is_in_message() => Stage::Greeted,
+            (_, Target::LeaveMessage | Target::Stay) => self.stage,
+        });
+        if row.is_replied(self.agreed.steps) {
+            self.owed = Some(kind);
+            self.replacement = Replacement::None;
+        }
+    }
+
+    /// How a command that was received would be accepted.
+    pub(crate) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
+        if self.stage == Stage::Closed {
+            return Err(Rule::Closed);
+        }
+        let in_message = self.stage.is_in_message();
+        let aborts_message = in_message && kind.ends_message();
+        match self.law {
+            Law::Strict | Law::Robust => {
+                let is_declined = self.is_declined(kind.row());
+                let broken = self.objection(kind).or_else(|| is_declined.then_some(Rule::Declined));
+                match broken {
+                    Some(rule) if self.law == Law::Strict => Err(rule),
+                    _ => Ok(Passage { in_order: broken.is_none(), aborts_message }),
+                }
+            }
+            // `mi_engine`: SPEC_NOTES ORD-28.
+            Law::Libmilter => Ok(if self.reaches(self.stage, kind) {
+                // After UNKNOWN the engine knows of no message, and still calls the abort callback.
+                Passage { in_order: true, aborts_message: aborts_message || kind == CommandKind::Abort }
+            } else {
+                let in_order = self.reaches(Stage::Greeted, kind);
+                Passage { in_order, aborts_message: in_message }
+            }),
+        }
+    }
+
+    /// What the strict law says against a command here, whether it was declined or not.
+    pub(crate) fn objection(&self, kind: CommandKind) -> Option<Rule> {
+        if self.body_skipped && kind == CommandKind::Body {
+            Some(Rule::BodyAfterSkip)
+        } else if self.reaches(self.stage, kind) {
+            None
+        } else if self.stage == Stage::Closed {
+            Some(Rule::Closed)
+        } else {
+            Some(Rule::Order)
+        }
+    }
+
+    /// Whether a command may follow at `stage`, directly or past stages that may be left out.
+    ///
+    /// `trans_ok` in libmilter/engine.c: SPEC_NOTES ORD-29.
+    fn reaches(&self, stage: Stage, kind: CommandKind) -> bool {
+        let steps = self.agreed.effective_steps().union(self.agreed.emulated);
+        let mut stage = stage;
+        loop {
+            if next(self.law, stage).contains(kind.row()) {
+                return true;
+            }
+            match stage.optional_next() {
+                Some((following, step))
+                    if stage.is_next_always_optional(self.law) || steps.contains(step) =>
+                {
+                    stage = following;
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether the filter declined a command, or the version does not have it.
+    #[inline]
+    fn is_declined(&self, row: &Row) -> bool {
+        row.is_declined(self.agreed.effective_steps())
+    }
+
+    /// Whether the answer promised not to send this command.
+    pub(crate) fn has_declined(&self, kind: CommandKind) -> bool {
+        self.is_declined(kind.row())
+    }
+
+    /// Why a response may not be sent now, but for the rules that are tolerated.
+    #[inline]
+    pub(crate) fn judge(
+        &self,
+        response: &Response<'_>,
+        tolerates: impl Fn(Rule) -> bool + Copy,
+    ) -> Result<(), Rule> {
+        let owed = self.owed.ok_or(Rule::NotOwed)?;
+        Reply { owed, negotiated: &self.agreed, replacement: self.replacement }.judge(response, tolerates)
+    }
+
+    /// Takes note of an edit or of PROGRESS.
+    pub(crate) const fn note(&mut self, is_body_chunk: bool) {
+        self.replacement = match self.replacement {
+            _ if is_body_chunk => Replacement::Open,
+            Replacement::None => Replacement::None,
+            Replacement::Open | Replacement::Interrupted => Replacement::Interrupted,
+        };
+    }
+
+    /// Takes a verdict with the effect that the table gives it. Returns whether it ended a message.
+    #[inline]
+    pub(crate) fn answer(&mut self, verdict: &Verdict<'_>) -> bool {
+        let Some(command) = self.owed else { return false };
+        self.verdict(effect(command, verdict), verdict)
+    }
+
+    /// Takes a verdict on the outstanding command. Returns whether it ended a message.
+    #[inline]
+    pub(crate) fn verdict(&mut self, effect: Effect, verdict: &Verdict<'_>) -> bool {
+        let Some(command) = self.owed.take() else { return false };
+        let target = match self.law {
+            Law::Strict | Law::Robust => {
+                if effect == Effect::SkipBody {
+                    self.skip_body();
+                }
+                stage_after(effect)
+            }
+            Law::Libmilter => libmilter_stage_after(command, verdict),
+        };
+        let Some(target) = target else { return false };
+        let ended = self.stage.is_in_message() || command == CommandKind::EndOfMessage;
+        self.enter(target);
+        ended && !target.is_in_message()
+    }
+
+    /// No more chunks of this body.
+    fn skip_body(&mut self) {
+        self.body_skipped = true;
+        self.usual = self.usual.without(Kinds::of(&[CommandKind::Body]));
+    }
+
+    /// Keeps an offer while its answer is outstanding, in the place of what will be agreed on.
+    pub(crate) const fn note_offer(&mut self, offer: Offer) {
+        let Offer { version, actions, steps } = offer;
+        self.agreed = Negotiated { version, actions, steps, emulated: Steps::EMPTY };
+        self.negotiation = Progress::Offered;
+    }
+
+    /// The offer whose answer is outstanding.
+    pub(crate) const fn offer(&self) -> Offer {
+        let Negotiated { version, actions, steps, .. } = self.agreed;
+        Offer::new(version, actions, steps)
+    }
+
+    /// The largest payload that may be sent, in bytes: an offer alone allows no more than 64 KiB.
+    pub(crate) const fn max_payload(&self) -> u32 {
+        match self.settled() {
+            Some(agreed) => agreed.data_size().bytes(),
+            None => Negotiated::NOTHING.data_size().bytes(),
+        }
+    }
+
+    /// Takes the answer to OPTNEG.
+    pub(crate) const fn settle(&mut self, agreed: Negotiated) {
+        self.agreed = agreed;
+        self.negotiation = Progress::Settled;
+        self.owed = None;
+    }
+
+    /// Gives up an outstanding reply. An offer that was never answered declines nothing.
+    pub(crate) fn forget_reply(&mut self) {
+        if self.owed.take() == Some(CommandKind::Negotiate) {
+            self.agreed = Negotiated::NOTHING;
+            self.negotiation = Progress::None;
+        }
+    }
+
+    /// Closes the connection, and returns the stage that it was at.
+    pub(crate) fn close(&mut self) -> Stage {
+        let stage = self.stage;
+        self.enter(Stage::Closed);
+        stage
+    }
+
+    /// Where the conversation stands, for an error about a frame.
+    pub(crate) const fn context(&self, code: u8) -> ErrorContext {
+        ErrorContext { code, stage: self.stage, owed: self.owed }
+    }
+}
+
+/// The commands that may follow at a stage, whatever was negotiated and whatever came before.
+const fn usual(law: Law, stage: Stage) -> Kinds {
+    let next = next(law, stage);
+    if stage.is_in_message() { next.without(super::table::ENDS_MESSAGE) } else { next }
+}
