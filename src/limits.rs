@@ -54,14 +54,15 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     receive: u32,
-    send: u32,
+    /// `None`: what was negotiated.
+    send: Option<u32>,
     edits: u16,
     progress: u16,
 }
 
 impl Limits {
     /// 1 MiB to receive, 65,535 bytes to send, 4096 edits for a message, and 10,000 times PROGRESS for a command.
-    pub const DEFAULT: Self = Self { receive: 1_048_576, send: 65_535, edits: 4096, progress: 10_000 };
+    pub const DEFAULT: Self = Self { receive: 1_048_576, send: None, edits: 4096, progress: 10_000 };
 
     /// The same limits with another bound on received payloads, in bytes.
     #[must_use]
@@ -69,13 +70,13 @@ impl Limits {
         Self { receive: bytes, ..self }
     }
 
-    /// The same limits with another bound on sent payloads, in bytes.
+    /// The same limits with a bound on sent payloads, in bytes.
     ///
-    /// libmilter closes the connection on a payload of more than 65,535 bytes, unless both sides
-    /// negotiated more ([`DataSize`](crate::wire::DataSize)).
+    /// A session sends no more than that, and no more than was negotiated ([`DataSize`](crate::wire::DataSize)):
+    /// libmilter closes the connection on a larger payload.
     #[must_use]
     pub const fn with_send(self, bytes: u32) -> Self {
-        Self { send: bytes, ..self }
+        Self { send: Some(bytes), ..self }
     }
 
     /// The same limits with another bound on the edits of one message. Body chunks do not count.
@@ -108,10 +109,22 @@ impl Limits {
         self.receive
     }
 
-    /// The largest payload that may be sent to the peer, in bytes.
+    /// The largest payload that may be sent to the peer, in bytes: 65,535 unless set. A session without such a bound
+    /// sends as much as was negotiated.
     #[must_use]
     pub const fn send(self) -> u32 {
-        self.send
+        match self.send {
+            Some(bytes) => bytes,
+            None => 65_535,
+        }
+    }
+
+    /// The bound of the caller on what a session sends, which negotiation does not raise.
+    pub(crate) const fn session_send(self) -> u32 {
+        match self.send {
+            Some(bytes) => bytes,
+            None => u32::MAX,
+        }
     }
 }
 

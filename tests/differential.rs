@@ -87,7 +87,7 @@ fn run_step(
     (_, verdict, edit): Move,
 ) -> Result<bool, TestCaseError> {
     let event = session.receive(frame);
-    let Some(passage) = fate.passage() else {
+    let Some(passage) = fate.passage(frame.code()) else {
         prop_assert!(matches!(event, Err(ReceiveError::Peer(_))), "{:?}", event);
         prop_assert_eq!(session.turn(), filter::Turn::Closed);
         return Ok(false);
@@ -95,7 +95,9 @@ fn run_step(
     let event = event.map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!((event.in_order, event.aborts_message), passage, "{:?}", frame);
     // `bodyeob-once`
-    let is_cut = matches!(fate, Fate::Taken { .. }) && frame.code() == b'E' && !frame.payload().is_empty();
+    let has_body = engine.effective & 0x010 == 0;
+    let is_cut =
+        matches!(fate, Fate::Taken { .. }) && frame.code() == b'E' && !frame.payload().is_empty() && has_body;
     prop_assert_eq!(session.rest_of_frame().is_some(), is_cut);
     if frame.code() == b'Q' {
         prop_assert_eq!(session.turn(), filter::Turn::Closed);
@@ -117,8 +119,7 @@ fn run_step(
         if frame.code() == b'E' {
             edits(engine, session, edit)?;
         }
-        let row = COMMANDS.iter().find(|row| row.0 == frame.code()).unwrap();
-        let is_mute = row.3 & engine.effective != 0;
+        let is_mute = engine.is_mute(frame.code());
         let written = engine.result(frame.code(), code);
         prop_assert_eq!(matches!(session.turn(), filter::Turn::Reply(_)), written.is_some(), "{:?}", result);
         if is_mute && code != b'c' {

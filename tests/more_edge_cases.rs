@@ -11,10 +11,12 @@
 mod sides;
 
 use milter_proto::Limits;
-use milter_proto::mta::{EditStatus, Scope, SkipReason};
+use milter_proto::Monitor;
+use milter_proto::mta::{EditStatus, Scope, Sent, SkipReason};
 use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
-    Assembler, Command, Edit, FrameError, LeadingSpace, Peer, ReplyText, Steps, Text, TextList, Verdict,
+    Assembler, Command, Direction, Edit, Frame, FrameError, LeadingSpace, Peer, ReplyText, Steps, Text,
+    TextList, Verdict,
 };
 use milter_proto::{MtaSession, ReceiveError, filter, mta};
 use sides::{Filter, Mta, how, text};
@@ -62,7 +64,10 @@ fn helo_may_come_again_and_ends_a_message() {
     assert_eq!(mta.go("CHMRHMRTLNBE"), "CHMRHMRTLNBE", "HELO aborts by itself");
     let mut mta = strict();
     mta.go("CHMRT");
-    assert_eq!(mta.send(b'H'), Err(Rule::Order), "within the data a client cannot greet");
+    assert_eq!(mta.send(b'H'), Ok(None), "a client can greet after DATA that somebody else refused");
+    let mut mta = strict();
+    mta.go("CHMRTL");
+    assert_eq!(mta.send(b'H'), Err(Rule::Order), "within the content a client cannot greet");
     for policy in [filter::Policy::STRICT, filter::Policy::LIBMILTER] {
         let mut filter = Filter::with(policy, Steps::EMPTY);
         filter.go("CHMR");
@@ -76,22 +81,36 @@ fn connect_says_nothing_that_is_no_address() {
     let v4 = |address: &'static str| Peer::Inet { port: 25, address: Text::try_from(address).unwrap() };
     let v6 = |address: &'static str| Peer::Inet6 { port: 25, address: Text::try_from(address).unwrap() };
     let rows = [
-        (v4("192.0.2.1"), Ok(None)),
+        (v4("192.0.2.1"), Ok(())),
         (v4("unknown"), Err(Rule::InvalidAddress)),
         (v4("IPv6:::ffff:192.0.2.1"), Err(Rule::InvalidAddress)),
         (v4(""), Err(Rule::InvalidAddress)),
-        (v6("2001:db8::1"), Ok(None)),
-        (v6("IPv6:2001:db8:0:0:0:0:0:1"), Ok(None)),
+        (v6("2001:db8::1"), Ok(())),
+        (v6("IPv6:2001:db8:0:0:0:0:0:1"), Ok(())),
         (v6("192.0.2.1"), Err(Rule::InvalidAddress)),
-        (Peer::Unix { port: 0, path: text(b"/run/client") }, Ok(None)),
-        (Peer::Unix { port: 0, path: Text::EMPTY }, Ok(None)),
-        (Peer::Unix { port: 0, path: text(&[b'x'; 107]) }, Ok(None)),
+        (Peer::Unix { port: 0, path: text(b"/run/client") }, Ok(())),
+        (Peer::Unix { port: 0, path: Text::EMPTY }, Ok(())),
+        (Peer::Unix { port: 0, path: text(&[b'x'; 107]) }, Ok(())),
         (Peer::Unix { port: 0, path: text(&[b'x'; 108]) }, Err(Rule::InvalidAddress)),
-        (Peer::Unknown, Ok(None)),
+        (Peer::Unknown, Ok(())),
     ];
     for (peer, expected) in rows {
         let connect = Command::Connect { host: text(b"mx.example"), peer };
-        assert_eq!(strict().say(connect), expected, "{peer:?}");
+        let mut session = strict().0;
+        let Ok(Sent::Frame(sent)) = session.send(connect) else { panic!("{peer:?}") };
+        let bytes: Vec<u8> = sent.segments().flatten().copied().collect();
+        let mut monitor = Monitor::new();
+        monitor.observe(Direction::ToFilter, Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0"));
+        monitor.observe(Direction::ToMta, Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0"));
+        let judged: Vec<u8> = connect.encode().segments().flatten().copied().collect();
+        let judged = Frame::new(connect.code(), &judged[5..]);
+        let broken = monitor.clone().observe(Direction::ToFilter, judged).violations().next();
+        assert_eq!(broken, expected.err(), "{peer:?}");
+        // What is sent is an address, or none.
+        assert_eq!(
+            monitor.observe(Direction::ToFilter, Frame::new(b'C', &bytes[5..])).violations().count(),
+            0
+        );
     }
 }
 
@@ -119,11 +138,14 @@ fn a_header_that_is_too_long_is_refused_with_its_name_and_both_nuls() {
         let header = Command::Header { name: text(b"X"), value: text(&value[..len]) };
         assert_eq!(mta.say(header), expected, "{len}");
     }
-    let mut larger = Mta(MtaSession::with_limits(mta::Policy::STRICT, Limits::DEFAULT.with_send(70_000)));
+    let mut larger = Mta(MtaSession::with_limits(mta::Policy::STRICT, Limits::DEFAULT.with_send(1000)));
     larger.send(b'O').unwrap();
     larger.rule(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0");
     larger.go("CHMRT");
-    assert_eq!(larger.say(Command::Header { name: text(b"X"), value: text(&value) }), Ok(None));
+    for (len, expected) in [(997, Ok(None)), (998, Err(Rule::TooLong))] {
+        let header = Command::Header { name: text(b"X"), value: text(&value[..len]) };
+        assert_eq!(larger.clone().say(header), expected, "a smaller limit holds: {len}");
+    }
 }
 
 // 22. The space behind the colon, in both directions.
@@ -147,13 +169,13 @@ fn a_reply_text_is_checked_before_it_reaches_a_client() {
         (b"451 later\0", "STRICT SENDMAIL POSTFIX"),
         (b"550-5.7.1 a\r\n550 5.7.1 b\0", "STRICT SENDMAIL POSTFIX"),
         (b"550 all 100%% no\0", "STRICT SENDMAIL POSTFIX"),
-        (b"550 5.7.1 no", "POSTFIX"),
+        (b"550 5.7.1 no", "rejected POSTFIX"),
         (b"550 4.7.1 no\0", "SENDMAIL"),
-        (b"550 all 100% no\0", "POSTFIX"),
-        (b"551 a\r\n250 ok\0", ""),
-        (b"550 a\nb\0", ""),
-        (b"250 ok\0", ""),
-        (b"550 a\0b\0", ""),
+        (b"550 all 100% no\0", "rejected POSTFIX"),
+        (b"551 a\r\n250 ok\0", "rejected"),
+        (b"550 a\nb\0", "rejected"),
+        (b"250 ok\0", "rejected"),
+        (b"550 a\0b\0", "rejected"),
     ];
     for (payload, expected) in rows {
         let mut taken = Vec::new();
@@ -161,9 +183,12 @@ fn a_reply_text_is_checked_before_it_reaches_a_client() {
             let mut mta = Mta::with(*policy, Steps::EMPTY);
             mta.go("CH");
             mta.send(b'M').unwrap();
-            match mta.rule(b'y', payload) {
-                None => taken.push(name),
-                Some(rule) => assert_eq!(rule, Rule::MalformedPayload),
+            match mta.0.receive(Frame::new(b'y', payload)) {
+                Ok(mta::Event::Verdict { verdict: Verdict::Reply(_), .. }) => taken.push(name),
+                // Sendmail sends a text of its own.
+                Ok(mta::Event::Verdict { verdict: Verdict::Reject, .. }) => taken.push("rejected"),
+                Err(ReceiveError::Peer(violation)) => assert_eq!(violation.rule, Rule::MalformedPayload),
+                other => panic!("{other:?}"),
             }
         }
         assert_eq!(taken.join(" "), expected, "{}", payload.escape_ascii());

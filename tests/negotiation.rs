@@ -225,7 +225,10 @@ fn an_mta_accepts_versions_from_2_to_its_own() {
                 if (2..=offered).contains(&answered) {
                     assert_eq!(decision.unwrap().negotiated.version.number(), answered);
                 } else {
-                    let refused = format!("the filter answers version {answered} to an offer of {offered}");
+                    let version = Version::new(answered);
+                    let refused = format!(
+                        "the filter answers version {version} to an offer of {offered}; expected 2 to {offered}"
+                    );
                     assert_eq!(decision.unwrap_err().to_string(), refused);
                 }
             }
@@ -244,12 +247,16 @@ fn an_mta_takes_no_action_that_it_did_not_offer_and_steps_by_policy() {
         (
             (0x1ff, 0x7f),
             (0, 0x80),
-            [Err("the MTA did not offer NO_REPLY_HEADER"), Err("not offered: NO_REPLY_HEADER"), Ok(())],
+            [
+                Err("the MTA did not offer NO_REPLY_HEADER"),
+                Err("the MTA did not offer NO_REPLY_HEADER"),
+                Ok(()),
+            ],
         ),
         (
             (0x1ff, 0x7f),
             (0, 0x10_0000),
-            [Err("the MTA did not offer LEADING_SPACE"), Err("not offered: LEADING_SPACE"), Ok(())],
+            [Err("the MTA did not offer LEADING_SPACE"), Err("the MTA did not offer LEADING_SPACE"), Ok(())],
         ),
         ((0, 0), (0x0f, 0x3f), [Ok(()); 3]),
         ((0, 0), (0x10, 0), [Err("the MTA did not offer CHANGE_HEADERS"); 3]),
@@ -317,13 +324,13 @@ fn a_decision_says_what_became_of_every_bit() {
     ] {
         assert_eq!(decision.action(action), fate, "{action:?}");
     }
-    let shown = "version 3 of 3\nADD_HEADERS: Granted\nCHANGE_FROM: Stripped\nNO_HELO: Granted\n\
-                 NO_REPLY_HEADER: Emulated\nNO_DATA: Stripped\nSKIP: Stripped";
+    let shown = "version 3 of 3, ADD_HEADERS: Granted, CHANGE_FROM: Stripped, NO_HELO: Granted, \
+                 NO_REPLY_HEADER: Emulated, NO_DATA: Stripped, SKIP: Stripped";
     assert_eq!(decision.to_string(), shown);
 
     let surplus = mta::accept(offer(6, 0x57, 0), reply(2, 0x1, 0x82), &mta::Policy::POSTFIX).unwrap();
-    let shown = "version 2 of 6\nADD_HEADERS: Granted\nNO_HELO: Granted\nNO_REPLY_HEADER: Surplus\n\
-                 NO_UNKNOWN: Implied\nNO_DATA: Implied";
+    let shown = "version 2 of 6, ADD_HEADERS: Granted, NO_HELO: Granted, NO_REPLY_HEADER: Surplus, \
+                 NO_UNKNOWN: Implied, NO_DATA: Implied";
     assert_eq!(surplus.to_string(), shown);
 }
 

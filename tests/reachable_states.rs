@@ -21,7 +21,8 @@ use milter_proto::mta::{EditStatus, Scope, Sent, SkipReason};
 use milter_proto::negotiation::Negotiated;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Answer, Command, Direction, Edit, Frame, Offer, Outgoing, Response, Steps, Verdict, Version,
+    Actions, Answer, Command, Direction, Edit, Frame, Offer, Outgoing, Peer, Response, Steps, Verdict,
+    Version,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 
@@ -290,6 +291,7 @@ impl Walk {
         let result = if is_rejected { next.mta.send_rejected(command) } else { next.mta.send(command) };
         let is_checked = is_rejected || joint.mta.check(&command).err() == result.as_ref().err().copied();
         demand(is_checked, "check and send differ", &command)?;
+        let is_resent = matches!(result, Ok(Sent::ResendEnvelope(_)));
         let frame = match result {
             Err(misuse) => {
                 self.tally.refused += 1;
@@ -313,17 +315,28 @@ impl Walk {
         let bytes = alphabet::bytes_of(&frame);
         let event = next.filter.receive(whole(&bytes));
         let event = event.map_err(|error| format!("the filter does not take {command:?}: {error}"))?;
-        let is_off = joint.mta.negotiated().is_some_and(|agreed| agreed.steps.contains(Steps::NO_HELO));
-        let is_helo = matches!(command, Command::Helo { .. });
-        let heard = if is_helo && is_off { Command::Abort } else { command };
+        let kind = CommandKind::from_command(&command).unwrap();
+        let declines = |step| joint.mta.negotiated().is_some_and(|agreed| agreed.steps.contains(step));
+        let heard = match command {
+            // ABORT in the place of what was declined and ends a message, and before the envelope is sent again.
+            _ if is_resent || kind.decline_step().is_some_and(declines) => Command::Abort,
+            // An address that libmilter would close on.
+            Command::Connect { host, .. } if event.command != command => {
+                Command::Connect { host, peer: Peer::Unknown }
+            }
+            command => command,
+        };
         demand((event.command, event.deviation) == (heard, None), "the filter hears", &event)?;
-        let ends_message = (event.in_order, event.aborts_message) == (true, true);
-        let may_end = matches!(command, Command::Helo { .. } | Command::Quit);
-        demand(
-            (event.in_order, event.aborts_message) == (true, false) || (ends_message && may_end),
-            "out of order",
-            &event,
-        )?;
+        demand(event.in_order, "out of order", &event)?;
+        // Exactly what ends a message says so, and once.
+        let boundaries = b"CHMAQKD";
+        let was_in_message = joint.filter.stage().is_in_message();
+        let may_end = was_in_message && boundaries.contains(&event.command.code());
+        let must_end = may_end && event.command.code() != b'D';
+        demand(event.aborts_message <= may_end && must_end <= event.aborts_message, "abort", &event)?;
+        let leaves = was_in_message && next.filter.stage() != joint.filter.stage();
+        let ends = leaves && !next.filter.stage().is_in_message() && event.command.code() != b'E';
+        demand(event.aborts_message || !ends, "a message ends without a word", &event)?;
         demand(next.filter.rest_of_frame().is_none(), "more than one event", &command)?;
         let sighting = next.monitor.observe(Direction::ToFilter, whole(&bytes));
         demand(sighting.violations().next().is_none(), "the monitor complains", &sighting)?;

@@ -113,6 +113,7 @@ const VIOLATIONS: &[(&str, &[&str], &str)] = &[
     ("postfix/skip-rcpt", &["ORD-7"], TRIED),
     ("postfix/unknown-accept", &["ORD-6"], TRIED),
     ("postfix/unknown-discard", &["ORD-6"], TRIED),
+    ("postfix/replbody-multi", &["ORD-11"], BETWEEN),
     ("py_mta/py_mta-opendkim", &["ORD-1"], BODY_AFTER_ACCEPT),
     ("py_mta/py_mta-opendmarc", &["ORD-23"], REUSE),
     ("py_mta/py_mta-pmilter", &["ORD-2", "ORD-23", "ORD-3", "ORD-4"], DATA_IN_V2),

@@ -50,7 +50,7 @@ fn strict(codes: &str) -> Filter {
 
 /// The rules, each with something that breaks it, in our own calls or in what the peer sends.
 #[rustfmt::skip]
-fn broken() -> [(&'static str, Option<Rule>); 26] {
+fn broken() -> [(&'static str, Option<Rule>); 28] {
     let none = Steps::EMPTY;
     let few = Answer::new(Version::V6, Actions::EMPTY, none);
     let no_edits = || Mta::answered(MtaSession::with_policy(mta::Policy::STRICT), few);
@@ -87,7 +87,7 @@ fn broken() -> [(&'static str, Option<Rule>); 26] {
         ("ORD-15", mta("CHQ").send(b'M').err()),
         ("ORD-16", mta("CHMRTLN").say(Command::Body { chunk: b"" }).err()),
         ("ORD-17", mta("CHMRTLN").say(Command::EndOfMessage { chunk: b"x" }).err()),
-        ("ORD-18", mta("").say(Command::Connect { host: text(b"h"), peer: milter_proto::wire::Peer::Inet { port: 0, address: text(b"::1") } }).err()),
+        ("ORD-18", Filter::with(filter::Policy::STRICT, none).rule(b'C', b"h\x004\0\0::1\0")),
         ("ORD-19", strict("CHMRTLNE").says(Edit::AddRcpt { address: Text::EMPTY }).err()),
         ("ORD-20", mta("CHMRTLN").say(Command::Body { chunk: &body }).err()),
         ("ORD-21", bounds(Limits::DEFAULT.with_edits(0)).rule(b'h', b"X\0y\0")),
@@ -96,12 +96,14 @@ fn broken() -> [(&'static str, Option<Rule>); 26] {
         ("ORD-24", emulated().says(Verdict::Reject).err()),
         ("ORD-25", { let mut mta = Mta(MtaSession::with_policy(mta::Policy::STRICT)); mta.send(b'O').unwrap(); mta.rule(b'O', b"\0\0\0\x07\0\0\0\0\0\0\0\0") }),
         ("ORD-26", Filter::with(filter::Policy::STRICT, none).rule(b'C', b"h\0")),
+        ("ORD-37", strict("CHMRTLNE").says(Edit::AddHeader { name: text(b"X-Spam:"), value: text(b"yes") }).err()),
+        ("ORD-40", mta("CHM").0.send_rejected(Command::Abort).err().map(|misuse| misuse.rule)),
     ]
 }
 
 #[test]
 fn every_rule_can_be_broken_and_says_its_id() {
-    for (number, (id, rule)) in (1..).zip(broken()) {
+    for (number, (id, rule)) in (1..=26).chain([37, 40]).zip(broken()) {
         assert_eq!(id, format!("ORD-{number}"));
         assert_eq!(rule.map(Rule::id), Some(id));
     }
@@ -111,15 +113,21 @@ fn every_rule_can_be_broken_and_says_its_id() {
 fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let mut mta = mta("CHM");
     let misuse = mta.0.send(command(b'L')).unwrap_err();
-    assert_eq!(misuse.to_string(), "HEADER at stage Mail: it cannot follow at this stage (ORD-1)");
+    assert_eq!(
+        misuse.to_string(),
+        "we may not send HEADER at stage Mail: it cannot follow at this stage (ORD-1)"
+    );
     mta.send(b'R').unwrap();
     let error = mta.0.receive(Frame::new(b'h', b"X\0y\0")).unwrap_err();
-    let shown = "the peer sent ADDHEADER at stage Recipients with a reply to RCPT owed: edits count at the end of \
-                 a message only (ORD-9)";
+    let shown = "the peer sent ADDHEADER at stage Recipients with a reply to RCPT outstanding: an edit may only come \
+                 between BODYEOB and its verdict (ORD-9)";
     assert_eq!(error.to_string(), shown);
     let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
     let error = filter.0.receive(Frame::new(b'?', b"")).unwrap_err();
-    assert_eq!(error.to_string(), "the peer sent code 0x3f at stage Negotiated: no such code (ORD-13)");
+    assert_eq!(
+        error.to_string(),
+        "the peer sent code 0x3f at stage Negotiated: this direction has no such code (ORD-13)"
+    );
     let error =
         FilterSession::with_policy(filter::Policy::STRICT).receive(Frame::new(b'O', b"\0")).unwrap_err();
     let shown = "the peer sent OPTNEG at stage Start: the payload is malformed (ORD-26): OPTNEG: version at offset \
@@ -130,8 +138,8 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let Ok(Sent::Frame(_)) = mta.send(Command::Negotiate(offer)) else { panic!("an offer can be sent") };
     let answer = Answer::new(Version::V6, Actions::CHANGE_FROM, Steps::EMPTY);
     let error = mta.receive(Frame::new(b'O', &payload_of(&Response::Negotiate(answer)))).unwrap_err();
-    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG owed: the negotiation failed \
-                 (ORD-25): not offered: CHANGE_FROM";
+    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG outstanding: the negotiation \
+                 failed (ORD-25): the MTA did not offer CHANGE_FROM";
     assert_eq!(error.to_string(), shown);
 }
 
@@ -291,7 +299,7 @@ fn each_edit_needs_its_own_action() {
 }
 
 #[test]
-fn postfix_takes_a_new_body_in_one_piece_only() {
+fn a_new_body_comes_in_one_piece_for_all_but_sendmail() {
     let interruptions: [(u8, &[u8]); 3] = [(b'p', b""), (b'h', b"X\0y\0"), (b'q', b"why\0")];
     for (code, payload) in interruptions {
         for policy in [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX] {
@@ -299,7 +307,7 @@ fn postfix_takes_a_new_body_in_one_piece_only() {
             for (code, payload) in [(code, payload), (b'b', b"one"), (b'b', b"two"), (code, payload)] {
                 assert_eq!(mta.rule(code, payload), None);
             }
-            let expected = (policy == mta::Policy::POSTFIX).then_some(Rule::BodyInterrupted);
+            let expected = (policy != mta::Policy::SENDMAIL).then_some(Rule::BodyInterrupted);
             assert_eq!(mta.rule(b'b', b"three"), expected, "{policy:?} {}", char::from(code));
         }
     }

@@ -227,6 +227,8 @@ fn every_step_switches_off_what_its_row_says_and_nothing_else() {
                 (StepEffect::DropsReply(_), Fate::Written(_, is_owed)) if is_meant => {
                     assert!(!is_owed, "{kind}")
                 }
+                // ABORT, before the envelope is sent again.
+                (_, Fate::Written(b'A', is_owed)) => assert!(!is_owed, "{kind}, {step:?}"),
                 (_, Fate::Written(_, is_owed)) => assert_eq!(is_owed, kind.has_reply(), "{kind}, {step:?}"),
                 (_, Fate::Suppressed(SkipReason::Declined)) => assert_eq!(switch, StepEffect::Declines(kind)),
                 (_, Fate::Suppressed(_)) => return,

@@ -210,7 +210,8 @@ fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
     let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let offer = Command::Negotiate(Offer::FULL).encode().segments().flatten().copied().collect::<Vec<_>>();
     session.receive(Frame::new(offer[4], &offer[5..])).unwrap();
-    let _ = session.negotiate(&Options::all_commands()).unwrap();
+    shown.debug(session.negotiate(&Options::all_commands()).unwrap());
+    shown.both(session.negotiate(&Options::all_commands()).unwrap_err());
     match session.receive(frame) {
         Ok(event) => shown.debug::<filter::Event<'_>>(event),
         Err(error) => received(shown, error),
@@ -234,8 +235,9 @@ fn of_an_mta(shown: &Shown, frame: Frame<'_>) {
     shown.debug(session.negotiated().copied().unwrap());
     let text = Text::new(frame.payload()).unwrap_or_default();
     let helo = session.send(Command::Helo { name: text }).unwrap();
-    let Sent::Skipped { reason: why, .. } = helo else { panic!("{helo:?}") };
-    shown.debug(why);
+    let Sent::Skipped { reason, answer } = helo else { panic!("{helo:?}") };
+    shown.debug(reason);
+    shown.debug(answer);
     shown.debug(helo);
     let _ = session.send(Command::MailFrom { address: text, arguments: TextList::EMPTY }).unwrap();
     let _ = session.send(Command::RcptTo { address: text, arguments: TextList::EMPTY }).unwrap();
@@ -335,6 +337,8 @@ fn values_without_text(shown: &Shown) {
     shown.debug(Limits::DEFAULT);
     shown.debug(Tolerance::LENIENT);
     shown.debug(mta::Policy::POSTFIX);
+    shown.debug(filter::Policy::DEFAULT.receiving());
+    shown.debug(filter::Policy::DEFAULT.sending());
     shown.debug(Timeouts::POSTFIX);
     shown.debug(Wait::Command);
     shown.debug(Monitor::new());
@@ -356,7 +360,7 @@ fn values_without_text(shown: &Shown) {
 /// The names of the public types: those that the source declares without being in a private place.
 fn public_types() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["src", "src/wire", "src/session", "src/transcript"] {
+    for folder in ["src", "src/wire", "src/order", "src/filter", "src/mta", "src/macros", "src/transcript"] {
         for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "rs") {

@@ -10,7 +10,7 @@ use milter_proto::wire::{
     Command, Edit, EnhancedCode, Frame, MacroStage, Macros, Offer, Peer, ReplyCode, ReplyText, Response,
     Text, TextList, Tolerance, Verdict,
 };
-use milter_proto::{MtaSession, filter, mta};
+use milter_proto::{MtaSession, mta};
 use support::{bytes_of, list, text};
 
 #[test]

@@ -13,7 +13,7 @@ use milter_proto::Limits;
 use milter_proto::filter::{Options, Support};
 use milter_proto::macros::{MacroRequests, MacroStore};
 use milter_proto::mta::{EditStatus, Scope};
-use milter_proto::negotiation::{Negotiated, NegotiationError};
+use milter_proto::negotiation::NegotiationError;
 use milter_proto::order::{CommandKind, Rule, Stage};
 use milter_proto::wire::{
     Actions, Answer, Command, Edit, Frame, FrameError, ListStage, MacroLists, MacroStage, Offer, Response,
@@ -99,7 +99,8 @@ fn empty_payloads_end_a_session_where_libmilter_ends_it() {
         for (code, before) in rows {
             let mut filter = Filter::with(policy, Steps::EMPTY);
             filter.go(before);
-            assert_eq!(filter.rule(code, b""), Some(Rule::MalformedPayload), "{}", char::from(code));
+            let rule = if code == b'B' { Rule::EmptyBody } else { Rule::MalformedPayload };
+            assert_eq!(filter.rule(code, b""), Some(rule), "{}", char::from(code));
             assert_eq!(filter.0.turn(), filter::Turn::Closed);
         }
         assert_eq!(Filter(FilterSession::with_policy(policy)).rule(b'O', b""), Some(Rule::MalformedPayload));
@@ -164,7 +165,7 @@ fn without_optneg_first_there_is_no_negotiation() {
     assert_eq!(filter.go("H"), "H");
     assert_eq!(how(filter.gets(b'O').unwrap()), (false, false));
     assert_eq!(filter.0.turn(), filter::Turn::Receive);
-    assert_eq!(filter.0.negotiated(), Some(&Negotiated::NOTHING));
+    assert_eq!(filter.0.negotiated(), None);
     assert_eq!(
         Filter(FilterSession::with_policy(filter::Policy::STRICT)).rule(b'H', b"x\0"),
         Some(Rule::Order)
@@ -192,7 +193,8 @@ fn discard_means_nothing_outside_a_message() {
     for (before, at) in [("", b'C'), ("C", b'H'), ("CH", b'U')] {
         let mut mta = Mta::with(mta::Policy::SENDMAIL, Steps::EMPTY);
         mta.go(before);
-        assert_eq!(mta.hears(at, b'd'), Scope::Nothing);
+        let scope = if at == b'C' { Scope::Connection } else { Scope::Nothing };
+        assert_eq!(mta.hears(at, b'd'), scope);
         let mut filter = Filter::with(filter::Policy::STRICT, Steps::EMPTY);
         filter.go(before);
         filter.gets(at).unwrap();

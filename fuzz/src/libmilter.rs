@@ -123,7 +123,7 @@ impl Pair {
     /// An edit, progress, and a verdict.
     fn answer(&mut self, code: u8, answer: u8, out: &mut Vec<u8>, expected: &mut Vec<u8>) {
         let Self { engine, session, .. } = self;
-        let is_mute = COMMANDS.iter().any(|row| row.0 == code && row.3 & engine.effective != 0);
+        let is_mute = engine.is_mute(code);
         let choice = usize::from(answer);
         // Half of the verdicts are CONTINUE, so that messages come to their end.
         let texts: [&[u8]; 2] = [b"550 5.7.1 no", b"451-4.7.1 not\r\n451 4.7.1 now"];

@@ -87,7 +87,7 @@ impl FilterSession {
         Self {
             conversation: Conversation::new(policy.law()),
             policy,
-            max_send: limits.send(),
+            max_send: limits.session_send(),
             flags: Bits {
                 end_follows: false,
                 message_ended: false,

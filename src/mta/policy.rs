@@ -12,7 +12,7 @@ use crate::wire::{Deviation, Edit, Tolerance};
 /// | --- | --- | --- | --- |
 /// | payloads | [`Tolerance::STRICT`] | [`Tolerance::SENDMAIL`] | [`Tolerance::POSTFIX`] |
 /// | malformed edits | refused | ignored | refused |
-/// | REPLYCODE with a stray `%` | refused | REJECT or TEMPFAIL | accepted |
+/// | malformed REPLYCODE | refused | taken for REJECT | refused, but for a stray `%` |
 /// | PROGRESS | end of message | end of message | anywhere |
 /// | SKIP | to BODY, if negotiated | anywhere but at the end of message | anywhere |
 /// | edits that were not negotiated | refused | honoured, except for the body | honoured |

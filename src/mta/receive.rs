@@ -2,7 +2,7 @@
 
 use super::accept::accept;
 use super::event::{EditStatus, Event, Scope, VerdictKind};
-use super::session::MtaSession;
+use super::session::{Flags, MtaSession};
 use crate::error::{ReceiveError, ViolationDetail};
 use crate::order::table::{Effect, effect};
 use crate::order::{CommandKind, Rule, Stage};
@@ -84,20 +84,18 @@ impl MtaSession {
         if !self.policy.ignores_malformed() || owed == CommandKind::Negotiate {
             return None;
         }
-        match (frame.code(), frame.payload()) {
-            (response::REPLYCODE, [b'4', b'0'..=b'9', b'0'..=b'9', ..]) => Some(Ok(Verdict::Tempfail)),
-            (response::REPLYCODE, [b'5', b'0'..=b'9', b'0'..=b'9', ..]) => Some(Ok(Verdict::Reject)),
-            (
-                response::ADDHEADER
-                | response::INSHEADER
-                | response::CHGHEADER
-                | response::CHGFROM
-                | response::ADDRCPT
-                | response::ADDRCPT_PAR
-                | response::DELRCPT
-                | response::QUARANTINE,
-                _,
-            ) if owed == CommandKind::EndOfMessage => {
+        match frame.code() {
+            response::REPLYCODE => Some(Ok(Verdict::Reject)),
+            response::ADDHEADER
+            | response::INSHEADER
+            | response::CHGHEADER
+            | response::CHGFROM
+            | response::ADDRCPT
+            | response::ADDRCPT_PAR
+            | response::DELRCPT
+            | response::QUARANTINE
+                if owed == CommandKind::EndOfMessage =>
+            {
                 self.count_edit().ok()?;
                 self.conversation.note(false);
                 Some(Err(Event::MalformedEdit { frame, error }))
@@ -143,8 +141,10 @@ impl MtaSession {
         self.conversation.note(is_body);
         let is_negotiated = self.conversation.agreed().actions.contains(edit.action());
         let rejects = is_body && !is_negotiated && self.policy.rejects_surplus_body();
-        self.flags.is_spoiled |= rejects;
-        Ok(if self.flags.ignores_edits {
+        if rejects {
+            self.flags.set(Flags::SPOILED, true);
+        }
+        Ok(if self.flags.has(Flags::IGNORES_EDITS) {
             EditStatus::Ignored
         } else if rejects {
             EditStatus::RejectsMessage
@@ -163,10 +163,10 @@ impl MtaSession {
     ) -> Result<Event<'f>, Rule> {
         let effect = self.effect(owed, &verdict)?;
         let is_accepted = matches!(verdict, Verdict::Continue | Verdict::Accept);
-        let verdict = if self.flags.is_spoiled && is_accepted { Verdict::Tempfail } else { verdict };
+        let verdict = if self.flags.has(Flags::SPOILED) && is_accepted { Verdict::Tempfail } else { verdict };
         let scope = match effect {
             Effect::NoEffect => Scope::Nothing,
-            Effect::RejectRecipient if self.flags.is_rejected_rcpt => Scope::Nothing,
+            Effect::RejectRecipient if self.flags.has(Flags::REJECTED_RCPT) => Scope::Nothing,
             Effect::RejectRecipient => Scope::Recipient,
             Effect::EndMessage | Effect::RejectData => Scope::Message,
             Effect::EndConnection => Scope::Connection,
@@ -176,7 +176,7 @@ impl MtaSession {
         let kind = VerdictKind::from_verdict(&verdict);
         if owed == CommandKind::EndOfMessage {
             self.end_message();
-            self.flags.may_reuse = verdict == Verdict::Continue;
+            self.flags.set(Flags::MAY_REUSE, verdict == Verdict::Continue);
         }
         if scope == Scope::Connection {
             // What Sendmail does with DISCARD to CONNECT is what ACCEPT means there.
@@ -209,7 +209,7 @@ impl MtaSession {
                     matches!(owed, CommandKind::Header | CommandKind::EndOfHeaders | CommandKind::Body);
                 match (self.policy.parks_on_skip(), in_content) {
                     (true, true) => self.skipped = Some(CommandKind::Body),
-                    (true, false) => self.flags.is_parked = true,
+                    (true, false) => self.flags.set(Flags::PARKED, true),
                     (false, _) => self.skipped = Some(owed),
                 }
                 Ok(Effect::Continue)

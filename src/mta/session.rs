@@ -70,18 +70,29 @@ pub(super) struct Bounds {
     pub(super) progress: u16,
 }
 
+/// Facts about a session, a bit each: a session fits into 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Flags {
+pub(super) struct Flags(u8);
+
+impl Flags {
     /// Sendmail: SKIP too early silences the filter for the whole connection.
-    pub(super) is_parked: bool,
+    pub(super) const PARKED: Self = Self(1);
     /// The recipient that was sent last was refused by the MTA itself.
-    pub(super) is_rejected_rcpt: bool,
+    pub(super) const REJECTED_RCPT: Self = Self(1 << 1);
     /// Edits are ignored, after a local error.
-    pub(super) ignores_edits: bool,
+    pub(super) const IGNORES_EDITS: Self = Self(1 << 2);
     /// Sendmail: a body came that was not negotiated.
-    pub(super) is_spoiled: bool,
+    pub(super) const SPOILED: Self = Self(1 << 3);
     /// The last message ended with CONTINUE, and nothing was sent since.
-    pub(super) may_reuse: bool,
+    pub(super) const MAY_REUSE: Self = Self(1 << 4);
+
+    pub(super) const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    pub(super) const fn set(&mut self, flag: Self, is_set: bool) {
+        self.0 = if is_set { self.0 | flag.0 } else { self.0 & !flag.0 };
+    }
 }
 
 /// What becomes of a command.
@@ -114,18 +125,16 @@ impl MtaSession {
         Self {
             conversation: Conversation::new(Law::Strict),
             policy,
-            limits: Bounds { send: limits.send(), edits: limits.edits(), progress: limits.progress() },
+            limits: Bounds {
+                send: limits.session_send(),
+                edits: limits.edits(),
+                progress: limits.progress(),
+            },
             edits: 0,
             progress: 0,
             decided: None,
             skipped: None,
-            flags: Flags {
-                is_parked: false,
-                is_rejected_rcpt: false,
-                ignores_edits: false,
-                is_spoiled: false,
-                may_reuse: false,
-            },
+            flags: Flags(0),
             broken: None,
         }
     }
@@ -201,7 +210,7 @@ impl MtaSession {
             _ => kind,
         };
         let plan = self.advance_kind(kind, scope, is_rejected)?;
-        if let Command::Negotiate(offer) = *command {
+        if let (Command::Negotiate(offer), Plan::Write) = (*command, plan) {
             self.conversation.note_offer(offer);
         }
         Ok(plan)
@@ -290,7 +299,7 @@ impl MtaSession {
         if matches!(kind, CommandKind::Negotiate | CommandKind::Quit) {
             return None;
         }
-        if self.flags.is_parked || self.skipped == Some(scope) {
+        if self.flags.has(Flags::PARKED) || self.skipped == Some(scope) {
             return Some(SkipReason::Skipped);
         }
         if scope.min_version() > agreed.version {
@@ -321,9 +330,9 @@ impl MtaSession {
         if kind == CommandKind::Macros || matches!(plan, Plan::Skip(..)) {
             return;
         }
-        self.flags.may_reuse = false;
+        self.flags.set(Flags::MAY_REUSE, false);
         self.progress = 0;
-        self.flags.is_rejected_rcpt = is_rejected;
+        self.flags.set(Flags::REJECTED_RCPT, is_rejected);
         if self.skipped.is_some_and(|skipped| skipped != CommandKind::Body && skipped != kind) {
             self.skipped = None;
         }
@@ -335,14 +344,14 @@ impl MtaSession {
         self.skipped = None;
         self.edits = 0;
         self.conversation.replacement = Replacement::None;
-        self.flags.ignores_edits = false;
-        self.flags.is_spoiled = false;
+        self.flags.set(Flags::IGNORES_EDITS, false);
+        self.flags.set(Flags::SPOILED, false);
     }
 
     /// Ignores the edits of this message from now on, after a local error: the connection stays in sync, and can
     /// be used again after the verdict.
     pub const fn ignore_edits(&mut self) {
-        self.flags.ignores_edits = true;
+        self.flags.set(Flags::IGNORES_EDITS, true);
     }
 
     /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
@@ -416,7 +425,7 @@ impl MtaSession {
     #[must_use]
     pub fn can_reuse(&self) -> bool {
         self.turn() == Turn::Send
-            && self.flags.may_reuse
+            && self.flags.has(Flags::MAY_REUSE)
             && self.conversation.agreed().version >= CommandKind::QuitNewConnection.min_version()
     }
 

@@ -195,13 +195,14 @@ impl Conversation {
                 }
             }
             // `mi_engine`: SPEC_NOTES ORD-28.
-            Law::Libmilter => Ok(if self.reaches(self.stage, kind) {
-                // After UNKNOWN the engine knows of no message, and still calls the abort callback.
-                Passage { in_order: true, aborts_message: aborts_message || kind == CommandKind::Abort }
-            } else {
-                let in_order = self.reaches(Stage::Greeted, kind);
-                Passage { in_order, aborts_message: in_message }
-            }),
+            Law::Libmilter => {
+                let is_direct = self.reaches(self.stage, kind);
+                let in_order = is_direct || self.reaches(Stage::Greeted, kind);
+                // The engine calls the abort callback for ABORT, whether it knows of a message or not.
+                let is_abort = in_order && kind == CommandKind::Abort;
+                let aborts_message = is_abort || if is_direct { aborts_message } else { in_message };
+                Ok(Passage { in_order, aborts_message })
+            }
         }
     }
 
@@ -354,5 +355,9 @@ impl Conversation {
 /// The commands that may follow at a stage, whatever was negotiated and whatever came before.
 const fn usual(law: Law, stage: Stage) -> Kinds {
     let next = next(law, stage);
-    if stage.is_in_message() { next.without(super::table::ENDS_MESSAGE) } else { next }
+    if stage.is_in_message() || matches!(stage, Stage::Unknown) {
+        next.without(super::table::ENDS_MESSAGE)
+    } else {
+        next
+    }
 }

@@ -313,7 +313,12 @@ impl Edit<'_> {
             Self::AddHeader { name, .. }
             | Self::InsertHeader { name, .. }
             | Self::ChangeHeader { name, .. } => Some(*name),
-            _ => None,
+            Self::ChangeFrom { .. }
+            | Self::AddRcpt { .. }
+            | Self::AddRcptWithArguments { .. }
+            | Self::DeleteRcpt { .. }
+            | Self::ReplaceBody { .. }
+            | Self::Quarantine { .. } => None,
         }
     }
 

@@ -14,9 +14,6 @@
 //! * `eof-at-the-end`: a connection that ends while BODYEOB is answered ends a message. libmilter does
 //!   not call that an abort.
 //! * `skips-per-connection`: what one connection negotiated does not loosen the order of the next one.
-//! * `unknown-by-agreement`: UNKNOWN counts as switched off where that was agreed on and where the version
-//!   does not have it. In libmilter it counts so where the filter wished for that, granted or not; it
-//!   decides what may follow ABORT.
 
 use milter_proto::filter::{Options, Support};
 use milter_proto::order::{CommandKind, Stage};
@@ -104,6 +101,8 @@ pub(crate) struct Engine {
     pub(crate) effective: u32,
     /// The steps that were offered.
     offered: u32,
+    /// Commands that were declined in vain: they have no callback, and get CONTINUE.
+    declined_in_vain: u32,
     pub(crate) actions: u32,
 }
 
@@ -119,9 +118,12 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// The same for the crate, whether it is in order and whether it aborts the message; `None` if the connection is closed.
-    pub(crate) fn passage(self) -> Option<(bool, bool)> {
+    /// The same for the crate: whether it is in order and whether it aborts the message. `None`: the connection
+    /// is closed.
+    pub(crate) fn passage(self, code: u8) -> Option<(bool, bool)> {
         match self {
+            // The abort callback is what ABORT calls, too.
+            Self::Taken { .. } if code == b'A' => Some((true, true)),
             Self::Taken { aborts: false } => Some((true, false)),
             Self::Taken { aborts: true } => Some((true, true)),
             Self::Ignored { aborts: false } => Some((false, false)),
@@ -133,7 +135,7 @@ impl Fate {
 
 impl Engine {
     pub(crate) fn new() -> Self {
-        Self { state: INIT, effective: 0, offered: 0, actions: 0 }
+        Self { state: INIT, effective: 0, offered: 0, declined_in_vain: 0, actions: 0 }
     }
 
     pub(crate) fn trans_ok(&self, from: u8, to: u8) -> bool {
@@ -183,12 +185,23 @@ impl Engine {
         Fate::Taken { aborts }
     }
 
+    /// Whether a command has no reply of a callback.
+    pub(crate) fn is_mute(&self, code: u8) -> bool {
+        COMMANDS.iter().any(|row| {
+            row.0 == code
+                && (row.3 & self.effective != 0 || STATES[usize::from(row.2)].1 & self.declined_in_vain != 0)
+        })
+    }
+
     /// What is written for the result of a handler; the state follows it.
     pub(crate) fn result(&mut self, code: u8, result: u8) -> Option<u8> {
         let row = COMMANDS.iter().find(|row| row.0 == code).unwrap();
         if row.3 & self.effective != 0 {
             // `no-reply-verdict`
             return (row.3 & self.offered == 0).then_some(b'c');
+        }
+        if self.is_mute(code) {
+            return Some(b'c');
         }
         match result {
             b'a' => self.state = HELO,
@@ -229,8 +242,14 @@ impl Engine {
             return None;
         }
         (self.effective, self.offered, self.actions) = (wanted, steps, wanted_actions);
-        // `unknown-by-agreement`
-        self.effective &= !(0x100 & !steps);
+        let implied = if version < 3 {
+            0x300
+        } else if version < 4 {
+            0x200
+        } else {
+            0
+        };
+        self.declined_in_vain = wanted & 0x300 & !steps & !implied;
         self.effective |= if version < 3 { 0x100 } else { 0 };
         Some([version.min(6), wanted_actions, answered])
     }
