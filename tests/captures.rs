@@ -143,7 +143,9 @@ fn every_kind_of_frame_occurs_and_no_other() {
 
 #[test]
 fn every_program_occurs_and_every_pair() {
-    let pairs: BTreeSet<_> = sessions().map(|session| (session.header.mta, session.header.filter)).collect();
+    let polite =
+        sessions().filter(|session| !session.path.components().any(|part| part.as_os_str() == "walks"));
+    let pairs: BTreeSet<_> = polite.map(|session| (session.header.mta, session.header.filter)).collect();
     let mtas: BTreeSet<_> = pairs.iter().map(|(mta, _)| mta.as_str()).collect();
     let filters: BTreeSet<_> = pairs.iter().map(|(_, filter)| filter.as_str()).collect();
     assert!(mtas.into_iter().eq(MTAS));
