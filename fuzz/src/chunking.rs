@@ -2,8 +2,8 @@
 
 use core::fmt::Debug;
 
-use milter_proto::mta;
 use milter_proto::filter;
+use milter_proto::mta;
 use milter_proto::wire::Direction;
 
 use crate::sessions::{filter_run, monitor_run, mta_run};
@@ -21,11 +21,12 @@ pub fn chunking(data: &[u8]) {
     match who % 8 {
         0 => agree(stream, seed, |pieces| filter_run(filter::Policy::STRICT, seed, pieces)),
         1 => agree(stream, seed, |pieces| filter_run(filter::Policy::LIBMILTER, seed, pieces)),
-        2 => agree(stream, seed, |pieces| mta_run(filter::Policy::STRICT, seed, pieces)),
+        2 => agree(stream, seed, |pieces| mta_run(mta::Policy::STRICT, seed, pieces)),
         3 => agree(stream, seed, |pieces| mta_run(mta::Policy::SENDMAIL, seed, pieces)),
         4 => agree(stream, seed, |pieces| mta_run(mta::Policy::POSTFIX, seed, pieces)),
         5 => agree(stream, seed, |pieces| monitor_run(Direction::ToFilter, pieces)),
-        _ => agree(stream, seed, |pieces| monitor_run(Direction::ToMta, pieces)),
+        6 => agree(stream, seed, |pieces| monitor_run(Direction::ToMta, pieces)),
+        _ => agree(stream, seed, |pieces| filter_run(filter::Policy::DEFAULT, seed, pieces)),
     }
 }
 

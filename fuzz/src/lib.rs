@@ -13,7 +13,10 @@ mod assembler;
 mod chunking;
 mod libmilter;
 mod meaning;
+mod pair;
+mod robust;
 mod roundtrip;
+mod scripts;
 mod sessions;
 mod transcript;
 
@@ -21,8 +24,9 @@ pub use assembler::assembler;
 pub use chunking::chunking;
 pub use libmilter::libmilter;
 pub use meaning::{command, response};
+pub use pair::pair;
 pub use roundtrip::roundtrip;
-pub use sessions::{filter_session, monitor, mta_session, pair};
+pub use sessions::{filter_session, monitor, mta_session};
 pub use transcript::transcript;
 
 /// A target.
