@@ -243,10 +243,10 @@ impl Monitor {
 
     /// Treats an outstanding reply as one that came and said nothing.
     fn give_up_reply(&mut self) {
-        if self.conversation.owed == Some(CommandKind::EndOfMessage) {
-            self.conversation.verdict(Effect::EndMessage, &Verdict::Continue);
-        } else {
+        if self.conversation.owed == Some(CommandKind::Negotiate) {
             self.conversation.forget_reply();
+        } else {
+            self.conversation.answer(&Verdict::Continue);
         }
     }
 

@@ -83,6 +83,53 @@ fn what_the_strict_law_allows_libmilter_accepts_but_for_named_cells() {
     }
 }
 
+/// The header of src/order/table.rs promises that everything that affects a transition is in it.
+#[test]
+fn every_transition_is_decided_in_the_table() {
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let mut files = vec![std::path::PathBuf::from(sources)];
+    let mut read = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.strip_prefix(sources).unwrap().to_str().unwrap().to_owned();
+        if !name.ends_with(".rs") || name == "order/table.rs" {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        read += 1;
+        // Stages are entered by the state and by the table's own rows alone, and the state names no stage but the
+        // closed one: all others come from the table.
+        let enters = text.matches(".enter(").count();
+        assert!(
+            enters == 0 || matches!(name.as_str(), "order/state.rs" | "order/rows.rs"),
+            "{name} enters a stage"
+        );
+        if name == "order/state.rs" {
+            let named: Vec<_> = text
+                .split("Stage::")
+                .skip(1)
+                .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+                .collect();
+            let known = ["FIRST", "AFTER_MESSAGE", "Closed"];
+            assert!(named.iter().flatten().all(|stage| known.contains(stage)), "{named:?}");
+        }
+        // Sets of commands and effects of verdicts are written down in the table alone.
+        for definition in [
+            "fn next(law",
+            "fn effects(",
+            "fn stage_after(",
+            "fn libmilter_stage_after(",
+            "Effect::EndMessage,",
+        ] {
+            assert!(!text.contains(definition), "{name} has {definition}");
+        }
+    }
+    assert!(read > 30, "{read} files were read");
+}
+
 #[test]
 fn the_robust_law_accepts_every_command_at_every_stage_and_owes_every_reply() {
     for transition in transitions() {

@@ -11,7 +11,7 @@ use crate::order::state::Conversation;
 use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
-use crate::wire::{Command, MacroStage, Peer, Steps, Text};
+use crate::wire::{Command, MacroStage, Peer, Steps, Text, Verdict};
 
 /// The MTA's side of one connection: commands out, replies in, in the right order.
 ///
@@ -263,10 +263,7 @@ impl MtaSession {
             }
             Plan::WriteAbort | Plan::Skip(..) => {
                 // What is skipped counts as sent and answered, except a recipient that does not exist.
-                self.conversation.owed = None;
-                if kind == CommandKind::EndOfMessage {
-                    self.conversation.enter(Stage::Greeted);
-                }
+                self.conversation.answer(&Verdict::Continue);
                 if is_rejected || in_data && kind == CommandKind::RcptTo {
                     self.conversation = before;
                 }

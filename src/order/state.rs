@@ -52,7 +52,7 @@ debug_fields!(Conversation { agreed, negotiation, stage, usual, owed, body_skipp
 
 impl Conversation {
     pub(crate) const fn new(law: Law) -> Self {
-        let stage = Stage::Start;
+        let stage = Stage::FIRST;
         Self {
             agreed: Negotiated::NOTHING,
             negotiation: Progress::None,
@@ -96,13 +96,13 @@ impl Conversation {
         self.body_skipped
     }
 
-    /// Goes to a stage. SKIP holds as long as the body does.
+    /// Goes to a stage.
     #[inline]
     pub(crate) fn enter(&mut self, stage: Stage) {
         if self.stage != stage {
             self.stage = stage;
             self.usual = usual(self.law, stage);
-            self.body_skipped = false;
+            self.body_skipped &= stage.keeps_skip();
         }
     }
 
@@ -137,7 +137,7 @@ impl Conversation {
         let mut passage = self.command(CommandKind::Macros)?;
         if self.stage.is_in_message() && self.begins_transaction(stage) {
             passage.aborts_message = true;
-            self.enter(Stage::Greeted);
+            self.enter(Stage::AFTER_MESSAGE);
         }
         Ok(passage)
     }
@@ -155,7 +155,7 @@ impl Conversation {
         if passage.in_order || self.law == Law::Robust {
             self.take(kind, kind.row());
         } else {
-            self.enter(Stage::Greeted);
+            self.enter(Stage::AFTER_MESSAGE);
         }
         Ok(passage)
     }
@@ -169,7 +169,7 @@ impl Conversation {
         self.enter(match (self.law, row.target) {
             (Law::Libmilter, _) => row.libmilter_target,
             (_, Target::To(stage)) => stage,
-            (_, Target::LeaveMessage) if self.stage.is_in_message() => Stage::Greeted,
+            (_, Target::LeaveMessage) if self.stage.is_in_message() => Stage::AFTER_MESSAGE,
             (_, Target::LeaveMessage | Target::Stay) => self.stage,
         });
         if row.is_replied(self.agreed.steps) {
@@ -180,7 +180,7 @@ impl Conversation {
 
     /// How a command that was received would be accepted.
     pub(crate) fn passage(&self, kind: CommandKind) -> Result<Passage, Rule> {
-        if self.stage == Stage::Closed {
+        if self.stage.is_closed() {
             return Err(Rule::Closed);
         }
         let in_message = self.stage.is_in_message();
@@ -197,7 +197,7 @@ impl Conversation {
             // `mi_engine`: SPEC_NOTES ORD-28.
             Law::Libmilter => {
                 let is_direct = self.reaches(self.stage, kind);
-                let in_order = is_direct || self.reaches(Stage::Greeted, kind);
+                let in_order = is_direct || self.reaches(Stage::AFTER_MESSAGE, kind);
                 // The engine calls the abort callback for ABORT, whether it knows of a message or not.
                 let is_abort = in_order && kind == CommandKind::Abort;
                 let aborts_message = is_abort || if is_direct { aborts_message } else { in_message };
@@ -212,7 +212,7 @@ impl Conversation {
             Some(Rule::BodyAfterSkip)
         } else if self.reaches(self.stage, kind) {
             None
-        } else if self.stage == Stage::Closed {
+        } else if self.stage.is_closed() {
             Some(Rule::Closed)
         } else {
             Some(Rule::Order)
@@ -355,9 +355,5 @@ impl Conversation {
 /// The commands that may follow at a stage, whatever was negotiated and whatever came before.
 const fn usual(law: Law, stage: Stage) -> Kinds {
     let next = next(law, stage);
-    if stage.is_in_message() || matches!(stage, Stage::Unknown) {
-        next.without(super::table::ENDS_MESSAGE)
-    } else {
-        next
-    }
+    if stage.may_end_message() { next.without(super::table::ENDS_MESSAGE) } else { next }
 }

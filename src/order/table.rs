@@ -90,6 +90,27 @@ impl Stage {
         )
     }
 
+    /// The stage of a new connection.
+    pub(crate) const FIRST: Self = Self::Start;
+    /// The stage after a message, however it ended. libmilter's engine goes there for whatever it ignores, too.
+    pub(crate) const AFTER_MESSAGE: Self = Self::Greeted;
+
+    /// Whether nothing is accepted any more.
+    pub(crate) const fn is_closed(self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
+    /// Whether SKIP to the body still holds: up to the verdict on the message.
+    pub(crate) const fn keeps_skip(self) -> bool {
+        matches!(self, Self::Body | Self::EndOfMessage)
+    }
+
+    /// Whether a command that ends a message needs a closer look here.
+    pub(crate) const fn may_end_message(self) -> bool {
+        // After UNKNOWN libmilter's engine knows of no message, and still calls the abort callback for ABORT.
+        self.is_in_message() || matches!(self, Self::Unknown)
+    }
+
     /// Whether a law has this stage.
     pub(crate) const fn is_of(self, law: Law) -> bool {
         match law {
@@ -419,7 +440,7 @@ pub(crate) const fn effect(command: CommandKind, verdict: &Verdict<'_>) -> Effec
 /// The stage after a verdict with this effect; `None`: it stays. The strict and the robust law.
 pub(crate) const fn stage_after(effect: Effect) -> Option<Stage> {
     match effect {
-        Effect::EndMessage => Some(Stage::Greeted),
+        Effect::EndMessage => Some(Stage::AFTER_MESSAGE),
         Effect::EndConnection => Some(Stage::Decided),
         Effect::RejectData => Some(Stage::Recipients),
         _ => None,
@@ -431,7 +452,7 @@ pub(crate) const fn libmilter_stage_after(command: CommandKind, verdict: &Verdic
     let is_refusal =
         matches!(verdict, Verdict::Reject | Verdict::Tempfail | Verdict::Discard | Verdict::Reply(_));
     let stays = matches!(command, CommandKind::RcptTo | CommandKind::Unknown);
-    if matches!(verdict, Verdict::Accept) || is_refusal && !stays { Some(Stage::Greeted) } else { None }
+    if matches!(verdict, Verdict::Accept) || is_refusal && !stays { Some(Stage::AFTER_MESSAGE) } else { None }
 }
 
 impl CommandKind {
