@@ -220,9 +220,8 @@ fn converse([version, actions, steps]: [u32; 3], script: &[u8]) -> Vec<Entry> {
                 !is_quit && mta.check(&said.command).is_ok()
             });
             let said: Vec<_> = said.collect();
-            let Sent::Frame(frame) = mta.send(said[usize::from(number) % said.len()].command).unwrap() else {
-                continue;
-            };
+            let sent = mta.send(said[usize::from(number) % said.len()].command).unwrap();
+            let (Sent::Frame(frame) | Sent::ResendEnvelope(frame)) = sent else { continue };
             let frame = owned(&frame);
             filter.receive(frame.as_frame()).unwrap();
             Entry::new(Direction::ToFilter, frame)
@@ -294,6 +293,7 @@ fn replay(stream: &[Entry]) -> Option<Result<(), String>> {
                     filter.receive(frame).map(|_| owned(&sent)).map_err(|e| e.to_string())
                 }
                 // The MTA's side is more careful here than the law.
+                Ok(Sent::ResendEnvelope(_)) => return None,
                 Ok(Sent::Skipped {
                     reason:
                         SkipReason::MessageDecided | SkipReason::ConnectionDecided | SkipReason::ForgetsMessage,
