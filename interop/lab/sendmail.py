@@ -4,7 +4,7 @@ It runs in a UTS namespace of its own: without a dot in the host name it would s
 """
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ FEATURE(`no_default_msa')dnl
 FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`promiscuous_relay')dnl
-{filters}{daemons}MAILER(`smtp')dnl
+{settings}{filters}{daemons}MAILER(`smtp')dnl
 LOCAL_RULESETS
 SLocal_check_rcpt
 R$*\t\t\t$: <$&{{addr_type}}> $>CanonAddr $1
@@ -101,16 +101,26 @@ class Sendmail:
 
 
 @contextmanager
-def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Sendmail]:
+def sendmail(
+    home: Path,
+    sink_port: int,
+    services: Mapping[str, str],
+    chains: Mapping[str, Sequence[str]] = {},
+    settings: str = "",
+) -> Iterator[Sendmail]:
     """Runs Sendmail until the end of the block.
 
     `services` gives the equates of MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. One whose
-    name starts with `ipv6` listens on ::1.
+    name starts with `ipv6` listens on ::1. `chains` are more services, which ask the filters of others in that order.
+    `settings` are more lines of the configuration.
     """
-    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
+    names = {**{name: (name,) for name in services}, **chains}
+    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in names}
     filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]
-    daemons = [_daemon(name, port) for name, port in ports.items()]
-    text = MACROS.format(home=home, sink=sink_port, filters="".join(filters), daemons="".join(daemons))
+    daemons = [_daemon(name, port, names[name]) for name, port in ports.items()]
+    text = MACROS.format(
+        home=home, sink=sink_port, settings=settings, filters="".join(filters), daemons="".join(daemons)
+    )
     (home / "lab.mc").write_text(text)
     (home / "services").write_text("hosts files\naliases files\npasswd files\n")
     (home / "queue").mkdir(mode=0o700)
@@ -126,9 +136,9 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
         yield it
 
 
-def _daemon(name: str, port: int) -> str:
+def _daemon(name: str, port: int, filters: Sequence[str]) -> str:
     family, address = ("inet6", "::1") if name.startswith("ipv6") else ("inet", "127.0.0.1")
-    equates = f"Name={name}, Family={family}, Addr={address}, Port={port}, InputMailFilters={name}"
+    equates = f"Name={name}, Family={family}, Addr={address}, Port={port}, InputMailFilters={';'.join(filters)}"
     return f"DAEMON_OPTIONS(`{equates}')dnl\n"
 
 

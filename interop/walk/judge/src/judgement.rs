@@ -1,0 +1,207 @@
+//! Judges one recording.
+
+use std::fmt::Display;
+
+use milter_proto::error::ReceiveError;
+use milter_proto::filter::{Event, Policy, Turn};
+use milter_proto::order::Rule;
+use milter_proto::wire::{Command, Frame, Response, Tolerance, code_name};
+use milter_proto::{FilterSession, Misuse, Monitor};
+
+use crate::finding::{Finding, Kind};
+use crate::marks::Marks;
+use crate::recording::{Recording, Side};
+
+/// What came of a recording.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    /// Replies that libmilter's engine would not have given, and whether it would have closed the connection.
+    pub(crate) libmilter_silent: u32,
+    pub(crate) libmilter_closed: u32,
+    /// Whether our session under the strict policy closed the connection.
+    pub(crate) strict_closed: u32,
+    /// Commands out of order that the default policy accepted.
+    pub(crate) out_of_order: u32,
+}
+
+/// Judges a recording by the monitor and by the filter session under each policy.
+pub(crate) fn judge(recording: &Recording) -> Judgement {
+    let mut judgement = Judgement::default();
+    let broken = monitor(recording, &mut judgement);
+    strict(recording, broken, &mut judgement);
+    libmilter(recording, &mut judgement);
+    default(recording, &mut judgement);
+    judgement
+}
+
+/// Lets the monitor watch, and returns the first frame of the MTA that breaks a rule.
+fn monitor(recording: &Recording, judgement: &mut Judgement) -> Option<usize> {
+    let mut monitor = Monitor::new();
+    let mut first = None;
+    for (index, (side, frame)) in recording.frames.iter().enumerate() {
+        let stage = monitor.stage();
+        let observation = monitor.observe(side.direction(), frame.as_frame());
+        let kind = if *side == Side::Mta { Kind::Strict } else { Kind::Recorder };
+        for rule in observation.violations() {
+            if *side == Side::Mta {
+                first = first.or(Some(index));
+            }
+            let at = At { index, frame: frame.as_frame(), stage: format!("{stage:?}") };
+            judgement.findings.push(at.finding(recording, kind, rule.id(), &rule));
+        }
+    }
+    first
+}
+
+/// The strict policy has to close at the first violation that the monitor sees, and nowhere else.
+fn strict(recording: &Recording, broken: Option<usize>, judgement: &mut Judgement) {
+    let mut session = FilterSession::with_policy(Policy::STRICT);
+    for (index, (side, frame)) in recording.frames.iter().enumerate() {
+        let frame = frame.as_frame();
+        let at = At { index, frame, stage: format!("{:?}", session.stage()) };
+        let problem = match side {
+            Side::Mta => receive(&mut session, frame, |_| {}).err().map(|error| error.to_string()),
+            Side::Filter => match send(&mut session, frame) {
+                Ok(()) => None,
+                // The monitor has said what is wrong with the filter.
+                Err(_) => return,
+            },
+        };
+        let is_expected = broken == Some(index);
+        if let Some(text) = &problem {
+            judgement.strict_closed += 1;
+            if !is_expected {
+                let text = format!("the monitor has nothing against it: {text}");
+                judgement.findings.push(at.finding(recording, Kind::Disagreement, "", &text));
+            }
+            return;
+        }
+        if is_expected {
+            let text = "the monitor reports it, and the session under the strict policy accepts it";
+            judgement.findings.push(at.finding(recording, Kind::Disagreement, "", &text));
+            return;
+        }
+    }
+}
+
+/// Counts what libmilter's engine does not answer. That is known, and no finding.
+fn libmilter(recording: &Recording, judgement: &mut Judgement) {
+    let mut session = FilterSession::with_policy(Policy::LIBMILTER);
+    for (side, frame) in &recording.frames {
+        match side {
+            Side::Mta => {
+                // It would wait for the filter, and so would the MTA.
+                if matches!(session.turn(), Turn::Reply(_)) {
+                    return;
+                }
+                if receive(&mut session, frame.as_frame(), |_| {}).is_err() {
+                    judgement.libmilter_closed += 1;
+                    return;
+                }
+            }
+            Side::Filter => match send(&mut session, frame.as_frame()) {
+                Err(Misuse { rule: Rule::NotOwed, .. }) => judgement.libmilter_silent += 1,
+                Err(_) => return,
+                Ok(()) => {}
+            },
+        }
+    }
+}
+
+/// The default policy has to answer everything that has a reply, and to keep messages apart.
+fn default(recording: &Recording, judgement: &mut Judgement) {
+    let mut session = FilterSession::new();
+    let mut marks = Marks::default();
+    for (index, (side, frame)) in recording.frames.iter().enumerate() {
+        let frame = frame.as_frame();
+        let at = At { index, frame, stage: format!("{:?}", session.stage()) };
+        let problem = match side {
+            Side::Mta => match session.turn() {
+                Turn::Reply(owed) => Some((Kind::Unasked, "", format!("we still owe a reply to {owed}"))),
+                _ => {
+                    let mut mixed = None;
+                    let received = receive(&mut session, frame, |event| {
+                        judgement.out_of_order += u32::from(!event.in_order);
+                        mixed = marks.see(event);
+                    });
+                    match received {
+                        Err(error) => Some((Kind::Closed, rule_of(&error), error.to_string())),
+                        Ok(()) => {
+                            if let Some(text) = mixed {
+                                judgement.findings.push(at.finding(recording, Kind::Mixed, "", &text));
+                            }
+                            None
+                        }
+                    }
+                }
+            },
+            Side::Filter => match send(&mut session, frame) {
+                Ok(()) => {
+                    let response = Response::parse_as(frame, Tolerance::LENIENT).ok();
+                    marks.answered(response.map(|decoded| decoded.value), session.stage());
+                    None
+                }
+                Err(misuse) if misuse.rule == Rule::NotOwed => {
+                    Some((Kind::Silent, misuse.rule.id(), misuse.to_string()))
+                }
+                Err(misuse) => Some((Kind::Unsent, misuse.rule.id(), misuse.to_string())),
+            },
+        };
+        if let Some((kind, rule, text)) = problem {
+            judgement.findings.push(at.finding(recording, kind, rule, &text));
+            return;
+        }
+    }
+}
+
+/// Gives a frame to a session, and what follows in it.
+fn receive(
+    session: &mut FilterSession,
+    frame: Frame<'_>,
+    mut see: impl FnMut(&Event<'_>),
+) -> Result<(), ReceiveError> {
+    see(&session.receive(frame)?);
+    if let Some(event) = session.rest_of_frame() {
+        see(&event);
+    }
+    Ok(())
+}
+
+/// Sends what the recorded filter sent.
+fn send(session: &mut FilterSession, frame: Frame<'_>) -> Result<(), Misuse> {
+    let response = Response::parse_as(frame, Tolerance::LENIENT).map_or(Response::Other(frame), |it| it.value);
+    session.send(response).map(drop)
+}
+
+const fn rule_of(error: &ReceiveError) -> &'static str {
+    match error {
+        ReceiveError::Peer(violation) => violation.rule.id(),
+        _ => "",
+    }
+}
+
+/// Where in a recording something happened.
+#[derive(Debug)]
+struct At<'f> {
+    index: usize,
+    frame: Frame<'f>,
+    stage: String,
+}
+
+impl At<'_> {
+    fn finding(&self, recording: &Recording, kind: Kind, rule: &str, text: &dyn Display) -> Finding {
+        let name = Command::parse_as(self.frame, Tolerance::LENIENT).ok().and_then(|_| code_name(self.frame.code()));
+        Finding {
+            file: recording.path.display().to_string(),
+            mta: recording.header.mta.clone(),
+            kind,
+            rule: rule.to_owned(),
+            command: name.map_or_else(|| char::from(self.frame.code()).to_string(), str::to_owned),
+            stage: self.stage.clone(),
+            text: text.to_string(),
+            frames: recording.codes(Some(self.index)),
+            explained: None,
+        }
+    }
+}
