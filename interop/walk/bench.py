@@ -14,6 +14,8 @@ from lab.process import folder
 from lab.sendmail import Sendmail, sendmail
 from lab.sink import Sink, sink
 
+from .sasl import sasl
+
 # The MTA goes on without a filter that fails, which is how it is seen that a filter can be made to fail.
 POSTFIX_OPTIONS = (
     "milter_default_action=accept", "milter_connect_timeout=3s", "milter_command_timeout=3s", "milter_content_timeout=3s",
@@ -21,6 +23,8 @@ POSTFIX_OPTIONS = (
     "smtpd_client_event_limit_exceptions=static:all", "smtpd_junk_command_limit=100000",
 )  # fmt: skip
 LOCAL_OPTIONS = POSTFIX_OPTIONS[:4]
+# Postfix 3.7 crashes where a proxy refuses DATA after BDAT, and would serve nobody for a minute.
+POSTFIX_SETTINGS = "service_throttle_time = 1s\n"
 SENDMAIL_EQUATES = "S=unix:{path}, T=C:3s;S:3s;R:3s;E:3s"
 SENDMAIL_SETTINGS = """\
 define(`confMAX_MESSAGE_SIZE', `100000')dnl
@@ -69,10 +73,10 @@ def bench(name: str, version: str, stations: int, more: str = "") -> Iterator[Be
             services = {
                 f"{service}-{number}": options
                 for number, (one, other) in enumerate(places)
-                for service, options in _postfix_services(one, other, proxy.port).items()
+                for service, options in _postfix_services(one, other, proxy.port, home / "sasl").items()
             }
             local = " -o ".join((f"unix:{places[0][0]}", *LOCAL_OPTIONS))
-            with postfix(home, box.port, services, local) as it:
+            with sasl(home / "sasl"), postfix(home, box.port, services, local, POSTFIX_SETTINGS) as it:
                 yield Bench(name, version, it, box, _stations(places, it.ports), recordings)
         else:
             filters = {
@@ -88,7 +92,7 @@ def bench(name: str, version: str, stations: int, more: str = "") -> Iterator[Be
                 yield Bench(name, version, that, box, _stations(places, that.ports), recordings)
 
 
-def _postfix_services(one: Path, other: Path, proxy: int) -> dict[str, str]:
+def _postfix_services(one: Path, other: Path, proxy: int, users: Path) -> dict[str, str]:
     first, second = f"unix:{one}", f"unix:{other}"
     checks = f"check_sender_access,inline:{{{REFUSED}=REJECT}}"
     milters = {
@@ -101,8 +105,9 @@ def _postfix_services(one: Path, other: Path, proxy: int) -> dict[str, str]:
         "version-3": (first, ("milter_protocol=3",)),
         "version-4": (first, ("milter_protocol=4",)),
     }
+    auth = ("smtpd_sasl_auth_enable=yes", "smtpd_sasl_type=dovecot", f"smtpd_sasl_path={users}")
     return {
-        name: " ".join(f"-o {option}" for option in (f"smtpd_milters={filters}", *POSTFIX_OPTIONS, *more))
+        name: " ".join(f"-o {option}" for option in (f"smtpd_milters={filters}", *POSTFIX_OPTIONS, *auth, *more))
         for name, (filters, more) in milters.items()
     }
 

@@ -38,7 +38,7 @@ XCLIENT = (
     "XCLIENT ADDR=192.0.2.7 NAME=other.example", "XCLIENT ADDR=[UNAVAILABLE]", "XCLIENT ADDR=IPV6:2001:db8::1 PORT=7",
     "XCLIENT FOO=1", "XCLIENT LOGIN=alice NAME=[TEMPUNAVAIL]", "XCLIENT",
 )  # fmt: skip
-AUTH = ("AUTH PLAIN AGFsaWNlAHNlY3JldA==", "AUTH", "AUTH FOO", "AUTH PLAIN =")
+AUTH = ("AUTH PLAIN AGFsaWNlAHNlY3JldA==", "AUTH PLAIN AGFsaWNlAHdyb25n", "AUTH", "AUTH FOO", "AUTH PLAIN =")
 HEADERS = "Subject: walk\r\nX-Mark: %MARK\r\n"
 # What fits under no limit: the MTAs of the walk take 100,000 bytes, and Sendmail 5,000 of them in headers.
 TOO_LARGE = HEADERS + "\r\n" + ("x" * 76 + "\r\n") * 1_500
@@ -53,6 +53,8 @@ CONTENTS = (
     HEADERS + "\r\n" + ("0123456789" * 7 + "\r\n") * 1_000, TOO_LARGE, LARGE_HEADERS,
     HEADERS + "".join("Received: from x\r\n" for _ in range(60)) + "\r\nloops\r\n",
 )  # fmt: skip
+# What content is made of when a session is made small.
+SIMPLE = (HEADERS + "\r\nbody\r\n", HEADERS, "x", "")
 
 
 def draw(chance: random.Random, mta: str) -> Script:

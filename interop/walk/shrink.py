@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from .plan import CHAINS, Plan
+from .script import SIMPLE
 
 # Sessions that may be tried: each takes some hundredths of a second, unless it waits for a timeout.
 ATTEMPTS = 300
@@ -35,6 +36,11 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
             if rest:
                 yield plan.with_script(rest)
         size //= 2
+    for place, step in enumerate(script):
+        if step[0] in ("data", "bdat"):
+            for content in SIMPLE:
+                if len(content) < len(step[1]):
+                    yield plan.with_script([*script[:place], [step[0], content, step[2]], *script[place + 1 :]])
     if plan.service in CHAINS:
         yield replace(plan, service="single")
     for role in ("filter", "other") if plan.service in CHAINS else ("filter",):
