@@ -63,7 +63,9 @@ def behaviour(chance: random.Random, seed: str) -> Behaviour:
     steps = sum(1 << bit for bit in range(21) if chance.random() < density)
     if chance.random() < 0.3:
         # No replies at all, or only the content: sets of bits that chance alone hardly draws.
-        steps |= chance.choice((0xFF080, 0x10F, 0x30F, 0x4, 0x5, 0x40, 0x200, 0x4002, 0xFF080 | 0x10F))
+        steps |= chance.choice((*[0xFF080] * 4, 0x10F, 0x10F, 0x30F, 0x4, 0x5, 0x40, 0x200, 0x4002, 0xFF080 | 0x10F))
+    if chance.random() < 0.3:
+        steps |= SKIP
     actions = chance.choice((0x1FF, 0, 0x1, 0x1F, chance.randrange(0x200)))
     stages = (0, 1, 2, 3, 4, 5, 6)
     names = ("i", "i {mail_addr}", "{rcpt_addr} {mail_addr} i", "{auth_authen} v _ {tls_version}", "")
@@ -222,6 +224,8 @@ class _Conversation:
             verdict = {"y": PERMANENT}.get(self._it.fixed[code], self._it.fixed[code].encode())
         elif chance.randrange(100) < self._it.verdicts:
             verdict = chance.choice(self._verdicts(code))
+        elif code == "B" and self._steps & SKIP and self._it.verdicts and chance.random() < 0.3:
+            verdict = b"s"
         if verdict[:1] in b"rtdy" and code in "MLNBE" and self._mark:
             self.refused.add(self._mark)
         if verdict[:1] in b"ad" or (verdict[:1] in b"rty" and code in "MLNBE"):
@@ -236,8 +240,6 @@ class _Conversation:
         if code in "CH":
             return [*refusals, b"a"]
         verdicts = [*refusals, CLOSING, b"a", b"d"]
-        if code == "B" and self._steps & SKIP:
-            verdicts.extend([b"s"] * 6)
         return verdicts
 
     def _edits(self, chance: random.Random) -> list[bytes]:

@@ -50,7 +50,7 @@ CONTENTS = (
     HEADERS + "\r\na\nb\n\n.\n", HEADERS + "\r\n\xe4\xf6\xfc\xff\xfe\r\n", HEADERS + "X-Folded: a\r\n b\r\n\tc\r\n\r\nb\r\n",
     HEADERS + "X-Empty:\r\nX-None: \r\nX Blank: y\r\n: z\r\n\r\nb\r\n", HEADERS + "X-8: \xfc\xe9\r\n\r\nb\r\n",
     HEADERS + "X-Nul: a\0b\r\n\r\nb\r\n", "From someone\r\n" + HEADERS + "\r\nb\r\n", HEADERS + "\r\n" + "z" * 3_000 + "\r\n",
-    HEADERS + "\r\n" + ("0123456789" * 7 + "\r\n") * 1_000, TOO_LARGE, LARGE_HEADERS,
+    HEADERS + "\r\n" + ("0123456789" * 7 + "\r\n") * 1_000, *[TOO_LARGE, LARGE_HEADERS] * 2,
     HEADERS + "".join("Received: from x\r\n" for _ in range(60)) + "\r\nloops\r\n",
 )  # fmt: skip
 # What content is made of when a session is made small.
@@ -111,9 +111,12 @@ class _Session:
             for line in lines:
                 self._say(line)
                 self._disturb()
-        for _ in range(chance.choice((0, 1, 1, 1, 1, 1, 1, 2))):
+        for _ in range(chance.choice((0, 1, 1, 1, 1, 2, 2, 3))):
             self._content()
             self._disturb()
+            if chance.random() < 0.2:
+                # Where DATA was refused, the message goes on.
+                self._say(self._recipient())
 
     def _recipient(self) -> str:
         if self._chance.random() < 0.15:

@@ -1,6 +1,6 @@
 //! Judges one recording.
 
-use std::fmt::Display;
+use core::fmt::Display;
 
 use milter_proto::error::ReceiveError;
 use milter_proto::filter::{Event, Policy, Turn};
@@ -170,7 +170,8 @@ fn receive(
 
 /// Sends what the recorded filter sent.
 fn send(session: &mut FilterSession, frame: Frame<'_>) -> Result<(), Misuse> {
-    let response = Response::parse_as(frame, Tolerance::LENIENT).map_or(Response::Other(frame), |it| it.value);
+    let response =
+        Response::parse_as(frame, Tolerance::LENIENT).map_or(Response::Other(frame), |it| it.value);
     session.send(response).map(drop)
 }
 
@@ -191,7 +192,8 @@ struct At<'f> {
 
 impl At<'_> {
     fn finding(&self, recording: &Recording, kind: Kind, rule: &str, text: &dyn Display) -> Finding {
-        let name = Command::parse_as(self.frame, Tolerance::LENIENT).ok().and_then(|_| code_name(self.frame.code()));
+        let name =
+            Command::parse_as(self.frame, Tolerance::LENIENT).ok().and_then(|_| code_name(self.frame.code()));
         Finding {
             file: recording.path.display().to_string(),
             mta: recording.header.mta.clone(),

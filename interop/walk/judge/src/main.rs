@@ -3,6 +3,10 @@
 //! Each finding is a line of JSON on standard output; the last line holds figures. The status is 1 if a finding is not
 //! in the table of what is known.
 
+#![expect(clippy::arithmetic_side_effects, reason = "it counts what it reads")]
+#![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named needs no judgement")]
+
 mod explained;
 mod finding;
 mod judgement;

@@ -53,7 +53,9 @@ impl Marks {
         let known: Vec<_> = sender.iter().chain(recipients).chain(header).collect();
         let first = known.first()?;
         known.iter().any(|mark| mark != first).then(|| {
-            format!("sender {sender:?}, recipients {recipients:?} and header {header:?} are of different messages")
+            format!(
+                "sender {sender:?}, recipients {recipients:?} and header {header:?} are of different messages"
+            )
         })
     }
 }
@@ -76,7 +78,8 @@ mod tests {
 
     #[test]
     fn marks_are_found_in_addresses_and_headers() {
-        for text in ["<s1-2@sender.example>", "<bob.s1-2@rcpt.example>", "\"bob s1-2\"@rcpt.example", " s1-2"] {
+        for text in ["<s1-2@sender.example>", "<bob.s1-2@rcpt.example>", "\"bob s1-2\"@rcpt.example", " s1-2"]
+        {
             assert_eq!(mark(text.as_bytes()).as_deref(), Some("s1-2"), "{text}");
         }
         for text in ["<>", "<nobody@rcpt.example>", "s1", "s-1", "s1-"] {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use milter_proto::wire::{Assembler, Direction, FrameBuf};
 use milter_proto::Limits;
+use milter_proto::wire::{Assembler, Direction, FrameBuf};
 use serde::Deserialize;
 
 /// Larger frames than any MTA was offered: what is over the limit is for the sessions to judge.
