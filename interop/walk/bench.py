@@ -4,7 +4,7 @@ A station is a group of SMTP services that ask filters on the same two unix sock
 so every connection to these sockets belongs to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ from .sasl import sasl
 
 # The MTA goes on without a filter that fails, which is how it is seen that a filter can be made to fail.
 POSTFIX_OPTIONS = (
-    "milter_default_action=accept", "milter_connect_timeout=3s", "milter_command_timeout=3s", "milter_content_timeout=3s",
+    "milter_default_action=accept", "milter_connect_timeout=6s", "milter_command_timeout=6s", "milter_content_timeout=6s",
     "smtpd_authorized_xclient_hosts=127.0.0.1", "message_size_limit=100000", "smtpd_client_connection_count_limit=0",
     "smtpd_client_event_limit_exceptions=static:all", "smtpd_junk_command_limit=100000",
 )  # fmt: skip
 LOCAL_OPTIONS = POSTFIX_OPTIONS[:4]
 # Postfix 3.7 crashes where a proxy refuses DATA after BDAT, and would serve nobody for a minute.
 POSTFIX_SETTINGS = "service_throttle_time = 1s\n"
-SENDMAIL_EQUATES = "S=unix:{path}, T=C:3s;S:3s;R:3s;E:3s"
+SENDMAIL_EQUATES = "S=unix:{path}, T=C:6s;S:6s;R:6s;E:6s"
 SENDMAIL_SETTINGS = """\
 define(`confMAX_MESSAGE_SIZE', `100000')dnl
 define(`confMAX_HEADERS_LENGTH', `5000')dnl
@@ -36,7 +36,7 @@ define(`confBAD_RCPT_THROTTLE', `0')dnl
 # Postfix refuses DATA itself, or lets a proxy decide, for this domain of the sender.
 REFUSED = "refused.example"
 # A filter that has not answered makes the MTA wait this long.
-TIMEOUT = 3.0
+TIMEOUT = 6.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _postfix_services(one: Path, other: Path, proxy: int, users: Path) -> dict[s
     }
 
 
-def _stations(places: list[tuple[Path, Path]], ports: dict[str, int]) -> list[Station]:
+def _stations(places: list[tuple[Path, Path]], ports: Mapping[str, int]) -> list[Station]:
     stations = []
     for number, (one, other) in enumerate(places):
         suffix = f"-{number}"

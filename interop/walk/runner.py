@@ -112,8 +112,8 @@ class Runner:
         by_name = {plan.name: plan for plan in plans}
         for message in delivered:
             if (mark := mark_of(message)) in refused:
-                found = Finding("delivered", "what a recorder refused", text=f"message {mark} was delivered")
-                self._tell([(found, refused[mark])], self._again_delivered)
+                passed = Finding("delivered", "what a recorder refused", text=f"message {mark} was delivered")
+                self._tell([(passed, refused[mark])], self._again_delivered)
         findings, figures = judge([self._bench.folder])
         for name, figure in figures.items():
             if isinstance(figure, int):
@@ -199,10 +199,9 @@ class Runner:
         self._side_by_side(blocks, one)
         subjects = {plan.name: (subject, plan) for subject, plans in blocks for plan in plans}
         for message in self._settle():
-            subject, plan = subjects.get(mark_of(message).partition("-")[0], (None, None))
-            if subject is None or plan is None or not subject.must_not_deliver(message):
-                continue
-            late.append((Finding("delivered", f"refused at {subject.stage}"), plan, subject))
+            them = subjects.get(mark_of(message).partition("-")[0])
+            if them is not None and them[0].must_not_deliver(message):
+                late.append((Finding("delivered", f"refused at {them[0].stage}"), them[1], them[0]))
         told = set()
         for found, plan, subject in late:
             # That libmilter lets messages pass is known, and shows that this walk would find it in ours.

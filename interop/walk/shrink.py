@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from .plan import CHAINS, Plan
 from .script import SIMPLE
 
 # Sessions that may be tried: each takes some hundredths of a second, unless it waits for a timeout.
 ATTEMPTS = 300
+# What a recorder may do without.
+SIMPLER: tuple[dict[str, Any], ...] = (
+    {"verdicts": 0}, {"edits": 0}, {"lists": ()}, {"fixed": {}}, {"actions": 0}, {"steps": 0}, {"version": 6},
+)  # fmt: skip
 
 
 def shrink(plan: Plan, still: Callable[[Plan], object], attempts: int = ATTEMPTS) -> Plan:
@@ -45,7 +50,7 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, service="single")
     for role in ("filter", "other") if plan.service in CHAINS else ("filter",):
         it = getattr(plan, role)
-        for change in ({"verdicts": 0}, {"edits": 0}, {"lists": ()}, {"fixed": {}}, {"actions": 0}, {"steps": 0}, {"version": 6}):
+        for change in SIMPLER:
             if any(getattr(it, name) != value for name, value in change.items()):
                 yield replace(plan, **{role: replace(it, **change)})
         for bit in range(21):

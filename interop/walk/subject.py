@@ -21,7 +21,7 @@ STAGES = {
     "data": ("T", 0x200, 0x10000), "header": ("L", 0x20, 0x80), "eoh": ("N", 0x40, 0x40000), "body": ("B", 0x10, 0x80000),
     "eom": ("E", 0, 0), "unknown": ("U", 0x100, 0x20000),
 }  # fmt: skip
-REFUSING = ("rcpt", "data", "header", "eoh", "body", "eom", "eom", "eom")
+REFUSING = ("mail", "rcpt", "data", "header", "eoh", "body", "eom", "eom", "eom")
 VERDICTS = {"reject": "r", "tempfail": "t", "discard": "d", "550 5.7.1 refused": "y"}
 HEADER = "X-Mark"
 
@@ -71,7 +71,7 @@ class Subject:
         if self.program == LIBMILTER:
             call = f"setreply|{self.verdict.replace(' ', '|')}" if " " in self.verdict else self.verdict
             rules = [f"negotiate:steps|{self.steps:x}", f"{self.stage}:{call}"]
-            command = [BUILT / "libmilter-filter", f"unix:{socket}", *rules]
+            command: list[str | Path] = [BUILT / "libmilter-filter", f"unix:{socket}", *rules]
         else:
             command = [programs / self.program, "--listen", f"unix:{socket}", *self._options()]
         with running(command, home, name="subject", line="listening") as process:

@@ -33,5 +33,9 @@ def walk(name: str, programs: Path, sessions: int, seed: str, first: int = 0) ->
     for count, begin in enumerate(range(first, first + sessions, size)):
         numbers = range(begin, min(begin + size, first + sessions))
         with bench(name, version, STATIONS, NEEDS_HELO if count % 2 else "") as running:
-            Runner(running, programs, seed, report).run(numbers)
+            try:
+                Runner(running, programs, seed, report).run(numbers)
+            except Exception as error:
+                error.add_note(f"{running.mta.process.status=}\n{running.mta.log()[-2000:]}")
+                raise
     return report

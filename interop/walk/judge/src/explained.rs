@@ -20,6 +20,7 @@ struct Row {
     command: Option<String>,
     #[serde(default)]
     stages: Vec<String>,
+    condition: Option<String>,
     /// Why it is not ours to change, and where that can be read.
     reason: String,
     source: String,
@@ -48,6 +49,7 @@ impl Explained {
                 && row.kind == finding.kind.name()
                 && fits(&row.rule, &finding.rule)
                 && fits(&row.command, &finding.command)
+                && fits(&row.condition, &finding.condition)
                 && (row.stages.is_empty() || row.stages.contains(&finding.stage))
         });
         row.map(|row| row.name.as_str())

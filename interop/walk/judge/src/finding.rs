@@ -51,6 +51,8 @@ pub(crate) struct Finding {
     pub(crate) command: String,
     /// The stage before it.
     pub(crate) stage: String,
+    /// What the filter negotiated away so that it cannot know better, or nothing.
+    pub(crate) condition: String,
     pub(crate) text: String,
     pub(crate) frames: String,
     /// The row of the table that explains it.

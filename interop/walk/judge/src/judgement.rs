@@ -12,6 +12,9 @@ use crate::finding::{Finding, Kind};
 use crate::marks::Marks;
 use crate::recording::{Recording, Side};
 
+/// The condition of a filter that cannot see where a message begins.
+const UNSEEN_MAIL: &str = "neither MAIL nor its macros";
+
 /// What came of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
@@ -201,6 +204,7 @@ impl At<'_> {
             rule: rule.to_owned(),
             command: name.map_or_else(|| char::from(self.frame.code()).to_string(), str::to_owned),
             stage: self.stage.clone(),
+            condition: if recording.shows_mail() { "" } else { UNSEEN_MAIL }.to_owned(),
             text: text.to_string(),
             frames: recording.codes(Some(self.index)),
             explained: None,

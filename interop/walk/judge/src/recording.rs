@@ -73,6 +73,15 @@ impl Recording {
         Ok(Self { path: path.to_owned(), header, frames })
     }
 
+    /// Whether there is a MAIL in it, or MACRO for MAIL.
+    pub(crate) fn shows_mail(&self) -> bool {
+        self.frames.iter().any(|(side, frame)| {
+            let frame = frame.as_frame();
+            *side == Side::Mta
+                && (frame.code() == b'M' || frame.code() == b'D' && frame.payload().starts_with(b"M"))
+        })
+    }
+
     /// The session as a line of codes: `T<c` is DATA and the answer CONTINUE. MACRO is left out, and so is all but
     /// the first of many in a row. `!` stands before the frame of that index.
     pub(crate) fn codes(&self, marked: Option<usize>) -> String {
