@@ -211,3 +211,89 @@ impl At<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use milter_proto::wire::{Frame, FrameBuf};
+
+    use super::{Judgement, judge};
+    use crate::finding::Kind;
+    use crate::recording::{Header, Recording, Side};
+
+    const OFFER: (Side, u8, &[u8]) = (Side::Mta, b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff");
+    const ANSWER: (Side, u8, &[u8]) = (Side::Filter, b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0");
+    const CONNECT: (Side, u8, &[u8]) = (Side::Mta, b'C', b"localhost\x004\0\x19127.0.0.1\0");
+    const HELO: (Side, u8, &[u8]) = (Side::Mta, b'H', b"x\0");
+    const MAIL: (Side, u8, &[u8]) = (Side::Mta, b'M', b"<s1-1@sender.example>\0");
+    const RCPT: (Side, u8, &[u8]) = (Side::Mta, b'R', b"<bob.s1-1@rcpt.example>\0");
+    const DATA: (Side, u8, &[u8]) = (Side::Mta, b'T', b"");
+    const END_OF_HEADERS: (Side, u8, &[u8]) = (Side::Mta, b'N', b"");
+    const END: (Side, u8, &[u8]) = (Side::Mta, b'E', b"");
+    const CONTINUE: (Side, u8, &[u8]) = (Side::Filter, b'c', b"");
+
+    /// Judges a session that begins with OPTNEG and CONNECT.
+    fn judged(frames: &[(Side, u8, &[u8])]) -> Judgement {
+        let begin = [OFFER, ANSWER, CONNECT, CONTINUE];
+        let frames = begin.iter().chain(frames);
+        let frames = frames.map(|&(side, code, payload)| (side, FrameBuf::from(Frame::new(code, payload))));
+        let header = Header { mta: "a test".to_owned() };
+        judge(&Recording { path: PathBuf::new(), header, frames: frames.collect() })
+    }
+
+    fn kinds(judgement: &Judgement) -> Vec<(Kind, &str)> {
+        judgement.findings.iter().map(|finding| (finding.kind, finding.rule.as_str())).collect()
+    }
+
+    #[test]
+    fn a_polite_session_gives_no_finding() {
+        let message =
+            [MAIL, CONTINUE, RCPT, CONTINUE, DATA, CONTINUE, END_OF_HEADERS, CONTINUE, END, CONTINUE];
+        assert_eq!(kinds(&judged(&message)), []);
+    }
+
+    #[test]
+    fn a_command_out_of_order_breaks_the_strict_law_and_is_answered() {
+        let judgement = judged(&[HELO, CONTINUE, DATA, CONTINUE]);
+        assert_eq!(kinds(&judgement), [(Kind::Strict, "ORD-1")]);
+        assert_eq!((judgement.out_of_order, judgement.strict_closed, judgement.libmilter_silent), (1, 1, 1));
+        assert_eq!(judgement.findings[0].frames, "O<O C<c H<c !T<c");
+    }
+
+    #[test]
+    fn an_answer_that_nobody_owes_is_found() {
+        let judgement = judged(&[HELO, CONTINUE, CONTINUE]);
+        assert_eq!(kinds(&judgement), [(Kind::Recorder, "ORD-3"), (Kind::Silent, "ORD-3")]);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_found() {
+        let judgement = judged(&[HELO, MAIL, CONTINUE]);
+        assert_eq!(kinds(&judgement), [(Kind::Strict, "ORD-2"), (Kind::Unasked, "")]);
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_understood_is_closed() {
+        let judgement = judged(&[HELO, CONTINUE, (Side::Mta, b'Z', b"")]);
+        assert_eq!(kinds(&judgement), [(Kind::Strict, "ORD-13"), (Kind::Closed, "ORD-13")]);
+    }
+
+    #[test]
+    fn a_verdict_that_does_not_fit_is_not_sent() {
+        let judgement = judged(&[HELO, (Side::Filter, b's', b"")]);
+        assert_eq!(kinds(&judgement), [(Kind::Recorder, "ORD-7"), (Kind::Unsent, "ORD-7")]);
+    }
+
+    #[test]
+    fn parts_of_two_messages_are_found() {
+        let other = (Side::Mta, b'R', b"<bob.s1-2@rcpt.example>\0".as_slice());
+        let envelope = [MAIL, CONTINUE, RCPT, CONTINUE, other, CONTINUE, DATA, CONTINUE];
+        let message = [&envelope[..], &[END_OF_HEADERS, CONTINUE, END, CONTINUE]].concat();
+        assert_eq!(kinds(&judged(&message)), [(Kind::Mixed, "")]);
+        let refused = (Side::Filter, b'r', b"".as_slice());
+        let message: Vec<_> =
+            message.iter().enumerate().map(|(at, &it)| if at == 5 { refused } else { it }).collect();
+        assert_eq!(kinds(&judged(&message)), [], "a recipient that was refused is not of the message");
+    }
+}
