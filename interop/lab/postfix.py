@@ -124,8 +124,8 @@ def postfix(
     """Runs Postfix until the end of the block.
 
     `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. One
-    whose name starts with `ipv6` listens on ::1. `local` are the filters for mail that is not taken over SMTP, `settings`
-    more lines of main.cf.
+    whose name starts with `ipv6` listens on ::1. `local` are the filters for mail that is not taken over SMTP.
+    `settings` are more lines of main.cf.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     lines = []

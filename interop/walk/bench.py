@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.postfix import Postfix, postfix
-from lab.process import folder
+from lab.process import folder, wait_until
 from lab.sendmail import Sendmail, sendmail
 from lab.sink import Sink, sink
 
@@ -18,10 +18,11 @@ from .sasl import sasl
 
 # The MTA goes on without a filter that fails, which is how it is seen that a filter can be made to fail.
 POSTFIX_OPTIONS = (
-    "milter_default_action=accept", "milter_connect_timeout=6s", "milter_command_timeout=6s", "milter_content_timeout=6s",
+    "milter_default_action=accept", "milter_connect_timeout=6s", "milter_command_timeout=6s",
+    "milter_content_timeout=6s",
     "smtpd_authorized_xclient_hosts=127.0.0.1", "message_size_limit=100000", "smtpd_client_connection_count_limit=0",
     "smtpd_client_event_limit_exceptions=static:all", "smtpd_junk_command_limit=100000",
-)  # fmt: skip
+)
 LOCAL_OPTIONS = POSTFIX_OPTIONS[:4]
 # Postfix 3.7 crashes where a proxy refuses DATA after BDAT, and would serve nobody for a minute.
 POSTFIX_SETTINGS = "service_throttle_time = 1s\n"
@@ -89,7 +90,15 @@ def bench(name: str, version: str, stations: int, more: str = "") -> Iterator[Be
                 chains[f"chain-{number}"] = (f"single-{number}", f"other-{number}")
                 chains[f"behind-{number}"] = (f"other-{number}", f"single-{number}")
             with sendmail(home, box.port, filters, chains, SENDMAIL_SETTINGS + more) as that:
+                # It says that it has started when the first of its sockets is there.
+                wait_until(lambda: set(that.ports.values()) <= _listening(), "Sendmail to listen on every port")
                 yield Bench(name, version, that, box, _stations(places, that.ports), recordings)
+
+
+def _listening() -> set[int]:
+    """The ports of IPv4 on which somebody listens. To connect there would be a session that filters are told of."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A"}
 
 
 def _postfix_services(one: Path, other: Path, proxy: int, users: Path) -> dict[str, str]:

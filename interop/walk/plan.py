@@ -1,4 +1,4 @@
-"""One session of the walk: everything that it was drawn from its number, so that it can be repeated and made smaller."""
+"""One session of the walk, drawn from a seed and a number, so that it can be repeated and made smaller."""
 
 import random
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ SERVICES = {
         "single": 8, "chain": 3, "behind": 2, "checks": 2, "proxy": 1, "version-2": 1, "version-3": 1, "version-4": 1,
     },
     "sendmail": {"single": 8, "chain": 3, "behind": 2},
-}  # fmt: skip
+}
 CHAINS = ("chain", "behind")
 
 

@@ -20,14 +20,14 @@ from typing import Any
 NO_REPLY = {
     "C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "T": 0x10000, "L": 0x80, "N": 0x40000, "B": 0x80000,
     "U": 0x20000, "E": 0, "O": 0,
-}  # fmt: skip
+}
 SKIP = 0x400
 NO_MAIL = 0x4
 LEADING_SPACE = 0x100000
 ACTIONS = {
     "add": 0x01, "body": 0x02, "add-rcpt": 0x04, "delete-rcpt": 0x08, "change": 0x10, "quarantine": 0x20, "from": 0x40,
     "add-rcpt-args": 0x80,
-}  # fmt: skip
+}
 TEMPORARY = b"y451 4.7.1 not now\0"
 PERMANENT = b"y550 5.7.1 not this\0"
 CLOSING = b"y421 4.3.2 closing\0"
@@ -54,7 +54,7 @@ class Behaviour:
         return {
             "seed": self.seed, "version": self.version, "actions": hex(self.actions), "steps": hex(self.steps),
             "lists": self.lists, "fixed": self.fixed, "verdicts": self.verdicts, "edits": self.edits,
-        }  # fmt: skip
+        }
 
 
 def behaviour(chance: random.Random, seed: str) -> Behaviour:
@@ -75,7 +75,7 @@ def behaviour(chance: random.Random, seed: str) -> Behaviour:
     return Behaviour(
         seed, chance.choice((2, 3, 4, 5, 6, 6, 6)), actions, steps, lists,
         verdicts=chance.choice((0, 3, 10, 25)), edits=chance.choice((0, 0, 30)),
-    )  # fmt: skip
+    )
 
 
 def refuser(chance: random.Random, seed: str) -> Behaviour:
@@ -255,7 +255,7 @@ class _Conversation:
         edits = [
             edit for name, rows in choices.items() for edit in rows
             if self._actions & ACTIONS[name] and chance.random() < 0.4
-        ]  # fmt: skip
+        ]
         chance.shuffle(edits)
         if self._actions & ACTIONS["body"] and chance.random() < 0.4:
             edits.extend([b"bnew body\r\n"] * chance.choice((1, 3)))

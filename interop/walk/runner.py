@@ -134,9 +134,10 @@ class Runner:
         recorders = []
         for path, behaviour, role in used:
             header = {
-                "mta": bench.version, "filter": "a recorder that answers every command", "scenario": "random SMTP session",
-                "variant": plan.service, "seed": self._seed, "behaviour": behaviour.as_json(), "script": plan.script,
-            }  # fmt: skip
+                "mta": bench.version, "filter": "a recorder that answers every command",
+                "scenario": "random SMTP session", "variant": plan.service, "seed": self._seed,
+                "behaviour": behaviour.as_json(), "script": plan.script,
+            }
             recorder = self._recorder(path)
             recorder.begin(behaviour, header, bench.folder / f"{plan.name}.{role}")
             recorders.append(recorder)
@@ -157,7 +158,7 @@ class Runner:
             return self._recorders[path]
 
     def _take_submitted(self, recorders: list[Recorder]) -> None:
-        """Waits until what was submitted is taken. What is not would be tried again, in the middle of another session."""
+        """Waits until what was submitted is taken. What is not would be tried again, during another session."""
         folder = self._bench.mta.home / "queue" / "maildrop"
         for recorder in recorders:
             recorder.wait(SUBMITTED)

@@ -1,8 +1,8 @@
-"""Draws random SMTP sessions. A session is a list of small steps that JSON can hold, so that it can be shrunk and replayed.
+"""Draws random SMTP sessions. A session is a list of small steps that JSON can hold: it can be shrunk and replayed.
 
     ["say", LINE]                  a command, and its reply
     ["pipe", [LINE, ...]]          commands in one write, and as many replies
-    ["data", CONTENT, HOW]         DATA, then the content if it is wanted; HOW is `whole`, or `cut` to leave in the middle
+    ["data", CONTENT, HOW]         DATA, then the content if it is wanted: `whole`, or `cut` to leave in the middle
     ["bdat", CONTENT, LAST]        one piece of a message, the last one or not
     ["flood", BYTES]               a new mark and bytes, then everything that comes until the server is quiet
     ["starttls"]                   STARTTLS, and the handshake if it is wanted
@@ -19,25 +19,28 @@ from typing import Any
 Step = list[Any]
 Script = list[Step]
 
+GREETINGS = (*["EHLO client.example"] * 5, "HELO client.example", "EHLO", "HELO [192.0.2.1]")
+SENDERS = ("MAIL FROM:<%MAIL@sender.example>", "MAIL FROM:<>", "MAIL FROM:", "MAIL FROM:<a b>")
 MAIL_ARGUMENTS = (
     "SIZE=100", "BODY=8BITMIME", "RET=HDRS ENVID=xyz", "AUTH=<>", "SIZE=100 BODY=7BIT", "SIZE=99999999", "BODY=ODD",
     "SMTPUTF8", "FOO=bar", "SIZE=100 SIZE=100", "RET=FULL RET=FULL",
-)  # fmt: skip
+)
 RCPT_ARGUMENTS = (
     "NOTIFY=NEVER", "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;rob@rcpt.example", "ORCPT=rfc822;rob@rcpt.example",
     "NOTIFY=NEVER NOTIFY=NEVER", "FOO=bar", "NOTIFY=DELAY", "NOTIFY=",
-)  # fmt: skip
+)
 RECIPIENTS = ("bob", "carol", "dave")
 ODD_RECIPIENTS = (
-    "RCPT TO:<nobody@rcpt.example>", "RCPT TO:<>", "RCPT TO:", "RCPT TO:<a b>", "RCPT", "RCPT TO:bob.%MARK@rcpt.example",
+    "RCPT TO:<nobody@rcpt.example>", "RCPT TO:<>", "RCPT TO:", "RCPT TO:<a b>", "RCPT",
+    "RCPT TO:bob.%MARK@rcpt.example",
     "rcpt to:<@relay.example:bob.%MARK@rcpt.example>", 'RCPT TO:<"bob %MARK"@rcpt.example>', "RCPT TO:<|prog>",
     "RCPT TO:</file>", "RCPT TO:<postmaster>", "RCPT TO:<b\xf6b@rcpt.example>",
-)  # fmt: skip
+)
 UNKNOWN = ("FOO", "FOO bar  baz", "TURN", "BURL imap://x LAST", "X", "", " ", "\x00", "F\xd6\xd6", "A" * 600, "ETRN x")
 XCLIENT = (
     "XCLIENT ADDR=192.0.2.7 NAME=other.example", "XCLIENT ADDR=[UNAVAILABLE]", "XCLIENT ADDR=IPV6:2001:db8::1 PORT=7",
     "XCLIENT FOO=1", "XCLIENT LOGIN=alice NAME=[TEMPUNAVAIL]", "XCLIENT",
-)  # fmt: skip
+)
 AUTH = ("AUTH PLAIN AGFsaWNlAHNlY3JldA==", "AUTH PLAIN AGFsaWNlAHdyb25n", "AUTH", "AUTH FOO", "AUTH PLAIN =")
 HEADERS = "Subject: walk\r\nX-Mark: %MARK\r\n"
 # What fits under no limit: the MTAs of the walk take 100,000 bytes, and Sendmail 5,000 of them in headers.
@@ -47,12 +50,14 @@ CONTENTS = (
     *[HEADERS + "\r\nbody\r\n"] * 6,
     HEADERS, HEADERS + "\r\n", "", "\r\n", "\r\nno headers\r\n", "no headers and no blank line\r\n", "x",
     HEADERS + "\r\n.\r\n..dots\r\n.x\r\n", HEADERS + "\r\na\0b\r\n\0\r\n", HEADERS + "\r\na\rb\r\n\rc\r\r\n",
-    HEADERS + "\r\na\nb\n\n.\n", HEADERS + "\r\n\xe4\xf6\xfc\xff\xfe\r\n", HEADERS + "X-Folded: a\r\n b\r\n\tc\r\n\r\nb\r\n",
+    HEADERS + "\r\na\nb\n\n.\n", HEADERS + "\r\n\xe4\xf6\xfc\xff\xfe\r\n",
+    HEADERS + "X-Folded: a\r\n b\r\n\tc\r\n\r\nb\r\n",
     HEADERS + "X-Empty:\r\nX-None: \r\nX Blank: y\r\n: z\r\n\r\nb\r\n", HEADERS + "X-8: \xfc\xe9\r\n\r\nb\r\n",
-    HEADERS + "X-Nul: a\0b\r\n\r\nb\r\n", "From someone\r\n" + HEADERS + "\r\nb\r\n", HEADERS + "\r\n" + "z" * 3_000 + "\r\n",
+    HEADERS + "X-Nul: a\0b\r\n\r\nb\r\n", "From someone\r\n" + HEADERS + "\r\nb\r\n",
+    HEADERS + "\r\n" + "z" * 3_000 + "\r\n",
     HEADERS + "\r\n" + ("0123456789" * 7 + "\r\n") * 1_000, *[TOO_LARGE, LARGE_HEADERS] * 2,
     HEADERS + "".join("Received: from x\r\n" for _ in range(60)) + "\r\nloops\r\n",
-)  # fmt: skip
+)
 # What content is made of when a session is made small.
 SIMPLE = (HEADERS + "\r\nbody\r\n", HEADERS, "x", "")
 
@@ -96,7 +101,7 @@ class _Session:
     def _helo(self) -> None:
         if self._is_postfix or self._left["helo"]:
             self._left["helo"] -= 1
-            self._say(self._chance.choice(("EHLO client.example",) * 5 + ("HELO client.example", "EHLO", "HELO [192.0.2.1]")))
+            self._say(self._chance.choice(GREETINGS))
 
     def _message(self) -> None:
         chance = self._chance
@@ -185,7 +190,7 @@ class _Session:
         elif kind == "unknown":
             self._say(chance.choice(UNKNOWN))
         elif kind == "mail":
-            self._say(chance.choice(("MAIL FROM:<%MAIL@sender.example>", "MAIL FROM:<>", "MAIL FROM:", "MAIL FROM:<a b>")))
+            self._say(chance.choice(SENDERS))
         elif kind == "rcpt":
             self._say(self._recipient())
         elif kind == "data":

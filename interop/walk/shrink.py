@@ -12,7 +12,7 @@ ATTEMPTS = 300
 # What a recorder may do without.
 SIMPLER: tuple[dict[str, Any], ...] = (
     {"verdicts": 0}, {"edits": 0}, {"lists": ()}, {"fixed": {}}, {"actions": 0}, {"steps": 0}, {"version": 6},
-)  # fmt: skip
+)
 
 
 def shrink(plan: Plan, still: Callable[[Plan], object], attempts: int = ATTEMPTS) -> Plan:

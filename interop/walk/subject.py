@@ -18,9 +18,9 @@ LIBMILTER = "libmilter"
 # Stages at which every message comes by, with the code, and the steps that decline a stage and drop its reply.
 STAGES = {
     "connect": ("C", 0x1, 0x1000), "helo": ("H", 0x2, 0x2000), "mail": ("M", 0x4, 0x4000), "rcpt": ("R", 0x8, 0x8000),
-    "data": ("T", 0x200, 0x10000), "header": ("L", 0x20, 0x80), "eoh": ("N", 0x40, 0x40000), "body": ("B", 0x10, 0x80000),
-    "eom": ("E", 0, 0), "unknown": ("U", 0x100, 0x20000),
-}  # fmt: skip
+    "data": ("T", 0x200, 0x10000), "header": ("L", 0x20, 0x80), "eoh": ("N", 0x40, 0x40000),
+    "body": ("B", 0x10, 0x80000), "eom": ("E", 0, 0), "unknown": ("U", 0x100, 0x20000),
+}
 REFUSING = ("mail", "rcpt", "data", "header", "eoh", "body", "eom", "eom", "eom")
 VERDICTS = {"reject": "r", "tempfail": "t", "discard": "d", "550 5.7.1 refused": "y"}
 HEADER = "X-Mark"
