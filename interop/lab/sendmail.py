@@ -3,6 +3,7 @@
 It runs in a UTS namespace of its own: without a dot in the host name it would sleep for a minute at its start.
 """
 
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,14 @@ class Sendmail:
             (file.parent / file.name.replace("hf", "df", 1)).unlink(missing_ok=True)
         return [line.removeprefix("q") for line in lines if line.startswith("q")]
 
+    def submission(self, service: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        """Starts the command `sendmail -bs`, which speaks SMTP on the socket, with the filters of that service."""
+        ours, theirs = socket.socketpair()
+        command = _with_name(f'-bs -C "{self.home}/lab.cf" -O InputMailFilters={service}')
+        with theirs:
+            child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL)
+        return ours, child
+
     def log(self) -> str:
         """What it wrote: its log goes to syslog, which the lab has not."""
         return self.process.log()
@@ -126,14 +135,18 @@ def sendmail(
     (home / "queue").mkdir(mode=0o700)
     self_signed(home)
     _configure(home)
-    program = _root() / "usr/libexec/sendmail/sendmail"
-    command = f'hostname mta.example && exec "{program}" -bD -C "{home}/lab.cf"'
-    with running(["unshare", "--uts", "sh", "-c", command], home, name="sendmail") as process:
+    with running(_with_name(f'-bD -C "{home}/lab.cf"'), home, name="sendmail") as process:
         it = Sendmail(home, ports, process)
         wait_until(lambda: (home / "pid").exists() or process.status is not None, "Sendmail to start")
         if process.status is not None:
             raise Unexpected(f"sendmail ended with status {process.status}\n{process.log()}")
         yield it
+
+
+def _with_name(options: str) -> list[str]:
+    """The command sendmail on a host with the name that it needs."""
+    program = _root() / "usr/libexec/sendmail/sendmail"
+    return ["unshare", "--uts", "sh", "-c", f'hostname mta.example && exec "{program}" {options}']
 
 
 def _daemon(name: str, port: int, filters: Sequence[str]) -> str:

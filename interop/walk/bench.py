@@ -4,6 +4,7 @@ A station is a group of SMTP services that ask filters on the same two unix sock
 so every connection to these sockets belongs to it.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ POSTFIX_SETTINGS = "service_throttle_time = 1s\n"
 SENDMAIL_EQUATES = "S=unix:{path}, T=C:6s;S:6s;R:6s;E:6s"
 SENDMAIL_SETTINGS = """\
 define(`confMAX_MESSAGE_SIZE', `100000')dnl
-define(`confMAX_HEADERS_LENGTH', `5000')dnl
+define(`confMAX_HEADERS_LENGTH', `16384')dnl
 define(`confCONNECTION_RATE_THROTTLE', `0')dnl
 define(`confMAX_DAEMON_CHILDREN', `0')dnl
 define(`confBAD_RCPT_THROTTLE', `0')dnl
@@ -60,6 +61,19 @@ class Bench:
     sink: Sink
     stations: list[Station]
     folder: Path
+
+    @contextmanager
+    def connected(self, station: Station, service: str, seconds: float) -> Iterator[socket.socket]:
+        """A client's connection. The service `local` of Sendmail is the command that speaks SMTP."""
+        if service == "local" and isinstance(self.mta, Sendmail):
+            connection, child = self.mta.submission(f"single-{station.number}")
+            connection.settimeout(seconds)
+            with connection:
+                yield connection
+            child.wait(seconds)
+        else:
+            with socket.create_connection(("127.0.0.1", station.services[service]), seconds) as connection:
+                yield connection
 
 
 @contextmanager
@@ -127,7 +141,7 @@ def _stations(places: list[tuple[Path, Path]], ports: Mapping[str, int]) -> list
         suffix = f"-{number}"
         services = {name.removesuffix(suffix): port for name, port in ports.items() if name.endswith(suffix)}
         if number == 0:
-            # Mail that is submitted by the command sendmail is shown to the filter of the first station.
+            # Mail that Postfix takes from the command sendmail is shown to the filter of the first station.
             services["local"] = 0
         stations.append(Station(number, one, other, services))
     return stations

@@ -44,6 +44,7 @@ def draw_plan(mta: str, seed: str, number: int, services: tuple[str, ...] = ()) 
     first = behaviour(chance, f"{seed}/{mta}/{number}/a")
     draws = behaviour if chance.random() < 0.4 else refuser
     script = draw(chance, mta)
-    if script[0][0] == "submit":
+    # Postfix reads what the command sendmail left for it; Sendmail's speaks SMTP itself.
+    if script[0][0] == "submit" or (mta == "sendmail" and chance.random() < 0.04):
         service = "local"
     return Plan(f"s{number}", mta, service, first, draws(chance, f"{seed}/{mta}/{number}/b"), script)

@@ -4,14 +4,14 @@ import itertools
 import socket
 import ssl
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from lab.postfix import Postfix
+
 from .script import Script, Step
 
-# Every filter's timeout at the MTAs is shorter, so what takes longer hangs.
-PATIENCE = 40.0
+# A server that has written nothing for so long has written all.
 QUIET = 0.06
 
 
@@ -27,21 +27,24 @@ class _Left(Exception):
     """The session has ended: one of the two went away."""
 
 
-class Player:
-    """A client. `tag` is the beginning of every mark; `submit` takes a message, a sender and a recipient."""
+def submit(postfix: Postfix, script: Script, tag: str) -> None:
+    """Gives the messages of a script to the command sendmail."""
+    for number, step in enumerate(script, 1):
+        mark = f"{tag}-{number}"
+        content = step[1].replace("%MARK", mark).encode("latin-1")
+        postfix.submit(content, f"{mark}@sender.example", f"bob.{mark}@rcpt.example")
 
-    def __init__(self, port: int, tag: str, submit: Callable[[bytes, str, str], None] | None = None) -> None:
-        self._tag, self._port, self._submit = tag, port, submit
+
+class Player:
+    """A client on a connection. `tag` is the beginning of every mark."""
+
+    def __init__(self, connection: socket.socket, tag: str) -> None:
+        self._tag, self._socket = tag, connection
         self._numbers = itertools.count(1)
         self._asked = self._mark = f"{tag}-0"
         self.played = Played()
 
     def play(self, script: Script) -> Played:
-        if script and script[0][0] == "submit":
-            for step in script:
-                self._take_submit(step)
-            return self.played
-        self._socket = socket.create_connection(("127.0.0.1", self._port), PATIENCE)
         self._reader = self._socket.makefile("rb")
         try:
             self._reply("connect")
@@ -54,7 +57,10 @@ class Player:
         except OSError as error:
             self.played.replies.append((script[-1][0], type(error).__name__))
         finally:
-            self._close()
+            with suppress(OSError):
+                self._reader.close()
+            with suppress(OSError):
+                self._socket.close()
         return self.played
 
     # --- steps ---
@@ -92,12 +98,13 @@ class Player:
         self._next_mark()
         self._mark = self._asked
         self._send(self._filled(step[1]))
+        patience = self._socket.gettimeout()
         self._socket.settimeout(QUIET)
         got = b""
         with suppress(TimeoutError):
             while chunk := self._socket.recv(65_536):
                 got += chunk
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(patience)
         # After a time-out the reader would refuse to go on.
         self._reader = self._socket.makefile("rb")
         self.played.replies.append(("flood", got.decode("latin-1")))
@@ -112,17 +119,12 @@ class Player:
         self._socket = context.wrap_socket(self._socket)
         self._reader = self._socket.makefile("rb")
 
-    def _take_submit(self, step: Step) -> None:
-        assert self._submit is not None
-        self._next_mark()
-        self._mark = self._asked
-        self._submit(self._filled(step[1]), f"{self._mark}@sender.example", f"bob.{self._mark}@rcpt.example")
-
     def _take_leave(self, _: Step) -> None:
         raise _Left
 
     def _take_reset(self, _: Step) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise _Left
 
     # --- marks ---
@@ -170,9 +172,3 @@ class Player:
             lines.append(line.decode("latin-1").rstrip("\r\n"))
         self.played.replies.append((label, " / ".join(lines)))
         return self.played.replies[-1][1]
-
-    def _close(self) -> None:
-        with suppress(OSError):
-            self._reader.close()
-        with suppress(OSError):
-            self._socket.close()

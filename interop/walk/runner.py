@@ -21,7 +21,7 @@ from lab.sink import Delivered
 from .bench import TIMEOUT, Bench, Station
 from .judging import Finding, judge
 from .plan import CHAINS, Plan, draw_plan
-from .player import Played, Player
+from .player import Played, Player, submit
 from .recorder import Recorder
 from .shrink import ATTEMPTS, shrink
 from .subject import LIBMILTER, OURS, Subject, draw_subject, mark_of
@@ -34,8 +34,8 @@ BLOCK = 10
 SHRUNK = 8
 # A session that waits for a timeout is tried this often at most while it is made small.
 STALLS = 30
-# How long an MTA may take to end its connections to filters after the client is gone.
-PATIENCE = 20.0
+# How long an MTA may take to reply, and to end its connections to filters after the client is gone.
+PATIENCE = 40.0
 # How long Postfix may take to look at what was submitted. What a filter refuses for now stays where it was.
 SUBMITTED = 1.0
 # Content that is too long to be shown: the seed gives it again.
@@ -142,10 +142,13 @@ class Runner:
             recorder.begin(behaviour, header, bench.folder / f"{plan.name}.{role}")
             recorders.append(recorder)
         begun = time.monotonic()
-        submit = bench.mta.submit if isinstance(bench.mta, Postfix) else None
-        played = Player(station.services[plan.service], plan.name, submit).play(plan.script)
-        if plan.service == "local":
+        if plan.service == "local" and isinstance(bench.mta, Postfix):
+            submit(bench.mta, plan.script, plan.name)
             self._take_submitted(recorders)
+            played = Played()
+        else:
+            with bench.connected(station, plan.service, PATIENCE) as connection:
+                played = Player(connection, plan.name).play(plan.script)
         ends = [recorder.finish(PATIENCE) for recorder in recorders]
         seconds = time.monotonic() - begun
         refused = set().union(*(recorder.refused for recorder in recorders))

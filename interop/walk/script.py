@@ -43,9 +43,9 @@ XCLIENT = (
 )
 AUTH = ("AUTH PLAIN AGFsaWNlAHNlY3JldA==", "AUTH PLAIN AGFsaWNlAHdyb25n", "AUTH", "AUTH FOO", "AUTH PLAIN =")
 HEADERS = "Subject: walk\r\nX-Mark: %MARK\r\n"
-# What fits under no limit: the MTAs of the walk take 100,000 bytes, and Sendmail 5,000 of them in headers.
+# What fits under no limit: the MTAs of the walk take 100,000 bytes, and Sendmail 16,384 of them in headers.
 TOO_LARGE = HEADERS + "\r\n" + ("x" * 76 + "\r\n") * 1_500
-LARGE_HEADERS = HEADERS + "".join(f"X-Filler-{number}: {'y' * 60}\r\n" for number in range(120)) + "\r\nbody\r\n"
+LARGE_HEADERS = HEADERS + "".join(f"X-Filler-{number}: {'y' * 60}\r\n" for number in range(250)) + "\r\nbody\r\n"
 CONTENTS = (
     *[HEADERS + "\r\nbody\r\n"] * 6,
     HEADERS, HEADERS + "\r\n", "", "\r\n", "\r\nno headers\r\n", "no headers and no blank line\r\n", "x",
