@@ -1,5 +1,6 @@
 """Runs the walk: sessions side by side, the judge over what was recorded, and what was found made small."""
 
+import itertools
 import json
 import queue
 import random
@@ -29,7 +30,7 @@ from .subject import LIBMILTER, OURS, Subject, draw_subject, mark_of
 # Of a hundred sessions, so many have a filter that refuses everything in the place of the recorder.
 SUBJECTS = 35
 # Sessions that one of these filters serves before the next one is drawn.
-BLOCK = 10
+BLOCK = 5
 # One example of so many kinds of findings is made small.
 SHRUNK = 8
 # A session that waits for a timeout is tried this often at most while it is made small.
@@ -38,6 +39,15 @@ STALLS = 30
 PATIENCE = 40.0
 # How long Postfix may take to look at what was submitted. What a filter refuses for now stays where it was.
 SUBMITTED = 1.0
+# What the judge counts.
+FIGURES = {
+    "recordings": "connections recorded",
+    "frames": "frames",
+    "out_of_order": "commands out of order, answered by the default policy",
+    "strict_closed": "connections that the strict policy closes",
+    "libmilter_silent": "replies that the libmilter policy does not give",
+    "libmilter_closed": "connections that the libmilter policy closes",
+}
 # Content that is too long to be shown: the seed gives it again.
 LONG = re.compile(r'((?<=")[^"]{200})[^"]+')
 # What a program of an MTA logs when it ends in disorder.
@@ -55,9 +65,8 @@ class Report:
 
     def summary(self) -> str:
         """The figures that matter, in a line."""
-        wanted = ("sessions", "recordings", "frames", "out_of_order", "strict_closed", "libmilter_silent")
-        figures = [f"{self.figures[name]:,} {name.replace('_', ' ')}" for name in wanted]
-        return ", ".join((*figures, f"{self.figures['libmilter: delivered']:,} delivered past libmilter"))
+        figures = [f"{self.figures[name]:,} {name}" for name in ("sessions", *FIGURES.values())]
+        return ", ".join((*figures, f"{self.figures['libmilter: delivered']:,} messages delivered past libmilter"))
 
 
 @dataclass(frozen=True)
@@ -108,16 +117,15 @@ class Runner:
 
         self._side_by_side(plans, one)
         delivered = self._settle()
-        self._report.figures["delivered"] += len(delivered)
+        self._report.figures["messages delivered, recorded"] += len(delivered)
         by_name = {plan.name: plan for plan in plans}
         for message in delivered:
             if (mark := mark_of(message)) in refused:
                 passed = Finding("delivered", "what a recorder refused", text=f"message {mark} was delivered")
                 self._tell([(passed, refused[mark])], self._again_delivered)
         findings, figures = judge([self._bench.folder])
-        for name, figure in figures.items():
-            if isinstance(figure, int):
-                self._report.figures[name] += figure
+        for name, meaning in FIGURES.items():
+            self._report.figures[meaning] += figures.get(name, 0)
         for name, times in figures.get("rows", {}).items():
             self._report.figures[f"explained: {name}"] += times
         found = [(it, by_name[Path(it.file).name.split(".")[0]]) for it in findings if not it.explained]
@@ -177,8 +185,11 @@ class Runner:
     def _refuse(self, numbers: Sequence[int], chance: random.Random) -> None:
         """Sessions with filters that refuse every message."""
         blocks = []
+        programs = [*OURS, *OURS, LIBMILTER]
+        chance.shuffle(programs)
+        turns = itertools.cycle(programs)
         for begin in range(0, len(numbers), BLOCK):
-            subject = draw_subject(chance, chance.choice((*OURS, *OURS, LIBMILTER)))
+            subject = draw_subject(chance, next(turns))
             services = subject.services(tuple(self._bench.stations[0].services))
             plans = [draw_plan(self._bench.name, self._seed, it, services) for it in numbers[begin : begin + BLOCK]]
             # What the other filter edits would be taken for the client's.
