@@ -24,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--list-peers", action="store_true", help="name the peers and their groups, and end")
     group.addoption("--programs", type=Path, metavar="FOLDER", help="where our example programs are")
     group.addoption("--outcomes", type=Path, metavar="FILE", help="write every outcome there, as JSON")
+    group.addoption("--sessions", type=int, default=5_000, metavar="N", help="sessions of the walk for each MTA")
+    group.addoption("--seed", metavar="S", help="what the sessions of the walk are drawn from; otherwise chance")
     group.addoption("--document", type=Path, metavar="FILE", help="write INTEROP.md there")
 
 

@@ -64,6 +64,18 @@ need_compiler() {
     { command -v cc && command -v g++ && command -v objdump; } >/dev/null || apt_get build-essential
 }
 
+# The laboratory's Python, with what it needs.
+readonly INTEROP_VENV=target/interop/venv
+interop_venv() {
+    local pins=(pytest==9.2.0)
+    if [ "$(cat $INTEROP_VENV/pins 2>/dev/null || true)" = "${pins[*]}" ]; then return; fi
+    say "makes $INTEROP_VENV with ${pins[*]}"
+    apt_get python3-venv
+    python3 -m venv --clear $INTEROP_VENV
+    $INTEROP_VENV/bin/pip install --quiet --disable-pip-version-check "${pins[@]}"
+    echo "${pins[*]}" >$INTEROP_VENV/pins
+}
+
 # --- tests ---
 
 # The tests of the library, by name; the others are about the examples, and need them built.

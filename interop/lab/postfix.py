@@ -118,18 +118,21 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def postfix(home: Path, sink_port: int, services: Mapping[str, str], local: str = "") -> Iterator[Postfix]:
+def postfix(
+    home: Path, sink_port: int, services: Mapping[str, str], local: str = "", settings: str = ""
+) -> Iterator[Postfix]:
     """Runs Postfix until the end of the block.
 
     `services` gives options of master.cf for each SMTP service, such as `-o smtpd_milters=inet:127.0.0.1:8891`. One
     whose name starts with `ipv6` listens on ::1. `local` are the filters for mail that is not taken over SMTP.
+    `settings` are more lines of main.cf.
     """
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
     lines = []
     for name, options in services.items():
         host = "[::1]" if name.startswith("ipv6") else "127.0.0.1"
         lines.append(f"{host}:{ports[name]} inet n - n - - smtpd {options}\n")
-    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port))
+    (home / "main.cf").write_text(MAIN.format(home=home, daemons=DAEMONS, sink=sink_port) + settings)
     (home / "master.cf").write_text(MASTER.format(local=local) + "".join(lines))
     self_signed(home)
     _folders(home)

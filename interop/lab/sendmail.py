@@ -3,8 +3,9 @@
 It runs in a UTS namespace of its own: without a dot in the host name it would sleep for a minute at its start.
 """
 
+import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ FEATURE(`no_default_msa')dnl
 FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`promiscuous_relay')dnl
-{filters}{daemons}MAILER(`smtp')dnl
+{settings}{filters}{daemons}MAILER(`smtp')dnl
 LOCAL_RULESETS
 SLocal_check_rcpt
 R$*\t\t\t$: <$&{{addr_type}}> $>CanonAddr $1
@@ -95,30 +96,46 @@ class Sendmail:
             (file.parent / file.name.replace("hf", "df", 1)).unlink(missing_ok=True)
         return [line.removeprefix("q") for line in lines if line.startswith("q")]
 
+    def submission(self, service: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        """Starts the command `sendmail -bs`, which speaks SMTP on the socket, with the filters of that service."""
+        ours, theirs = socket.socketpair()
+        command = _with_name(f'-bs -C "{self.home}/lab.cf" -O InputMailFilters={service}')
+        with theirs:
+            child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL)
+        return ours, child
+
     def log(self) -> str:
         """What it wrote: its log goes to syslog, which the lab has not."""
         return self.process.log()
 
 
 @contextmanager
-def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterator[Sendmail]:
+def sendmail(
+    home: Path,
+    sink_port: int,
+    services: Mapping[str, str],
+    chains: Mapping[str, Sequence[str]] = {},
+    settings: str = "",
+) -> Iterator[Sendmail]:
     """Runs Sendmail until the end of the block.
 
     `services` gives the equates of MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. One whose
-    name starts with `ipv6` listens on ::1.
+    name starts with `ipv6` listens on ::1. `chains` are more services, which ask the filters of others in that order.
+    `settings` are more lines of the configuration.
     """
-    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in services}
+    names = {**{name: (name,) for name in services}, **chains}
+    ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in names}
     filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]
-    daemons = [_daemon(name, port) for name, port in ports.items()]
-    text = MACROS.format(home=home, sink=sink_port, filters="".join(filters), daemons="".join(daemons))
+    daemons = [_daemon(name, port, names[name]) for name, port in ports.items()]
+    text = MACROS.format(
+        home=home, sink=sink_port, settings=settings, filters="".join(filters), daemons="".join(daemons)
+    )
     (home / "lab.mc").write_text(text)
     (home / "services").write_text("hosts files\naliases files\npasswd files\n")
     (home / "queue").mkdir(mode=0o700)
     self_signed(home)
     _configure(home)
-    program = _root() / "usr/libexec/sendmail/sendmail"
-    command = f'hostname mta.example && exec "{program}" -bD -C "{home}/lab.cf"'
-    with running(["unshare", "--uts", "sh", "-c", command], home, name="sendmail") as process:
+    with running(_with_name(f'-bD -C "{home}/lab.cf"'), home, name="sendmail") as process:
         it = Sendmail(home, ports, process)
         wait_until(lambda: (home / "pid").exists() or process.status is not None, "Sendmail to start")
         if process.status is not None:
@@ -126,9 +143,15 @@ def sendmail(home: Path, sink_port: int, services: Mapping[str, str]) -> Iterato
         yield it
 
 
-def _daemon(name: str, port: int) -> str:
+def _with_name(options: str) -> list[str]:
+    """The command sendmail on a host with the name that it needs."""
+    program = _root() / "usr/libexec/sendmail/sendmail"
+    return ["unshare", "--uts", "sh", "-c", f'hostname mta.example && exec "{program}" {options}']
+
+
+def _daemon(name: str, port: int, filters: Sequence[str]) -> str:
     family, address = ("inet6", "::1") if name.startswith("ipv6") else ("inet", "127.0.0.1")
-    equates = f"Name={name}, Family={family}, Addr={address}, Port={port}, InputMailFilters={name}"
+    equates = f"Name={name}, Family={family}, Addr={address}, Port={port}, InputMailFilters={';'.join(filters)}"
     return f"DAEMON_OPTIONS(`{equates}')dnl\n"
 
 
