@@ -4,17 +4,17 @@
 use core::hash::Hasher;
 use core::hint::black_box;
 
-use milter_proto::{FilterSession, Misuse};
 use milter_proto::filter::Options;
 use milter_proto::macros::MacroRequests;
 use milter_proto::monitor::Observation;
-use milter_proto::order::CommandKind;
+use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
     self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, Outgoing, Plain,
     ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
 };
 #[cfg(feature = "alloc")]
 use milter_proto::wire::{ReplyBuf, ReplyError};
+use milter_proto::{FilterSession, Misuse};
 
 /// Panics if it is planted and `bytes` are none.
 pub fn planted(bytes: &[u8]) -> u8 {
@@ -46,19 +46,19 @@ fn look_at_all<T>(mut items: impl Iterator<Item = T>) {
 }
 
 pub fn steps() {
-    look_at_all(session::steps());
+    look_at_all(order::steps());
 }
 
 pub fn transitions() {
-    look_at_all(session::transitions());
+    look_at_all(order::transitions());
 }
 
 pub fn verdicts() {
-    look_at_all(session::verdicts());
+    look_at_all(order::verdicts());
 }
 
-pub fn sighting_violations(sighting: &Observation<'_>) {
-    look_at_all(sighting.violations());
+pub fn observation_violations(observation: &Observation<'_>) {
+    look_at_all(observation.violations());
 }
 
 pub fn macro_lists_iter(lists: MacroLists<'_>) {
@@ -100,22 +100,22 @@ pub fn filter_session_send<'m>(
     session.send(response)
 }
 
-pub fn macro_schedule_macros<'s>(
-    schedule: &MacroRequests<'_>,
+pub fn macro_requests_macros<'s>(
+    requests: &MacroRequests<'_>,
     stage: MacroStage,
     default: &[u8],
     lookup: fn(Text<'_>) -> Option<Text<'static>>,
     storage: &'s mut [u8],
 ) -> Result<Option<Macros<'s>>, BufferTooSmall> {
-    schedule.macros(stage, default, lookup, storage)
+    requests.macros(stage, default, lookup, storage)
 }
 
-pub fn wishes_new(commands: &[CommandKind]) -> Options<'static> {
+pub fn options_new(commands: &[CommandKind]) -> Options<'static> {
     Options::new(commands.iter().copied())
 }
 
-pub fn wishes_without_reply<'a>(wishes: Options<'a>, commands: &[CommandKind]) -> Options<'a> {
-    wishes.no_reply_to(commands.iter().copied())
+pub fn options_no_reply_to<'a>(options: Options<'a>, commands: &[CommandKind]) -> Options<'a> {
+    options.no_reply_to(commands.iter().copied())
 }
 
 pub fn macro_lists_write<'a>(

@@ -5,6 +5,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
+use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
@@ -22,7 +23,7 @@ pub fn owned() -> Result<(), Failed> {
     for mut piece in black_box(&wire[..]).chunks(3) {
         while let Some(frame) = assembler.next_frame(&mut piece).at_step(161)? {
             holds(FrameBuf::from(frame) == entry.frame, 162)?;
-            macros.observe(&Command::parse(frame).at_step(163)?).at_step(164)?;
+            macros.observe(&Event::new(Command::parse(frame).at_step(163)?)).at_step(164)?;
         }
     }
     let name = Text::new(black_box(b"i")).at_step(165)?;

@@ -2,32 +2,32 @@
 
 use core::hint::black_box;
 
-use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 use milter_proto::filter::{Options, Support};
 use milter_proto::macros::{MacroRequests, MacroStore};
 use milter_proto::mta::Sent;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Assembler, Command, Direction, Edit, Frame, MacroLists, MacroStage, Offer, Outgoing, Text,
-    TextList, Verdict,
+    Actions, Assembler, Command, Direction, Edit, Frame, MacroLists, MacroStage, Offer, Outgoing, Steps,
+    Text, TextList, Verdict,
 };
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 
 use crate::Failed;
 
 /// A filter's side over bytes that the optimiser does not know.
 pub fn filter() -> Result<(), Failed> {
     let stream = black_box(&b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x06Mi\0Q\0"[..]);
-    for policy in [filter::Policy::STRICT, black_box(filter::Policy::LIBMILTER)] {
+    for policy in [filter::Policy::DEFAULT, filter::Policy::STRICT, black_box(filter::Policy::LIBMILTER)] {
         let mut session = FilterSession::with_policy(policy);
         let mut assembler = Assembler::new([0; 512]);
         let mut macros = MacroStore::new([0; 512]);
-        let wishes = Options::all_commands().request(Actions::ALL).skip(Support::Optional);
+        let options = Options::all_commands().request(Actions::ALL).skip(Support::Optional);
         for mut input in stream.chunks(7) {
             while let Ok(Some(event)) = session.next_event(&mut assembler, &mut input) {
-                let _ = black_box(macros.observe(&event.command));
+                let _ = black_box(macros.observe(&event));
                 if let Command::Negotiate(_) = event.command {
-                    if let Ok(Ok((decision, answer))) = session.negotiate(&wishes) {
-                        black_box((decision.step(black_box(milter_proto::wire::Steps::SKIP)), answer.len()));
+                    if let Ok(sent) = session.negotiate(&options) {
+                        black_box((sent.negotiation.step(black_box(Steps::SKIP)), sent.frame.len()));
                     }
                 }
                 let address = Text::new(black_box(b"<a@b.c>")).unwrap_or_default();
@@ -79,9 +79,8 @@ pub fn both() -> Result<(), Failed> {
         while let filter::Turn::Reply(owed) = filter.turn() {
             let mut wire = [0; 256];
             let outgoing = if owed == CommandKind::Negotiate {
-                let wishes = Options::new([CommandKind::MailFrom, CommandKind::Body]);
-                let answered = filter.negotiate(&wishes).map_err(|_| Failed(105))?;
-                answered.map_err(|_| Failed(106))?.1
+                let options = Options::new([CommandKind::MailFrom, CommandKind::Body]);
+                filter.negotiate(&options).map_err(|_| Failed(105))?.frame
             } else {
                 filter.send(Verdict::Continue).map_err(|_| Failed(107))?
             };
