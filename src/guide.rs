@@ -59,15 +59,16 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 //!
-//! * Whether a reply is owed, and to what, is for [`turn`](FilterSession::turn) to say, not for a table of the
-//!   caller: it depends on what was negotiated, on the policy, and on what came before. An OPTNEG in the wrong
-//!   place is ignored as libmilter ignores it, and then nothing is to be negotiated.
+//! * Ask [`turn`](FilterSession::turn) whether a reply is outstanding, and to which command. It depends on what was
+//!   negotiated, on the policy, and on what came before, so a table of the caller cannot know it.
+//! * Handle a command that is out of order ([`filter::Event::in_order`](crate::filter::Event::in_order)) like any other.
+//!   An SMTP client can make its MTA send it, and an answer of CONTINUE without a look at it would let its message pass.
 //! * `Ok(None)` means that nothing whole is left, and that `input` is empty now. The rest of a frame that was
 //!   cut is in the assembler, so the buffer that was read into can be given back, or read into again.
 //! * An event is valid until the next call. What is needed for longer has to be copied: a
 //!   [`MacroStore`] does that for macros.
-//! * While a reply is owed, `next_event` takes nothing from `input` and says so
-//!   ([`ReceiveError::ReplyOwed`]). A filter that decides elsewhere keeps `input`, and goes on when it
+//! * While a reply is outstanding, `next_event` takes nothing from `input` and returns
+//!   [`ReceiveError::ReplyOwed`]. A filter that decides elsewhere keeps `input`, and continues when it
 //!   knows.
 //!
 //! # The loop around it
@@ -154,18 +155,20 @@
 //! first, and the peer, which has nothing to say before it has seen all of it, delays that by 40 ms. Gather
 //! the turn, and set `TCP_NODELAY`, since each write is complete.
 //!
-//! **What was said is said.** An error may come behind frames of the same read that were answered. Write those
-//! answers first: the MTA waits for them, and what is wrong with the stream is often that it left.
+//! **Flush before handling an error.** Earlier frames of the same read may already have been answered. Write those
+//! answers first: the MTA waits for them.
 //!
 //! **The end.** A connection ends with QUIT ([`filter::Turn::Closed`]), with the end of the stream, with an error or
 //! with a timeout. In each case call [`disconnect`](FilterSession::disconnect) once, with
 //! [`Assembler::pending`]: it says whether a message was in progress, which is then over as if ABORT
-//! had come, whether the stream stopped inside a frame, and whether the MTA left without a reply. What an
-//! MTA sends behind QUIT is read over.
+//! had come, whether the stream stopped inside a frame, and whether the MTA left without a reply. Anything after
+//! QUIT is ignored.
 //!
 //! **Several messages.** Nothing is to be done between messages. The session clears what belongs to a
-//! message where it ends, whichever way it does; the application clears its own part at MAIL, and where
-//! [`Event::passage`](crate::filter::Event::passage) says that a message was given up.
+//! message when it ends; the application clears its own part after its verdict on a message, and when
+//! [`Event::aborts_message`](crate::filter::Event::aborts_message) says that the message in progress ended without one.
+//! Both together happen exactly once per message. A filter that declines MAIL should keep asking for its macros: with
+//! Sendmail they are the only sign that a message was abandoned.
 //!
 //! # Time
 //!
@@ -264,7 +267,7 @@
 //! let mut assembler = Assembler::new(Vec::new());
 //! let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0\0\0\0\x01A";
 //! session.next_event(&mut assembler, &mut input)?;
-//! let _ = session.negotiate(&Options::all_commands())??;
+//! let _ = session.negotiate(&Options::all_commands())?;
 //! assert!(!session.stage().is_in_message()); // may be ended here,
 //! session.next_event(&mut assembler, &mut input)?;
 //! let _ = session.send(Verdict::Continue)?;
@@ -333,12 +336,13 @@
 //!
 //! # The MTA's side
 //!
-//! The mirror: hand every command to [`MtaSession::send`], gather the frames that it gives, and when a reply is
-//! owed, write them and read. A command that is [`Sent::Suppressed`] counts as answered.
+//! The mirror: give every command to [`MtaSession::send`], gather the frames that it returns, and when a reply is
+//! outstanding, write them and read. A command that is [`Sent::Skipped`] is answered by the verdict that comes with it.
+//! After [`Sent::ResendEnvelope`] write the frame, and send MAIL and the recipients again before the command.
 //!
 //! ```
 //! use std::io::{Read, Write};
-//! use milter_proto::{MtaSession, filter, mta};
+//! use milter_proto::{MtaSession, mta};
 //! use milter_proto::mta::Sent;
 //! use milter_proto::wire::{Assembler, Command, Offer, Text};
 //! # use std::error::Error;
@@ -348,8 +352,10 @@
 //!     let mut assembler = Assembler::new(Vec::new());
 //!     let (mut buffer, mut out, mut verdicts) = (vec![0; 65_540], Vec::new(), 0);
 //!     for &command in commands {
-//!         if let Sent::Frame(frame) = session.send(command)? {
-//!             frame.append_to(&mut out);
+//!         match session.send(command)? {
+//!             Sent::Frame(frame) => frame.append_to(&mut out),
+//!             Sent::Skipped { .. } => {} // act on its answer
+//!             Sent::ResendEnvelope(_) => return Err("send MAIL and RCPT again".into()),
 //!         }
 //!         while let mta::Turn::Receive(owed) = session.turn() {
 //!             stream.write_all(&out)?;
@@ -392,7 +398,7 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 //!
-//! Commands without a reply may wait for the next one that has one ([`MtaSession::must_flush`]). Edits count when the
+//! Commands without a reply may wait for the next one that has one ([`MtaSession::should_flush`]). Edits count when the
 //! verdict accepts the message, and not before: [`mta::Ending`] says whether a filter left between the two.
 //!
 //! # What a peer's texts may become

@@ -6,14 +6,26 @@
 //!
 //! # What is where
 //!
+//! * [`FilterSession`] and [`MtaSession`]: the two roles, as state machines that consume bytes and give events and frames;
+//!   each has an example. [`Monitor`] listens to both directions and judges them.
+//! * [`filter`] and [`mta`]: what each session takes and gives: options, events, turns, policies.
+//! * [`order`]: the law that all three follow, in full: which command may follow which, and what each verdict does.
+//! * [`macros`]: the macros of a connection, kept by the filter, chosen by the MTA.
 //! * [`guide`]: how to wrap it in your runtime, step by step.
-//! * [`session`]: order: who may say what, and when. Start with [`session::FilterSession`] or
-//!   [`session::MtaSession`]; each has an example.
-//! * [`wire`]: bytes and their meaning, for those who keep the order themselves or break it on purpose:
+//! * [`wire`]: bytes and their meaning, for programs that keep the order themselves or break it on purpose:
 //!   [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
-//! * [`Limits`]: how much a peer may make us hold.
+//! * [`Limits`], [`Timeouts`]: how much a peer may make us hold, and how long real programs wait.
 //! * `testing`: values to test with, under the features `arbitrary` and `proptest`.
+//!
+//! A session is driven in three moves, whatever the runtime:
+//!
+//! 1. give `next_event` the bytes that were read, until it returns `None`;
+//! 2. answer with `send`, and keep what it returns for the next write;
+//! 3. when `turn` says that it is the peer's turn, write everything at once and read.
+//!
+//! Errors say who is at fault: a [`Misuse`] is the caller's, and changes nothing; a [`Violation`] is the peer's, and ends
+//! the connection; a [`FrameError`](wire::FrameError) is the stream's.
 //!
 //! # Bytes alone: the filter's side
 //!

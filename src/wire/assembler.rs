@@ -154,6 +154,27 @@ impl<S: Storage> Assembler<S> {
         self.limits = limits;
     }
 
+    /// Starts at the beginning of another stream, in the same storage.
+    ///
+    /// What is held back of a frame is forgotten, as is an error. Call it before the assembler serves another
+    /// connection: the bytes of two peers would be joined otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{Assembler, Frame};
+    ///
+    /// let mut assembler = Assembler::new([0; 64]);
+    /// assembler.next_frame(&mut &b"\0\0\0\x09Hleft"[..])?;
+    /// assembler.reset();
+    /// assert_eq!(assembler.pending(), 0);
+    /// assert_eq!(assembler.next_frame(&mut &b"\0\0\0\x01Q"[..])?, Some(Frame::new(b'Q', b"")));
+    /// # Ok::<(), milter_proto::wire::FrameError>(())
+    /// ```
+    pub const fn reset(&mut self) {
+        (self.held, self.kept, self.payload) = (0, 0, 0);
+        self.broken = None;
+    }
+
     /// Gives back the memory that collecting took, unless a frame is held back.
     ///
     /// Call it when a connection falls idle: it then holds no buffer at all.
@@ -173,6 +194,9 @@ impl<S: Storage> Assembler<S> {
 
     /// Bytes that are certainly still to come before the next frame is whole: a hint for how much
     /// to read.
+    ///
+    /// The number is what the peer claims, up to the limit of [`Limits::receive`], and may be over a megabyte after four
+    /// bytes. Do not allocate it.
     #[must_use]
     pub const fn missing(&self) -> usize {
         match self.pending() {
