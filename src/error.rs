@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::negotiation::NegotiationError;
 use crate::order::rules::Rule;
-use crate::order::table::{CommandKind, Stage};
+use crate::order::table::{CommandKind, Law, Stage, next};
 use crate::wire::{DecodeError, FrameError, code_name};
 
 /// Which frame broke a rule, and the state of the connection.
@@ -36,7 +36,7 @@ impl core::fmt::Display for ErrorContext {
 /// The caller asked for something that may not be sent. Nothing changed, and nothing is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("we may not send {context}: {rule} ({})", .rule.id())]
+#[error("we may not send {context}: {rule}{} ({})", Expected(.rule, .context), .rule.id())]
 pub struct Misuse {
     /// The rule that sending would break.
     pub rule: Rule,
@@ -47,7 +47,10 @@ pub struct Misuse {
 /// The peer broke a rule. The session is broken, and every later call returns the same error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("the peer sent {context}: {rule} ({}){}", .rule.id(), Suffix(*.detail))]
+#[error(
+    "the peer sent {context}: {rule}{} ({}){}",
+    Expected(.rule, .context), .rule.id(), Suffix(*.detail)
+)]
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
@@ -66,6 +69,26 @@ pub enum ViolationDetail {
     Payload(DecodeError),
     /// For [`Rule::NegotiationFailed`]: which version or bits.
     Negotiation(NegotiationError),
+}
+
+/// The commands that could have been sent, where the order was broken.
+struct Expected<'e>(&'e Rule, &'e ErrorContext);
+
+impl core::fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if *self.0 != Rule::Order {
+            return Ok(());
+        }
+        let allowed = next(Law::Strict, self.1.stage);
+        let mut separator = "; expected ";
+        for kind in CommandKind::ALL {
+            if kind != CommandKind::Macros && allowed.contains(kind.row()) {
+                write!(f, "{separator}{kind}")?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A detail, after the rule that it belongs to.

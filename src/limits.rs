@@ -18,7 +18,7 @@
 /// | [`MacroStore`] | 64, and its memory |
 /// | … a vector | 65,536, and no more than twice the macros that have come |
 /// | … memory of the caller | what the caller gave |
-/// | what borrows: frames, commands, responses, events, reactions, sightings, lines | nothing |
+/// | what borrows: frames, commands, responses, events, observations, lines | nothing |
 ///
 /// So a filter's connection holds `receive() + 65_536` bytes beside its three values, an MTA's `receive()`,
 /// and a monitor's `2 * receive()`. While a vector grows, its old room stands beside the new one: at the peak

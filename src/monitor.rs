@@ -9,7 +9,7 @@ use crate::order::table::{Effect, Law, effect};
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::wire::{
     Assembler, Command, DecodeError, Deviation, Direction, Edit, Frame, FrameError, Response, Steps, Storage,
-    Tolerance, Verdict, Version,
+    Tolerance, Verdict,
 };
 
 /// Listens to both directions of a connection, and judges them by the strict law.
@@ -38,8 +38,6 @@ use crate::wire::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
     conversation: Conversation,
-    /// The last message ended with CONTINUE, and nothing was sent since.
-    may_reuse: bool,
 }
 
 /// A frame that passed, and what the monitor knows about it.
@@ -100,7 +98,7 @@ impl Monitor {
     /// Starts listening at the beginning of a connection.
     #[must_use]
     pub const fn new() -> Self {
-        Self { conversation: Conversation::new(Law::Robust), may_reuse: false }
+        Self { conversation: Conversation::new(Law::Robust) }
     }
 
     /// Takes the next frame of one direction from the front of `input`.
@@ -172,11 +170,9 @@ impl Monitor {
         if self.conversation.has_declined(kind) {
             observation.breaks(Rule::Declined);
         }
-        let may_reuse = self.may_reuse;
-        self.may_reuse &= kind == CommandKind::Macros;
         match self.conversation.objection(kind) {
             Some(rule) => observation.breaks(rule),
-            None if kind == CommandKind::QuitNewConnection && !may_reuse => {
+            None if kind == CommandKind::QuitNewConnection && !self.conversation.can_reuse() => {
                 observation.breaks(Rule::QuitNcNotAllowed);
             }
             None => {}
@@ -237,8 +233,6 @@ impl Monitor {
             effect => effect,
         };
         self.conversation.verdict(effect, verdict);
-        let has_version = self.conversation.agreed().version >= Version::V6;
-        self.may_reuse = owed == CommandKind::EndOfMessage && *verdict == Verdict::Continue && has_version;
     }
 
     /// Treats an outstanding reply as one that came and said nothing.

@@ -74,7 +74,7 @@ pub enum BitOutcome {
     Granted,
     /// Asked for, not offered, and left out: the filter can do without it, or the MTA's version implies it.
     Stripped,
-    /// Asked for, not offered, and made up for on this side.
+    /// Asked for and not offered: the commands or replies happen anyway, and only CONTINUE may be sent for them.
     Emulated,
     /// Not offered, but in the answer, and honoured.
     Surplus,

@@ -287,3 +287,52 @@ fn every_command_is_answered_at_every_stage_before_and_after_optneg() {
         }
     }
 }
+
+#[test]
+fn the_macros_of_a_mail_that_ends_a_message_are_those_of_the_next_one() {
+    for policy in [filter::Policy::DEFAULT, filter::Policy::STRICT, filter::Policy::LIBMILTER] {
+        let mut filter = Filter::with(policy, Steps::NO_REPLY_MAIL);
+        filter.go("CH");
+        let mut store = MacroStore::new([0; 256]);
+        let frames: [(u8, &[u8]); 5] = [
+            (b'D', b"M{auth_authen}\0alice\0"),
+            (b'M', b"<a@b.c>\0"),
+            (b'D', b"M{auth_authen}\0bob\0"),
+            (b'M', b"<a@b.c>\0"),
+            (b'A', b""),
+        ];
+        let name = Text::new(b"{auth_authen}").unwrap();
+        for ((code, payload), expected) in
+            frames.into_iter().zip([Some("alice"), Some("alice"), Some("bob"), Some("bob"), None])
+        {
+            let event = filter.0.receive(Frame::new(code, payload)).unwrap();
+            store.observe(&event).unwrap();
+            assert_eq!(store.get(name).map(|value| value == expected.unwrap()), expected.map(|_| true));
+        }
+    }
+}
+
+#[test]
+fn macros_of_declined_commands_begin_anew_with_each_transaction() {
+    // Nothing of the envelope is sent but its macros: MAIL; RCPT; RSET; MAIL; DATA.
+    let mut filter = Filter::with(filter::Policy::DEFAULT, Steps::NO_MAIL | Steps::NO_RCPT);
+    filter.go("CH");
+    let mut store = MacroStore::new([0; 256]);
+    for (code, payload) in
+        [(b'D', &b"Mi\0Q1\0"[..]), (b'D', b"R{rcpt_addr}\0x\0"), (b'D', b"Mi\0Q2\0"), (b'T', b"")]
+    {
+        let event = filter.0.receive(Frame::new(code, payload)).unwrap();
+        store.observe(&event).unwrap();
+    }
+    assert_eq!(store.get(Text::new(b"{rcpt_addr}").unwrap()), None);
+    assert_eq!(store.get(Text::new(b"i").unwrap()), Text::new(b"Q2").ok());
+}
+
+#[test]
+fn both_halves_of_a_bodyeob_with_bytes_are_marked_out_of_order() {
+    let mut filter = Filter::with(filter::Policy::DEFAULT, Steps::EMPTY);
+    filter.go("CH");
+    let chunk = filter.0.receive(Frame::new(b'E', b"tail")).unwrap();
+    let end = filter.0.rest_of_frame().unwrap();
+    assert_eq!([chunk.in_order, end.in_order], [false; 2]);
+}

@@ -152,7 +152,7 @@ fn the_robust_law_accepts_every_command_at_every_stage_and_owes_every_reply() {
 
 fn page() -> String {
     let mut page = String::from("# The strict law\n\n");
-    page += "The stage that follows a command. `*`: the message in progress is aborted first. MACRO changes no stage. ";
+    page += "The stage that follows a command. `*`: the message in progress is aborted first. MACRO changes no stage, but for ORD-38. ";
     page += "Empty: refused.\n\n";
     transition_table(&mut page, &|t| t.strict.map(shown).unwrap_or_default());
     page += "\n# The robust law\n\n";

@@ -227,7 +227,8 @@ impl Model {
                 }
             }
             Step::Command(b'O' | b'Q' | b'K') => self.forget(0..7),
-            Step::Command(b'A') => self.forget(2..7),
+            // What came for MAIL since the last one is of the next message.
+            Step::Command(b'A') => self.forget(if self.slots[2].1 { 3..7 } else { 2..7 }),
             Step::Command(code) => {
                 self.is_over = *code == b'E';
                 let Some(slot) = STAGES.iter().position(|known| known == code) else { return };

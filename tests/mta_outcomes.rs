@@ -257,3 +257,69 @@ fn a_stream_that_cannot_be_divided_ends_the_session() {
     assert_eq!(mta.0.receive(Frame::new(b'c', b"")), Err(error));
     assert_eq!(mta.send(b'H'), Err(Rule::Closed));
 }
+
+#[test]
+fn a_message_that_a_declined_command_ends_is_aborted_although_its_macros_came_first() {
+    for (steps, stage, code) in
+        [(Steps::NO_MAIL, MacroStage::MAIL, b'M'), (Steps::NO_HELO, MacroStage::HELO, b'H')]
+    {
+        let mut mta = strict(steps);
+        mta.go(if steps == Steps::NO_MAIL { "CH" } else { "C" });
+        assert!(mta.0.send(command(b'M')).is_ok());
+        if let mta::Turn::Receive(_) = mta.0.turn() {
+            mta.0.receive(Frame::new(b'c', b"")).unwrap();
+        }
+        mta.go("R");
+        assert_eq!(code_of(&mta.0.send(macros(stage)).unwrap()), Some(b'D'));
+        let sent = mta.0.send(command(code)).unwrap();
+        assert_eq!(code_of(&sent), Some(b'A'), "the filter is told that the message is over: {sent:?}");
+    }
+}
+
+#[test]
+fn a_message_that_a_skipped_mail_ends_is_aborted() {
+    let mut mta = Mta::with(mta::Policy::POSTFIX, Steps::EMPTY);
+    mta.go("CH");
+    mta.hears(b'M', b's');
+    assert_eq!(code_of(&mta.0.send(command(b'M')).unwrap()), Some(b'A'));
+}
+
+#[test]
+fn a_connection_that_can_be_reused_takes_quit_nc() {
+    let mut mta = strict(Steps::NO_MAIL);
+    mta.go("CHRTLNE");
+    assert!(mta.0.can_reuse());
+    // A MAIL that is not sent begins a message anyway.
+    assert!(matches!(mta.0.send(command(b'M')), Ok(Sent::Skipped { .. })));
+    assert!(!mta.0.can_reuse());
+    assert_eq!(mta.send(b'K'), Err(Rule::QuitNcNotAllowed));
+}
+
+#[test]
+fn an_edit_with_an_empty_name_or_address_is_treated_as_each_mta_does() {
+    // What Sendmail and Postfix make of it: ignored, honoured, or the end of the session.
+    let rows: [(u8, &[u8], [char; 3]); 7] = [
+        (b'+', b"\0", ['!', '-', '-']),
+        (b'2', b"\0", ['!', '-', '-']),
+        (b'-', b"\0", ['!', '-', '-']),
+        (b'e', b"\0", ['!', '-', '+']),
+        (b'h', b"\0v\0", ['!', '-', '+']),
+        (b'i', b"\0\0\0\0\0v\0", ['!', '-', '+']),
+        (b'm', b"\0\0\0\x01\0v\0", ['!', '-', '!']),
+    ];
+    for (code, payload, expected) in rows {
+        let policies = [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
+        for (policy, expected) in policies.into_iter().zip(expected) {
+            let mut mta = Mta::with(policy, Steps::EMPTY);
+            mta.go("CHMRTLN");
+            mta.send(b'E').unwrap();
+            let seen = match mta.0.receive(Frame::new(code, payload)) {
+                Ok(Event::Edit { .. }) => '+',
+                Ok(Event::MalformedEdit { .. }) => '-',
+                Err(ReceiveError::Peer(violation)) if violation.rule == Rule::EmptyName => '!',
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(seen, expected, "{policy:?}: {}", char::from(code));
+        }
+    }
+}

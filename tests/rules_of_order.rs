@@ -115,7 +115,8 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let misuse = mta.0.send(command(b'L')).unwrap_err();
     assert_eq!(
         misuse.to_string(),
-        "we may not send HEADER at stage Mail: it cannot follow at this stage (ORD-1)"
+        "we may not send HEADER at stage Mail: it cannot follow at this stage; expected HELO, \
+                 MAIL, RCPT, UNKNOWN, ABORT, QUIT (ORD-1)"
     );
     mta.send(b'R').unwrap();
     let error = mta.0.receive(Frame::new(b'h', b"X\0y\0")).unwrap_err();

@@ -21,13 +21,14 @@ pub enum Turn {
 /// Handle it in this order: if [`aborts_message`](Self::aborts_message), drop what was collected about the message
 /// in progress; then handle [`command`](Self::command); then answer if [`FilterSession::turn`] says so. A command
 /// that is out of order needs no other treatment under the default policy: an MTA sends it when its SMTP client
-/// is not polite. It must not be skipped, since a reply of CONTINUE accepts what it says.
+/// is not polite. Do not answer it with CONTINUE unseen: that would accept, for example, a recipient nobody checked.
 ///
 /// [`FilterSession::turn`]: crate::FilterSession::turn
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Event<'f> {
-    /// The command. One that libmilter's engine ignores, and whose payload cannot be read, is [`Command::Other`].
+    /// The command. Under [`Receiving::Libmilter`](super::Receiving::Libmilter), an ignored command that cannot be
+    /// decoded is [`Command::Other`].
     pub command: Command<'f>,
     /// Whether the strict law allows the command here.
     pub in_order: bool,

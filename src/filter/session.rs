@@ -61,6 +61,8 @@ pub struct FilterSession {
 struct Bits {
     /// A BODYEOB came with bytes, and was given out as a chunk: its end is still to be given out.
     end_follows: bool,
+    /// Whether that BODYEOB came in order.
+    end_in_order: bool,
     /// A message ended since the last event.
     message_ended: bool,
     has_quit: bool,
@@ -90,6 +92,7 @@ impl FilterSession {
             max_send: limits.session_send(),
             flags: Bits {
                 end_follows: false,
+                end_in_order: true,
                 message_ended: false,
                 has_quit: false,
                 last_stage: Stage::Start,
@@ -185,6 +188,9 @@ impl FilterSession {
             self.flags.message_ended = false;
             event.flags.message_ended = true;
         }
+        if let Command::Macros(macros) = event.command {
+            event.flags.message_ended |= self.conversation.begins_transaction(macros.stage());
+        }
         if kind == CommandKind::EndOfMessage || kind == CommandKind::Negotiate || kind == CommandKind::Quit {
             self.take_special(&mut event);
         }
@@ -215,6 +221,7 @@ impl FilterSession {
                     event.command = Command::EndOfMessage { chunk: &[] };
                 } else {
                     self.flags.end_follows = true;
+                    self.flags.end_in_order = event.in_order;
                     event.command = Command::Body { chunk };
                 }
             }
@@ -264,7 +271,8 @@ impl FilterSession {
             return None;
         }
         self.flags.end_follows = false;
-        Some(Event::new(Command::EndOfMessage { chunk: &[] }))
+        let end = Event::new(Command::EndOfMessage { chunk: &[] });
+        Some(Event { in_order: self.flags.end_in_order, ..end })
     }
 
     /// Sends a reply, an edit or PROGRESS.

@@ -44,7 +44,7 @@ const LAST_THAT_FORGETS: usize = 3;
 /// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
 /// so that nothing of one message shows in the next; and an empty list does empty its stage.
 ///
-/// The store holds one row of bytes, in a `Vec<u8>` or in memory of the caller.
+/// The store holds one contiguous buffer, in a `Vec<u8>` or in memory of the caller.
 ///
 /// # Memory
 /// 64 bytes and the row. A vector grows to 65,536 bytes at most, and never over twice the macros that have
@@ -94,7 +94,10 @@ impl<M: Memory> MacroStore<M> {
     #[inline]
     pub fn observe(&mut self, event: &Event<'_>) -> Result<(), MacroStoreFull> {
         if event.flags.message_ended {
-            self.end_message();
+            match event.command {
+                Command::MailFrom { .. } => self.end_message_before(&event.command),
+                _ => self.end_message(),
+            }
         }
         if event.is_ignored() {
             return Ok(());
@@ -118,7 +121,7 @@ impl<M: Memory> MacroStore<M> {
         }
         match code {
             command::OPTNEG | command::QUIT | command::QUIT_NC => self.clear(),
-            command::ABORT => self.end_message(),
+            command::ABORT => self.end_message_before(&Command::Abort),
             command::BODYEOB => self.is_over = true,
             _ => {}
         }
@@ -172,6 +175,18 @@ impl<M: Memory> MacroStore<M> {
     pub fn end_message(&mut self) {
         self.is_over = false;
         self.forget_from(FIRST_OF_MESSAGE);
+    }
+
+    /// Forgets the message that ended before a command, or by it.
+    ///
+    /// Macros of MAIL that came since the last MAIL are those of the next message: of the MAIL that ends this one, or
+    /// of one that was declined.
+    #[inline(never)]
+    fn end_message_before(&mut self, command: &Command<'_>) {
+        let is_next = matches!(command, Command::MailFrom { .. } | Command::Abort);
+        let has_next = is_next && self.fresh & (1 << FIRST_OF_MESSAGE) != 0;
+        self.is_over = false;
+        self.forget_from(if has_next { FIRST_OF_MESSAGE.saturating_add(1) } else { FIRST_OF_MESSAGE });
     }
 
     /// Forgets everything.
@@ -254,7 +269,7 @@ impl<M: Memory> MacroStore<M> {
 
 /// Memory for macros: a `Vec<u8>`, or bytes of the caller.
 ///
-/// Sealed: its contract is between it and [`MacroStore`].
+/// This trait is sealed and cannot be implemented outside this crate.
 pub trait Memory: sealed::Memory {}
 
 mod sealed {

@@ -20,7 +20,7 @@ pub enum Turn {
 #[expect(clippy::exhaustive_enums, reason = "an MTA that overlooked one of these would bypass its filter")]
 #[must_use = "a frame that is not written leaves the filter waiting"]
 pub enum Sent<'m> {
-    /// Write this frame. It is ABORT where a declined command ends a message.
+    /// Write this frame: the given command, or ABORT if the filter declined it but it ends a message.
     Frame(Outgoing<'m>),
     /// Do not write the command: act on `answer` as if the filter had given it.
     Skipped {
@@ -32,9 +32,11 @@ pub enum Sent<'m> {
         /// [`MtaSession::decided`]: crate::MtaSession::decided
         answer: VerdictKind,
     },
-    /// Write this frame, an ABORT. Then send MAIL and the recipients again, and after them the command that was given.
+    /// Write this frame, an ABORT. Then send MAIL and the accepted recipients again, each with its macros, and then the
+    /// command that was given, with its macros. If the filter now refuses MAIL or a recipient, send ABORT and refuse the
+    /// command.
     ///
-    /// The filter has accepted DATA, but somebody else refused it, and the SMTP client goes on with RCPT or DATA:
+    /// The filter has accepted DATA, but somebody else refused it, and the SMTP client continues with RCPT or DATA:
     /// libmilter would not reply to that. SPEC_NOTES ORD-36.
     ResendEnvelope(Outgoing<'m>),
 }
@@ -55,7 +57,7 @@ pub enum SkipReason {
     ConnectionDecided,
     /// The filter did not ask for recipients that the MTA refused.
     NotWanted,
-    /// libmilter would forget the message in progress.
+    /// UNKNOWN here would make a filter on libmilter lose the message in progress.
     ForgetsMessage,
 }
 

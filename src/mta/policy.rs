@@ -2,7 +2,7 @@
 
 use crate::order::Rule;
 use crate::order::rules::JUDGED;
-use crate::wire::{Deviation, Edit, Tolerance};
+use crate::wire::{Edit, Tolerance};
 
 /// How an MTA treats a filter's replies, where Sendmail and Postfix differ.
 ///
@@ -12,6 +12,7 @@ use crate::wire::{Deviation, Edit, Tolerance};
 /// | --- | --- | --- | --- |
 /// | payloads | [`Tolerance::STRICT`] | [`Tolerance::SENDMAIL`] | [`Tolerance::POSTFIX`] |
 /// | malformed edits | refused | ignored | refused |
+/// | edits with an empty name or address | refused | ignored | recipients ignored, CHGHEADER refused |
 /// | malformed REPLYCODE | refused | taken for REJECT | refused, but for a stray `%` |
 /// | PROGRESS | end of message | end of message | anywhere |
 /// | SKIP | to BODY, if negotiated | anywhere but at the end of message | anywhere |
@@ -23,8 +24,17 @@ use crate::wire::{Deviation, Edit, Tolerance};
 /// | SHUTDOWN | refused | refused | honoured |
 /// | steps that were not offered | refused | refused | honoured |
 ///
-/// A refusal ends the session; what then becomes of the mail is up to the MTA. An MTA that lets it pass is open to any
-/// filter that is not strict, so [`DEFAULT`](Self::DEFAULT) is the most widely used one, which filters are tested with.
+/// A refusal ends the session. An MTA that then accepts the mail fails open: start from [`DEFAULT`](Self::DEFAULT), since
+/// filters are tested with Postfix most.
+///
+/// A filter's policy is another type, and does not fit:
+///
+/// ```compile_fail,E0308
+/// milter_proto::FilterSession::with_policy(milter_proto::mta::Policy::STRICT);
+/// ```
+/// ```compile_fail,E0308
+/// milter_proto::MtaSession::with_policy(milter_proto::filter::Policy::STRICT);
+/// ```
 ///
 /// # Source
 /// SPEC_NOTES POL-1 to POL-10, POL-14, POL-15.
@@ -75,7 +85,13 @@ impl Policy {
             Rule::EditTooEarly => self.0 == Kind::Postfix && matches!(edit, Some(Edit::Quarantine { .. })),
             Rule::EditNotNegotiated | Rule::InvalidHeaderName => is_lenient,
             Rule::BodyInterrupted => self.0 == Kind::Sendmail,
-            Rule::EmptyName => self.tolerance().allows(Deviation::EmptyEdit),
+            Rule::EmptyName => {
+                let is_kept = matches!(
+                    edit,
+                    Some(Edit::ChangeFrom { .. } | Edit::AddHeader { .. } | Edit::InsertHeader { .. })
+                );
+                is_kept && self.0 == Kind::Postfix
+            }
             _ => false,
         }
     }
@@ -92,6 +108,18 @@ impl Policy {
     /// Whether malformed edits are ignored, and malformed reply texts replaced.
     pub(super) const fn ignores_malformed(&self) -> bool {
         matches!(self.0, Kind::Sendmail)
+    }
+
+    /// Whether an edit with an empty name or address is ignored: TOL-19.
+    pub(super) fn ignores_empty(&self, edit: &Edit<'_>) -> bool {
+        match self.0 {
+            Kind::Strict => false,
+            Kind::Sendmail => true,
+            Kind::Postfix => matches!(
+                edit,
+                Edit::AddRcpt { .. } | Edit::AddRcptWithArguments { .. } | Edit::DeleteRcpt { .. }
+            ),
+        }
     }
 
     /// Whether a body that was not negotiated to be changed turns acceptance into a temporary refusal.

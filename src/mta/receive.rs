@@ -34,8 +34,10 @@ impl MtaSession {
         }
     }
 
-    /// Takes a frame. One that is not owed breaks the session, before it shifts all later verdicts: read
-    /// what there is before a command is sent that gets a reply.
+    /// Takes a frame.
+    ///
+    /// A response while none is outstanding breaks the session: otherwise every later verdict would answer the wrong
+    /// command. Read all input before you send a command that gets a reply.
     ///
     /// # Errors
     /// As [`next_event`](Self::next_event).
@@ -57,7 +59,15 @@ impl MtaSession {
         };
         let edit = if let Response::Edit(edit) = &response { Some(edit) } else { None };
         if let Err(rule) = self.conversation.judge(&response, |rule| self.policy.tolerates(rule, edit)) {
-            return Err(self.fail(frame.code(), rule, None));
+            let is_ignored =
+                rule == Rule::EmptyName && edit.is_some_and(|edit| self.policy.ignores_empty(edit));
+            return match deviation.filter(|_| is_ignored && self.count_edit().is_ok()) {
+                Some(error) => {
+                    self.conversation.note(false);
+                    Ok(Event::MalformedEdit { frame, error })
+                }
+                None => Err(self.fail(frame.code(), rule, None)),
+            };
         }
         let event = match response {
             Response::Negotiate(answer) => return self.take_answer(frame.code(), answer),
@@ -176,7 +186,6 @@ impl MtaSession {
         let kind = VerdictKind::from_verdict(&verdict);
         if owed == CommandKind::EndOfMessage {
             self.end_message();
-            self.flags.set(Flags::MAY_REUSE, verdict == Verdict::Continue);
         }
         if scope == Scope::Connection {
             // What Sendmail does with DISCARD to CONNECT is what ACCEPT means there.

@@ -11,7 +11,7 @@ use crate::order::state::Conversation;
 use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
-use crate::wire::{Command, MacroStage, Peer, Steps, Text, Verdict};
+use crate::wire::{Command, MacroStage, Peer, Steps, Text};
 
 /// The MTA's side of one connection: commands out, replies in, in the right order.
 ///
@@ -20,8 +20,8 @@ use crate::wire::{Command, MacroStage, Peer, Steps, Text, Verdict};
 ///
 /// # Memory
 /// 64 bytes at most, and nothing else, whatever the peer sends. Edits and PROGRESS are counted, and
-/// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: who keeps
-/// them has to bound them.
+/// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: if you
+/// keep them, limit them yourself.
 ///
 /// # Examples
 /// ```
@@ -83,8 +83,8 @@ impl Flags {
     pub(super) const IGNORES_EDITS: Self = Self(1 << 2);
     /// Sendmail: a body came that was not negotiated.
     pub(super) const SPOILED: Self = Self(1 << 3);
-    /// The last message ended with CONTINUE, and nothing was sent since.
-    pub(super) const MAY_REUSE: Self = Self(1 << 4);
+    /// Macros of a declined command ended a message: ABORT is due in the place of the command.
+    pub(super) const ABORT_DUE: Self = Self(1 << 4);
 
     pub(super) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
@@ -141,16 +141,18 @@ impl MtaSession {
 
     /// Sends a command, or says why it must not be sent.
     ///
-    /// Send ABORT when the SMTP client resets a transaction, before the macros of the next one. HELO and MAIL in a
-    /// message end it, too; where they were declined, ABORT is written in their place. An address of CONNECT that
-    /// does not belong to its family is sent as family `U`, an IPv6 address without its zone.
+    /// Send ABORT when the SMTP client resets a transaction, by RSET, HELO or otherwise, before the macros of the next
+    /// one. HELO and MAIL in a message end it, too, but not for libmilter after UNKNOWN; where they were declined,
+    /// ABORT is written in their place. An address of CONNECT that does not belong to its family is sent as family `U`,
+    /// an IPv6 address without its zone. Send the content of a message once all of it is there, as both MTAs do.
     ///
     /// One message is lost on libmilter, and no MTA can help it: a message without headers, where the filter wants
     /// DATA and headers, but declined EOH (SPEC_NOTES ORD-29).
     ///
     /// # Errors
     /// [`Misuse`]: the command would make some filters hang, close the connection, or get out of sync. Nothing
-    /// changed, and nothing is to be written. An SMTP client alone cannot cause it, except by a header over the limit.
+    /// changed, and nothing is to be written. An SMTP client alone cannot cause it, except by a header that is over
+    /// the limit or has no name.
     pub fn send<'m>(&mut self, command: Command<'m>) -> Result<Sent<'m>, Misuse> {
         self.send_as(with_valid_address(command), false)
     }
@@ -245,13 +247,22 @@ impl MtaSession {
             CommandKind::Macros => self.conversation.macros(MacroStage::new(scope.code()))?,
             _ => self.conversation.advance(kind)?,
         };
+        let is_abort_due = self.flags.has(Flags::ABORT_DUE);
+        if kind == CommandKind::Macros && passage.aborts_message {
+            self.flags.set(Flags::ABORT_DUE, true);
+        }
         let plan = match self.reason_to_skip(kind, scope, before.stage(), is_rejected) {
             None if in_data && matches!(kind, CommandKind::RcptTo | CommandKind::Data) => {
                 Plan::ResendEnvelope
             }
             None => Plan::Write,
             // The message is over, and the filter has to be told.
-            Some(SkipReason::Declined) if passage.aborts_message => Plan::WriteAbort,
+            Some(SkipReason::Declined) if passage.aborts_message || is_abort_due && kind.ends_message() => {
+                Plan::WriteAbort
+            }
+            Some(SkipReason::Skipped) if passage.aborts_message && !self.flags.has(Flags::PARKED) => {
+                Plan::WriteAbort
+            }
             Some(reason) => Plan::Skip(reason, VerdictKind::Continue),
         };
         match plan {
@@ -263,7 +274,7 @@ impl MtaSession {
             }
             Plan::WriteAbort | Plan::Skip(..) => {
                 // What is skipped counts as sent and answered, except a recipient that does not exist.
-                self.conversation.answer(&Verdict::Continue);
+                self.conversation.pass_over(before.may_reuse() && plan != Plan::WriteAbort);
                 if is_rejected || in_data && kind == CommandKind::RcptTo {
                     self.conversation = before;
                 }
@@ -327,7 +338,7 @@ impl MtaSession {
         if kind == CommandKind::Macros || matches!(plan, Plan::Skip(..)) {
             return;
         }
-        self.flags.set(Flags::MAY_REUSE, false);
+        self.flags.set(Flags::ABORT_DUE, false);
         self.progress = 0;
         self.flags.set(Flags::REJECTED_RCPT, is_rejected);
         if self.skipped.is_some_and(|skipped| skipped != CommandKind::Body && skipped != kind) {
@@ -421,9 +432,7 @@ impl MtaSession {
     /// sent since, and the version has QUIT_NC.
     #[must_use]
     pub fn can_reuse(&self) -> bool {
-        self.turn() == Turn::Send
-            && self.flags.has(Flags::MAY_REUSE)
-            && self.conversation.agreed().version >= CommandKind::QuitNewConnection.min_version()
+        self.turn() == Turn::Send && self.conversation.can_reuse()
     }
 
     /// The class of the wait that is running, if one is.

@@ -26,7 +26,9 @@ pub enum Rule {
     #[error("the filter declined it (SMFIP_NO*)")]
     Declined,
     /// ORD-5: a verdict that is not a reply to this command.
-    #[error("it is not a reply to this command; expected CONTINUE or another verdict of SCP-1")]
+    #[error(
+        "MTAs do not accept it from a filter here; expected CONTINUE, ACCEPT, REJECT, TEMPFAIL or a reply"
+    )]
     InvalidVerdict,
     /// ORD-6: a verdict that is not defined for this command. MTAs differ, and some misbehave.
     #[error(
@@ -34,7 +36,9 @@ pub enum Rule {
     )]
     UndefinedVerdict,
     /// ORD-7: SKIP that was not negotiated, or in reply to anything but BODY.
-    #[error("SKIP may only answer BODY, and only if it was negotiated; send CONTINUE")]
+    #[error(
+        "SKIP may only answer BODY, and only if it was negotiated; send CONTINUE, or ask for SKIP in OPTNEG"
+    )]
     SkipNotNegotiated,
     /// ORD-8: PROGRESS before the end of the message.
     #[error("PROGRESS may only come between BODYEOB and its verdict")]
@@ -71,7 +75,7 @@ pub enum Rule {
     #[error("the address does not belong to its family; expected one that does, or family U")]
     InvalidAddress,
     /// ORD-19: an empty header name, or an empty address in an edit.
-    #[error("the header name or address is empty")]
+    #[error("the header name or address is empty; expected one, or <> for the null sender")]
     EmptyName,
     /// ORD-20: a payload over the limit.
     #[error("the payload is over the limit")]
@@ -97,7 +101,7 @@ pub enum Rule {
     MalformedPayload,
     /// ORD-37: an edit with a header name that is not one.
     #[error(
-        "the header name has a colon, a blank, a control or a non-ASCII byte; expected letters, digits and -"
+        "the header name has a colon, a blank, a control or a non-ASCII byte; expected printable ASCII without them"
     )]
     InvalidHeaderName,
     /// ORD-40: anything but RCPT or its macros, sent as a recipient that the MTA refused.

@@ -45,10 +45,22 @@ pub(crate) struct Conversation {
     /// SKIP was the reply to a chunk of this body.
     body_skipped: bool,
     pub(crate) replacement: Replacement,
+    /// The last message ended with CONTINUE, and nothing was sent since.
+    may_reuse: bool,
     law: Law,
 }
 
-debug_fields!(Conversation { agreed, negotiation, stage, usual, owed, body_skipped, replacement, law });
+debug_fields!(Conversation {
+    agreed,
+    negotiation,
+    stage,
+    usual,
+    owed,
+    body_skipped,
+    replacement,
+    may_reuse,
+    law
+});
 
 impl Conversation {
     pub(crate) const fn new(law: Law) -> Self {
@@ -61,6 +73,7 @@ impl Conversation {
             owed: None,
             body_skipped: false,
             replacement: Replacement::None,
+            may_reuse: false,
             law,
         }
     }
@@ -135,17 +148,18 @@ impl Conversation {
     #[inline]
     pub(crate) fn macros(&mut self, stage: MacroStage) -> Result<Passage, Rule> {
         let mut passage = self.command(CommandKind::Macros)?;
-        if self.stage.is_in_message() && self.begins_transaction(stage) {
+        if self.law != Law::Libmilter && self.stage.is_in_message() && self.begins_transaction(stage) {
             passage.aborts_message = true;
             self.enter(Stage::AFTER_MESSAGE);
         }
         Ok(passage)
     }
 
-    fn begins_transaction(&self, stage: MacroStage) -> bool {
-        self.law != Law::Libmilter
-            && CommandKind::from_code(stage.byte())
-                .is_some_and(|kind| kind.ends_message() && self.is_declined(kind.row()))
+    /// Whether macros stand for a declined command that begins a transaction.
+    #[inline]
+    pub(crate) fn begins_transaction(&self, stage: MacroStage) -> bool {
+        CommandKind::from_code(stage.byte())
+            .is_some_and(|kind| kind.ends_message() && self.is_declined(kind.row()))
     }
 
     /// Accepts a command that ends a message, follows past an optional stage, was declined, or is out of order.
@@ -166,6 +180,7 @@ impl Conversation {
         if kind == CommandKind::Macros {
             return;
         }
+        self.may_reuse = false;
         self.enter(match (self.law, row.target) {
             (Law::Libmilter, _) => row.libmilter_target,
             (_, Target::To(stage)) => stage,
@@ -282,12 +297,13 @@ impl Conversation {
     #[inline]
     pub(crate) fn verdict(&mut self, effect: Effect, verdict: &Verdict<'_>) -> bool {
         let Some(command) = self.owed.take() else { return false };
+        self.may_reuse = command == CommandKind::EndOfMessage && *verdict == Verdict::Continue;
         let target = match self.law {
             Law::Strict | Law::Robust => {
                 if effect == Effect::SkipBody {
                     self.skip_body();
                 }
-                stage_after(effect)
+                stage_after(command, effect)
             }
             Law::Libmilter => libmilter_stage_after(command, verdict),
         };
@@ -301,6 +317,24 @@ impl Conversation {
     fn skip_body(&mut self) {
         self.body_skipped = true;
         self.usual = self.usual.without(Kinds::of(&[CommandKind::Body]));
+    }
+
+    /// Whether an MTA may send QUIT_NC: libmilter does not reply to what follows it elsewhere. SPEC_NOTES ORD-23.
+    pub(crate) fn can_reuse(&self) -> bool {
+        self.may_reuse
+            && self.agreed.version >= CommandKind::QuitNewConnection.min_version()
+            && self.objection(CommandKind::QuitNewConnection).is_none()
+    }
+
+    /// Takes a command that is not sent as sent and answered with CONTINUE.
+    pub(crate) fn pass_over(&mut self, may_reuse: bool) {
+        self.answer(&Verdict::Continue);
+        self.may_reuse = may_reuse;
+    }
+
+    /// Whether a message that ended with CONTINUE is the last thing that happened.
+    pub(crate) const fn may_reuse(&self) -> bool {
+        self.may_reuse
     }
 
     /// Keeps an offer while its answer is outstanding, in the place of what will be agreed on.

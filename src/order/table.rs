@@ -2,8 +2,9 @@
 //!
 //! Everything that affects a transition is in this file: the stages, one row per command, what may follow at
 //! each stage under each law, and what each verdict does. It does not know whose side it is on.
-//! [`state`](super::state) applies it, [`rules`](super::rules) adds what may be sent at all, and nothing else
-//! in the crate decides about order.
+//! [`state`](super::state) applies it, and adds the three rules that need a memory of their own: SKIP, the macros
+//! of a declined command, and QUIT_NC. [`rules`](super::rules) says what may be sent at all. Nothing else in the crate
+//! decides about order.
 
 use core::fmt;
 
@@ -36,7 +37,7 @@ pub enum Stage {
     Greeted,
     /// After MAIL.
     Mail,
-    /// After at least one RCPT.
+    /// After RCPT, accepted or refused, or after refused DATA.
     Recipients,
     /// After DATA.
     Data,
@@ -56,7 +57,7 @@ pub enum Stage {
     Unknown,
     /// After QUIT_NC, in libmilter's engine only.
     Reconnecting,
-    /// After a verdict on CONNECT or HELO that settled the whole connection.
+    /// After a verdict on CONNECT or HELO that settled the whole connection, or after SHUTDOWN.
     Decided,
 }
 
@@ -438,11 +439,14 @@ pub(crate) const fn effect(command: CommandKind, verdict: &Verdict<'_>) -> Effec
 }
 
 /// The stage after a verdict with this effect; `None`: it stays. The strict and the robust law.
-pub(crate) const fn stage_after(effect: Effect) -> Option<Stage> {
+///
+/// Whatever answers the end of a message ends it.
+pub(crate) const fn stage_after(command: CommandKind, effect: Effect) -> Option<Stage> {
     match effect {
         Effect::EndMessage => Some(Stage::AFTER_MESSAGE),
         Effect::EndConnection => Some(Stage::Decided),
         Effect::RejectData => Some(Stage::Recipients),
+        _ if matches!(command, CommandKind::EndOfMessage) => Some(Stage::AFTER_MESSAGE),
         _ => None,
     }
 }
