@@ -53,6 +53,8 @@ ELSEWHERE = {
 }
 # Postfix (but not Sendmail at connect) goes on to ask a filter whose DISCARD it has not taken.
 STILL_ASKED = {("postfix", "connect", "discard"), ("postfix", "helo", "discard"), ("sendmail", "helo", "discard")}
+# Verdicts that mean something else to each MTA, or crash it. Our default policy does not send them, libmilter does.
+NOT_BY_DEFAULT = {("connect", "discard"), ("helo", "discard"), ("unknown", "accept"), ("unknown", "discard")}
 # The command whose reply shows the verdict, where it is not the stage's own.
 SHOWN_AT = {"connect": "mail", "helo": "mail", "header": "end", "eoh": "end", "body": "end", "eom": "end"}
 GREETING = {
@@ -78,11 +80,17 @@ def _expect(mta: str, stage: str, verdict: str) -> Expect:
     )
 
 
+def _says(stage: str, verdict: str) -> tuple[str, ...]:
+    """The options of a filter that gives this verdict."""
+    policy = ("--policy", "libmilter") if (stage, verdict) in NOT_BY_DEFAULT else ()
+    return ("--at", f"{stage}={verdict}", *policy)
+
+
 def _at_every_stage() -> list[Case]:
     return [
         Case(
             f"{verdict} at {stage}",
-            ("--at", f"{stage}={verdict}"),
+            _says(stage, verdict),
             _expect("postfix", stage, verdict),
             _expect("sendmail", stage, verdict),
         )
@@ -104,7 +112,7 @@ def _at_unknown(verdict: str, postfix: str | None, sendmail: str, at_sendmail: E
     replies = {f"frob {number}": sendmail for number in range(1, 5)} | {"frob 5": UNRECOGNIZED}
     return Case(
         f"{verdict} at unknown",
-        ("--at", f"unknown={verdict}"),
+        _says("unknown", verdict),
         at_postfix if postfix else None,
         replace(at_sendmail, replies=replies),
         talk=unknown_commands,

@@ -25,7 +25,7 @@ POSTFIX_OPTIONS = (
     "smtpd_client_event_limit_exceptions=static:all", "smtpd_junk_command_limit=100000",
 )
 LOCAL_OPTIONS = POSTFIX_OPTIONS[:4]
-# Postfix 3.7 crashes where a proxy refuses DATA after BDAT, and would serve nobody for a minute.
+# Postfix 3.7 crashes on DATA after a BDAT that failed, and would serve nobody for a minute.
 POSTFIX_SETTINGS = "service_throttle_time = 1s\n"
 SENDMAIL_EQUATES = "S=unix:{path}, T=C:6s;S:6s;R:6s;E:6s"
 SENDMAIL_SETTINGS = """\
@@ -68,9 +68,12 @@ class Bench:
         if service == "local" and isinstance(self.mta, Sendmail):
             connection, child = self.mta.submission(f"single-{station.number}")
             connection.settimeout(seconds)
-            with connection:
-                yield connection
-            child.wait(seconds)
+            try:
+                with connection:
+                    yield connection
+                child.wait(seconds)
+            finally:
+                child.kill()
         else:
             with socket.create_connection(("127.0.0.1", station.services[service]), seconds) as connection:
                 yield connection
