@@ -31,11 +31,13 @@ use std::thread;
 
 use anstream::println;
 use clap::Parser;
+use milter_proto::{Timeouts, Wait};
 
 use link::{Link, Printer};
-use support::client::Letter;
+use support::client::{Letter, Outcome};
 use support::failure::Failure;
 use support::message::Message;
+use support::rules::Seconds;
 use support::spec::Spec;
 
 /// Lets an MTA and a filter talk about a message, and shows what they say.
@@ -54,6 +56,9 @@ struct Arguments {
     /// Show sizes in the place of addresses, header values and bodies
     #[arg(long)]
     hide: bool,
+    /// Wait this long for the other side, instead of as long as Postfix and libmilter
+    #[arg(long, value_name = "SECONDS", value_parser = Seconds::timeout)]
+    timeout: Option<Seconds>,
     #[command(flatten)]
     letter: Letter,
 }
@@ -77,13 +82,16 @@ fn main() -> ExitCode {
 /// Plays the MTA against a filter that is running.
 fn ask(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
     let message = Message::load(arguments.letter.message.as_deref())?;
-    let socket = spec.connect().map_err(|error| Failure::Connect(spec.to_string(), error))?;
+    let timeouts = Seconds::or_usual(arguments.timeout, Timeouts::POSTFIX);
+    let socket = spec.connect(timeouts.of(Wait::Connect));
+    let socket = socket.map_err(|error| Failure::Connect(spec.to_string(), error))?;
     let link = Link::new(socket, Printer::new(arguments.hide, None));
-    let client = mta::converse(link, &arguments.letter, &message)?;
-    if !arguments.hide {
-        client.outcomes().iter().for_each(|outcome| println!("\n{outcome}"));
-    }
-    Ok(())
+    let show = |outcome: &Outcome<'_>| {
+        if !arguments.hide {
+            println!("\n{outcome}\n");
+        }
+    };
+    mta::converse(link, &arguments.letter, &message, timeouts, &show)
 }
 
 /// Plays both sides, each in a thread of its own, over a socket on loopback.
@@ -91,12 +99,14 @@ fn both(arguments: &Arguments) -> Result<(), Failure> {
     let listening =
         Spec::LOOPBACK.listen().map_err(|error| Failure::Listen(Spec::LOOPBACK.to_string(), error))?;
     let spec = listening.spec();
-    let filter = thread::spawn(move || {
+    let timeouts = Seconds::or_usual(arguments.timeout, Timeouts::LIBMILTER);
+    let filter = thread::Builder::new().spawn(move || {
         let socket =
             listening.accept().map_err(|error| Failure::Listen(listening.spec().to_string(), error))?;
         // The MTA's side shows the conversation.
-        filter::converse(Link::new(socket, Printer::silent()), filter::Manner::Marks)
+        filter::converse(Link::new(socket, Printer::silent()), filter::Manner::Marks, timeouts)
     });
+    let filter = filter.map_err(Failure::Spawn)?;
     ask(&spec, arguments)?;
     filter.join().unwrap_or(Err(Failure::Thread))
 }
@@ -110,6 +120,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 fn listen(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
     let listening = spec.listen().map_err(|error| Failure::Listen(spec.to_string(), error))?;
     println!("# waiting for an MTA at {}", listening.spec());
+    let timeouts = Seconds::or_usual(arguments.timeout, Timeouts::LIBMILTER);
     // A connection takes a token, and gives it back.
     let (give, tokens) = mpsc::channel();
     (0..MOST).for_each(|_| _ = give.send(()));
@@ -124,22 +135,30 @@ fn listen(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
         };
         let link = Link::new(socket, Printer::new(arguments.hide, Some(number)));
         if arguments.once {
-            return filter::converse(link, filter::Manner::Harmless);
+            return filter::converse(link, filter::Manner::Harmless, timeouts);
         }
-        let back = give.clone();
+        let token = Token(give.clone());
         let attend = move || {
-            if let Err(failure) = filter::converse(link, filter::Manner::Harmless) {
+            if let Err(failure) = filter::converse(link, filter::Manner::Harmless, timeouts) {
                 note(number, &failure);
             }
-            let _ = back.send(());
+            drop(token);
         };
         if let Err(error) = thread::Builder::new().spawn(attend) {
             note(number, &error);
-            let _ = give.send(());
             thread::sleep(PAUSE);
         }
     }
     Ok(())
+}
+
+/// The permission to serve one connection. It is given back when it is dropped, even by a panic.
+struct Token(mpsc::Sender<()>);
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
 }
 
 fn note(number: u64, what: &dyn Display) {

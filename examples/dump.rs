@@ -7,6 +7,8 @@
 //! cargo run --example dump -- --raw mta STREAM    # what an MTA sent, as bytes
 //! cargo run --example dump -- --check DIRECTORY   # every capture under it
 //! ```
+//!
+//! The filter and MTA examples write captures with `--record DIRECTORY`.
 
 #[path = "support/capture.rs"]
 mod capture;
@@ -52,8 +54,8 @@ struct Arguments {
     /// Read the raw bytes that this side sent, not captures
     #[arg(long, value_name = "SIDE", requires = "files")]
     raw: Option<Side>,
-    /// Captures (JSON Lines), directories of *.jsonl, or `-` for standard input; without any, a session
-    /// that is built in
+    /// Captures (JSON Lines, as the filter and MTA examples write them with --record), directories of *.jsonl, or
+    /// `-` for standard input; without any, a session that is built in
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -26,11 +26,11 @@ use milter_proto::{FilterSession, Wait, filter};
 use server::{Connection, Server};
 use support::failure::Failure;
 use support::io::{Reader, Writer};
-use support::rules::{Handler, Options, Rules};
+use support::rules::{HELP, Handler, Next, Options, Rules};
 
 /// A filter that does what its command line says.
 #[derive(Debug, Parser)]
-#[command(name = "filter_blocking", version)]
+#[command(name = "filter_blocking", version, after_long_help = HELP)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -38,9 +38,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let Arguments { options } = Arguments::parse();
-    let server = Server::new(options.listen.clone(), options.connections, options.grace.0);
-    let result = Rules::new(options).and_then(|rules| server.run(&|connection| serve(connection, &rules)));
-    match result {
+    let server = Server::new(options.listen.clone(), options.connections.get(), options.grace.0);
+    let rules = Rules::new(options);
+    match server.run(&|connection| serve(connection, &rules)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(stderr(), "filter_blocking: {failure}");
@@ -89,8 +89,8 @@ fn converse(
             None => assembler.release(),
             Some([]) => return Ok(()),
             Some(input) => {
-                let result = answer(input, rules, session, assembler, handler, &mut writer);
-                // What was said before an error is said.
+                let result = answer(input, connection, rules, session, assembler, handler, &mut writer);
+                // Earlier frames of the same read may have been answered: flush before handling the error.
                 writer.flush()?;
                 result?;
             }
@@ -102,6 +102,7 @@ fn converse(
 /// Bytes in, events out; replies in, bytes out.
 fn answer(
     mut input: &[u8],
+    connection: &Connection<'_>,
     rules: &Rules,
     session: &mut FilterSession,
     assembler: &mut Assembler<Vec<u8>>,
@@ -115,10 +116,15 @@ fn answer(
             assembler.set_limits(Rules::limits(session.negotiated()));
         }
         while let filter::Turn::Reply(_) = session.turn() {
-            let response = handler.say();
-            match session.send(response) {
-                Ok(frame) => writer.push(&frame)?,
-                Err(misuse) => handler.pass_over(response, misuse)?,
+            match handler.next() {
+                Next::Say(response) => match session.send(response) {
+                    Ok(frame) => writer.push(&frame)?,
+                    Err(misuse) => handler.pass_over(response, misuse)?,
+                },
+                Next::Pause(time) => {
+                    writer.flush()?;
+                    connection.pause(time);
+                }
             }
         }
         handler.settle(session.stage());

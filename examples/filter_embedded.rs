@@ -16,8 +16,10 @@ mod adapter;
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
+use core::time::Duration;
 use std::io::{self, Write as _, stderr, stdout};
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 use milter_proto::Timeouts;
@@ -27,13 +29,17 @@ use milter_proto::wire::{Actions, Command, Edit, Response, Text, Verdict};
 
 use adapter::{Buffers, Filter, serve};
 use support::failure::{Failure, is_timeout};
+use support::rules::{BadValue, header_name};
 use support::spec::{Socket, Spec};
+
+/// How long to wait when no connection can be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Refuses recipients, and adds headers.
 #[derive(Debug, Parser)]
 #[command(name = "filter_embedded", version)]
 struct Arguments {
-    /// Wait there for MTAs: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
     #[arg(long, value_name = "SPEC")]
     listen: Spec,
     /// Refuse this recipient, written as the MTA sends it; may be given again
@@ -44,10 +50,9 @@ struct Arguments {
     add_header: Vec<(String, String)>,
 }
 
-fn header(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) =
-        text.split_once('=').filter(|parts| !parts.0.is_empty()).ok_or("it is written NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
+fn header(text: &str) -> Result<(String, String), BadValue> {
+    let (name, value) = text.split_once('=').ok_or(BadValue::Form("NAME=VALUE"))?;
+    Ok((header_name(name)?, value.to_owned()))
 }
 
 impl Filter for Arguments {
@@ -89,13 +94,21 @@ fn main() -> ExitCode {
 
 /// Serves one connection after the other, all in the same memory.
 fn run(filter: &Arguments) -> Result<(), Failure> {
-    let failed = |error| Failure::Listen(filter.listen.to_string(), error);
-    let listening = filter.listen.listen().map_err(failed)?;
+    let listening =
+        filter.listen.listen().map_err(|error| Failure::Listen(filter.listen.to_string(), error))?;
     let _ = writeln!(stdout(), "listening on {}", listening.spec());
     let (mut cut, mut read, mut write) = ([0; 2048], [0; 1024], [0; 1024]);
     loop {
         let buffers = Buffers { cut: &mut cut, read: &mut read, write: &mut write };
-        let socket = listening.accept().map_err(failed)?;
+        let socket = match listening.accept() {
+            Ok(socket) => socket,
+            Err(error) => {
+                // The peer may have left already, or the system may be out of descriptors for a while.
+                let _ = writeln!(stderr(), "filter_embedded: cannot accept a connection: {error}");
+                thread::sleep(PAUSE);
+                continue;
+            }
+        };
         let result = Line::new(&socket)
             .and_then(|mut line| serve(&mut line, filter, buffers).map_err(io::Error::other));
         if let Err(error) = result {

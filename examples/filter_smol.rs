@@ -37,7 +37,7 @@ use smol::{Async, Executor, Timer};
 use conversation::serve;
 use support::failure::Failure;
 use support::pool::Pool;
-use support::rules::{Options, Rules};
+use support::rules::{HELP, Options, Rules, Stopping};
 use support::spec::{Socket, Spec};
 use support::tap::Tap;
 use support::task::Stream;
@@ -50,7 +50,7 @@ const MOST: usize = 1 << 20;
 
 /// A filter that does what its command line says.
 #[derive(Debug, Parser)]
-#[command(name = "filter_smol", version)]
+#[command(name = "filter_smol", version, after_long_help = HELP)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -70,16 +70,18 @@ fn main() -> ExitCode {
 /// Lets a thread for each core run tasks, until the server has stopped.
 fn run(options: Options) -> Result<(), Failure> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let (spec, most, grace) = (options.listen.clone(), options.connections.min(MOST), options.grace.0);
-    let server = Server { rules: Rules::new(options)?, pool: Pool::default(), permits: Semaphore::new(most) };
+    let (spec, most, grace) = (options.listen.clone(), options.connections.get().min(MOST), options.grace.0);
+    let server = Server { rules: Rules::new(options), pool: Pool::default(), permits: Semaphore::new(most) };
     // Connections that are still there when it is dropped are cut off.
     let executor = Executor::new();
     let (end, ending) = bounded::<()>(1);
     thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| block_on(executor.run(ending.recv())));
-        }
-        let result = block_on(server.run(&executor, &spec, most, grace));
+        let work = || block_on(executor.run(ending.recv()));
+        let mut workers =
+            (0..threads).map(|_| thread::Builder::new().spawn_scoped(scope, work).map_err(Failure::Spawn));
+        let result = workers
+            .try_for_each(|worker| worker.map(drop))
+            .and_then(|()| block_on(server.run(&executor, &spec, most, grace)));
         drop(end);
         result
     })
@@ -127,13 +129,15 @@ impl Server {
         told.or(accepting).await;
 
         // Nothing more is accepted; what is idle ends, and messages in progress have some time to.
+        Tap::note(0, &Stopping(grace));
         drop((listening, stop));
         let drained = async {
             for _ in 0..most {
                 self.permits.acquire().await.forget();
             }
         };
-        drained.or(async { _ = Timer::after(grace).await }).await;
+        let told_again = async { _ = signals.next().await };
+        drained.or(async { _ = Timer::after(grace).await }).or(told_again).await;
         Ok(())
     }
 

@@ -30,13 +30,13 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use conversation::serve;
 use stream::Connection;
 use support::failure::Failure;
 use support::pool::Pool;
-use support::rules::{Options, Rules};
+use support::rules::{HELP, Options, Rules, Stopping};
 use support::spec::Listening;
 use support::tap::Tap;
 
@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A filter that does what its command line says.
 #[derive(Debug, Parser)]
-#[command(name = "filter_tokio", version)]
+#[command(name = "filter_tokio", version, after_long_help = HELP)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -65,8 +65,8 @@ fn main() -> ExitCode {
 
 /// Serves until SIGTERM or SIGINT comes, each connection in a task of its own.
 async fn run(options: Options) -> Result<(), Failure> {
-    let (spec, most, grace) = (options.listen.clone(), options.connections, options.grace.0);
-    let shared = Arc::new((Rules::new(options)?, Pool::default()));
+    let (spec, most, grace) = (options.listen.clone(), options.connections.get(), options.grace.0);
+    let shared = Arc::new((Rules::new(options), Pool::default()));
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
     let failed = |error| Failure::Listen(spec.to_string(), error);
@@ -104,6 +104,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     }
 
     // Nothing more is accepted; what is idle ends, and messages in progress have some time to.
+    Tap::note(0, &Stopping(grace));
     drop((listener, listening));
     stop.send_replace(true);
     let drained = async {
@@ -111,7 +112,12 @@ async fn run(options: Options) -> Result<(), Failure> {
             report(ended);
         }
     };
-    let _ = timeout(grace, drained).await;
+    tokio::select! {
+        () = drained => {}
+        () = sleep(grace) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     connections.shutdown().await;
     Ok(())
 }

@@ -12,7 +12,7 @@
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
@@ -22,7 +22,7 @@ use milter_proto::mta::Sent;
 use milter_proto::wire::Assembler;
 use milter_proto::{MtaSession, Wait, mta};
 
-use support::client::{Client, Options, Outcome};
+use support::client::{Client, Options, Outcome, refuse_stray};
 use support::failure::Failure;
 use support::io::{Reader, Writer};
 use support::message::Message;
@@ -53,26 +53,30 @@ fn run(options: &Options) -> Result<(), Failure> {
     let message = Message::load(options.letter.message.as_deref())?;
     let pool = Pool::default();
     thread::scope(|scope| {
-        let play = |number| {
+        let start = |number| {
             let (message, pool) = (&message, &pool);
-            move || play(options, message, pool, number)
+            let play = move || play(options, message, pool, number);
+            thread::Builder::new().spawn_scoped(scope, play).map_err(Failure::Spawn)
         };
-        let numbers = 1..=options.connections;
-        let threads = numbers.map(|number| scope.spawn(play(number))).collect::<Vec<_>>();
+        let mut threads = Vec::new();
+        let started = (1..=options.connections.get()).try_for_each(|number| {
+            threads.push(start(number)?);
+            Ok(())
+        });
         // All of them end before the first failure is told.
         let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Failure::Thread)));
-        results.collect::<Vec<_>>().into_iter().collect()
+        results.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>().and(started)
     })
 }
 
-/// Plays one connection, and shows what came of its messages.
+/// Plays one connection, and shows the outcome of its messages.
 fn play(options: &Options, message: &Message, pool: &Pool, number: u64) -> Result<(), Failure> {
-    let mut client = Client::new(&options.letter, message);
+    let show = |outcome: &Outcome<'_>| outcome.show(options.json);
+    let mut client = Client::new(&options.letter, message, &show);
     let mut session = MtaSession::with_policy(options.policy());
     let mut assembler = Assembler::new(Vec::new());
     let result = converse(options, pool, number, &mut session, &mut assembler, &mut client);
     session.disconnect(assembler.pending());
-    client.outcomes().iter().for_each(|outcome| show(outcome, options.json));
     result
 }
 
@@ -86,25 +90,28 @@ fn converse(
     client: &mut Client<'_>,
 ) -> Result<(), Failure> {
     let timeouts = options.timeouts();
-    let socket =
-        options.filter.connect().map_err(|error| Failure::Connect(options.filter.to_string(), error))?;
+    let socket = options.filter.connect(timeouts.of(Wait::Connect));
+    let socket = socket.map_err(|error| Failure::Connect(options.filter.to_string(), error))?;
     let [written, read] = options.taps(number);
     let mut reader = Reader::new(&socket, pool, read);
     let mut writer = Writer::new(&socket, written, timeouts.of(Wait::Write))?;
     let mut waits = Waits::new(timeouts);
     loop {
         match session.turn() {
-            mta::Turn::Send => match client.say(session)? {
-                // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
-                Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
-                    waits.begin();
-                    writer.push(&frame)?;
+            mta::Turn::Send => {
+                refuse_stray(reader.read_now()?, session, assembler)?;
+                match client.say(session)? {
+                    // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
+                    Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
+                        waits.begin();
+                        writer.push(&frame).map_err(|failure| failure.on_turn(session.turn()))?;
+                    }
+                    Some(Sent::Skipped { .. }) => {}
+                    None => return Ok(()),
                 }
-                Some(Sent::Skipped { .. }) => {}
-                None => return Ok(()),
-            },
+            }
             mta::Turn::Receive(owed) => {
-                writer.flush()?;
+                writer.flush().map_err(|failure| failure.on(owed))?;
                 let limit = waits.limit(session.wait(), Instant::now());
                 let Some(mut input) = reader.read(limit).map_err(|failure| failure.on(owed))? else {
                     continue;
@@ -123,9 +130,4 @@ fn converse(
             }
         }
     }
-}
-
-fn show(outcome: &Outcome<'_>, as_json: bool) {
-    let mut out = stdout().lock();
-    let _ = if as_json { writeln!(out, "{}", outcome.to_json()) } else { writeln!(out, "{outcome}") };
 }

@@ -17,7 +17,8 @@ mod support;
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{self, Write, stderr, stdout};
+use std::io::{self, Write, stderr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,14 +29,14 @@ use milter_proto::wire::Assembler;
 use milter_proto::{MtaSession, Wait, mta};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use stream::Connection;
-use support::client::{Client, Options, Outcome};
+use support::client::{Client, Options, Outcome, refuse_stray};
 use support::failure::Failure;
 use support::message::Message;
 use support::pool::Pool;
-use support::spec::Spec;
+use support::spec::{RETRY, Spec};
 use support::task::Link;
 use support::waits::Waits;
 
@@ -77,7 +78,7 @@ async fn run(mta: Arc<Mta>) -> Result<(), Failure> {
         let mta = Arc::clone(&mta);
         async move { mta.play(number).await }
     };
-    let numbers = 1..=mta.options.connections;
+    let numbers = 1..=mta.options.connections.get();
     let tasks = numbers.map(|number| tokio::spawn(play(number))).collect::<Vec<_>>();
     // All of them end before the first failure is told.
     let mut result = Ok(());
@@ -95,14 +96,14 @@ impl Mta {
         Ok(Self { options, message, addresses, pool: Pool::default() })
     }
 
-    /// Plays one connection, and shows what came of its messages.
+    /// Plays one connection, and shows the outcome of its messages.
     async fn play(&self, number: u64) -> Result<(), Failure> {
-        let mut client = Client::new(&self.options.letter, &self.message);
+        let show = |outcome: &Outcome<'_>| outcome.show(self.options.json);
+        let mut client = Client::new(&self.options.letter, &self.message, &show);
         let mut session = MtaSession::with_policy(self.options.policy());
         let mut assembler = Assembler::new(Vec::new());
         let result = self.converse(number, &mut session, &mut assembler, &mut client).await;
         session.disconnect(assembler.pending());
-        client.outcomes().iter().for_each(|outcome| show(outcome, self.options.json));
         result
     }
 
@@ -122,17 +123,20 @@ impl Mta {
         let mut waits = Waits::new(timeouts);
         loop {
             match session.turn() {
-                mta::Turn::Send => match client.say(session)? {
-                    // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
-                    Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
-                        waits.begin();
-                        link.push(&frame).await?;
+                mta::Turn::Send => {
+                    refuse_stray(&link.read_now()?, session, assembler)?;
+                    match client.say(session)? {
+                        // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
+                        Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
+                            waits.begin();
+                            link.push(&frame).await.map_err(|failure| failure.on_turn(session.turn()))?;
+                        }
+                        Some(Sent::Skipped { .. }) => {}
+                        None => return Ok(()),
                     }
-                    Some(Sent::Skipped { .. }) => {}
-                    None => return Ok(()),
-                },
+                }
                 mta::Turn::Receive(owed) => {
-                    link.flush().await?;
+                    link.flush().await.map_err(|failure| failure.on(owed))?;
                     let input = link.read(waits.limit(session.wait(), Instant::now())).await;
                     let input = input.map_err(|failure| failure.on(owed))?;
                     if input.is_empty() {
@@ -155,7 +159,7 @@ impl Mta {
     /// Tries the addresses one by one.
     async fn connect(&self, limit: Duration) -> io::Result<Connection> {
         if let Spec::Unix(path) = &self.options.filter {
-            return timeout(limit, UnixStream::connect(path)).await?.map(Connection::unix);
+            return timeout(limit, connect_unix(path)).await?.map(Connection::unix);
         }
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
         for address in &self.addresses {
@@ -168,7 +172,12 @@ impl Mta {
     }
 }
 
-fn show(outcome: &Outcome<'_>, as_json: bool) {
-    let mut out = stdout().lock();
-    let _ = if as_json { writeln!(out, "{}", outcome.to_json()) } else { writeln!(out, "{outcome}") };
+/// Connects to a socket at a path, and tries again while its backlog is full.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(RETRY).await,
+            connected => return connected,
+        }
+    }
 }

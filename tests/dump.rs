@@ -157,6 +157,55 @@ fn what_cannot_be_decoded_fails_a_check_and_what_can_be_tolerated_does_not() {
 }
 
 #[test]
+fn a_reply_that_closes_the_smtp_session_is_explained_as_one() {
+    for (code, ends) in [(421, true), (521, true), (451, false)] {
+        let commands = ["4f0000000600000000ffffffff", "43780055", "4878", "4d3c3e", "523c613e"];
+        let mut lines = vec![HEADER.to_owned()];
+        for command in commands.map(|command| hex::decode(command).unwrap()) {
+            let is_offer = command.first() == Some(&b'O');
+            let command = if is_offer { command } else { [&command[..], b"\0"].concat() };
+            let answer = match command.first() {
+                Some(b'O') => b"O\0\0\0\x06\0\0\0\0\0\0\0\0".to_vec(),
+                Some(b'R') => format!("y{code} closing\0").into_bytes(),
+                _ => b"c".to_vec(),
+            };
+            for (side, frame) in [("mta", command), ("filter", answer)] {
+                let len = u32::try_from(frame.len()).unwrap();
+                let hex = hex::encode([&len.to_be_bytes()[..], &frame].concat());
+                lines.push(format!("{{\"dir\": \"{side}\", \"t\": 0, \"hex\": \"{hex}\"}}"));
+            }
+        }
+        let output = dump().arg(write(&format!("closing-{code}.jsonl"), &lines.join("\n"))).output();
+        let output = output.unwrap();
+        let shown = text(&output.stdout);
+        assert!(shown.contains("refuses this recipient"), "{shown}");
+        assert_eq!(shown.contains("refuses this recipient, and the SMTP session ends"), ends, "{shown}");
+    }
+}
+
+/// `cargo test --test dump` builds no example.
+#[test]
+fn an_example_is_fresh_while_its_sources_are_older() {
+    let [program, list, source] =
+        ["program", "program.d", "a source.rs"].map(|name| write(&format!("fresh-{name}"), ""));
+    let of = |path: &Path| path.display().to_string().replace(' ', "\\ ");
+    fs::write(&list, format!("{}: {}\n", of(&program), of(&source))).unwrap();
+    let changed = |path: &Path, ago| {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - core::time::Duration::from_secs(ago)).unwrap();
+    };
+    for (built, written, is_fresh) in [(100, 200, true), (200, 100, false), (100, 200, true)] {
+        changed(&program, built);
+        changed(&source, written);
+        assert_eq!(example::is_fresh(&program), is_fresh);
+    }
+    fs::remove_file(&source).unwrap();
+    assert!(!example::is_fresh(&program), "a source is gone");
+    fs::remove_file(&program).unwrap();
+    assert!(!example::is_fresh(&program));
+}
+
+#[test]
 fn a_raw_stream_is_shown_by_its_positions() {
     let output = with_input(dump().args(["--raw", "mta", "-"]), b"\0\0\0\x03Hc\0\0\0\0\x01Q\0\0");
     let expected = "# (standard input)\n# the raw stream of the MTA, positions in bytes\n\n       \

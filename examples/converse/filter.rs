@@ -18,21 +18,20 @@ pub(crate) enum Manner {
 }
 
 /// Answers an MTA until it leaves.
-pub(crate) fn converse(mut link: Link, manner: Manner) -> Result<(), Failure> {
+pub(crate) fn converse(mut link: Link, manner: Manner, timeouts: Timeouts) -> Result<(), Failure> {
     let actions = Actions::ADD_HEADERS | Actions::CHANGE_HEADERS;
     let wishes = match manner {
         Manner::Harmless => Options::all_commands(),
         Manner::Marks => Options::all_commands().require(actions).leading_space(Support::Optional),
     };
-    let timeouts = Timeouts::LIBMILTER;
-    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
+    let mut session = FilterSession::new();
     loop {
         match link.take(Direction::ToFilter)? {
             Some(frame) => {
                 let is_offer = match session.receive(frame) {
                     Ok(_) => session.turn() == filter::Turn::Reply(CommandKind::Negotiate),
                     Err(error) => {
-                        // What was said before an error is said.
+                        // Earlier frames of the same read may have been answered: flush before handling the error.
                         link.flush(timeouts.of(Wait::Write))?;
                         return Err(error.into());
                     }

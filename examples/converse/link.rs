@@ -14,7 +14,7 @@ use milter_proto::wire::{Assembler, Direction, Frame, Outgoing};
 
 use crate::layout::{shortened, words};
 use crate::support::failure::Failure;
-use crate::support::spec::Socket;
+use crate::support::spec::{Socket, read_now};
 
 /// Bytes to read at a time.
 const READ: usize = 64 * 1024;
@@ -48,6 +48,11 @@ impl Link {
         }
     }
 
+    /// Writes what was kept if it is much: a long message is not held in memory.
+    pub(crate) fn flush_much(&mut self, timeout: Duration) -> Result<(), Failure> {
+        if self.out.len() < READ { Ok(()) } else { self.flush(timeout) }
+    }
+
     /// Writes everything that was kept, at once.
     pub(crate) fn flush(&mut self, timeout: Duration) -> Result<(), Failure> {
         self.socket.set_write_timeout(timeout).map_err(Failure::Write)?;
@@ -78,6 +83,17 @@ impl Link {
         self.start = 0;
         self.read.truncate(result.as_ref().copied().unwrap_or(0));
         result.map(|count| count > 0).map_err(|error| Failure::reading(error, timeout))
+    }
+
+    /// Fails on bytes that arrived while no reply was outstanding: they would be taken for the next reply.
+    pub(crate) fn refuse_stray(&mut self) -> Result<(), Failure> {
+        let mut more = [0; 64];
+        let count = read_now(&self.socket, &mut more).map_err(Failure::Read)?.unwrap_or(0);
+        let kept = self.read.len().saturating_sub(self.start);
+        match kept.saturating_add(self.assembler.pending()).saturating_add(count) {
+            0 => Ok(()),
+            stray => Err(Failure::Stray(stray)),
+        }
     }
 
     /// Bytes of a frame whose rest has not come.

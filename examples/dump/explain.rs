@@ -209,8 +209,13 @@ fn verdict_in_words(verdict: &Verdict<'_>, asked: u8) -> String {
         Verdict::Tempfail => format!("refuses {refused} for now (4xx)"),
         Verdict::Discard => format!("takes {whole} and drops it"),
         Verdict::Skip => format!("enough of {:?} for this message", MacroStage::new(asked)),
-        Verdict::Reply(reply) => format!("refuses {refused}{}", lines(*reply)),
-        Verdict::Shutdown => "421, and the connection closed".to_owned(),
+        Verdict::Reply(reply) => {
+            // Both MTAs give the client that reply, and close.
+            let ends = reply.code().closes_smtp_session();
+            let ends = if ends { ", and the SMTP session ends" } else { "" };
+            format!("refuses {refused}{}{ends}", lines(*reply))
+        }
+        Verdict::Shutdown => "421, and the SMTP session ends".to_owned(),
         _ => String::new(),
     }
 }

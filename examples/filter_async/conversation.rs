@@ -12,7 +12,7 @@ use milter_proto::{FilterSession, Wait, filter};
 
 use crate::support::failure::Failure;
 use crate::support::pool::Pool;
-use crate::support::rules::{Handler, Rules};
+use crate::support::rules::{Handler, Next, Rules};
 use crate::support::task::{Link, Stream};
 
 /// Answers an MTA until one of the two leaves, or until it is to `stop` and no message is in progress.
@@ -37,7 +37,7 @@ pub(crate) async fn serve<S: Stream>(
             return Ok(());
         }
         let result = conversation.answer(&input, &mut link).await;
-        // What was said before an error is said.
+        // Earlier frames of the same read may have been answered: flush before handling the error.
         link.flush().await?;
         result?;
     }
@@ -74,10 +74,15 @@ impl<'r> Conversation<'r> {
                 self.assembler.set_limits(Rules::limits(self.session.negotiated()));
             }
             while let filter::Turn::Reply(_) = self.session.turn() {
-                let response = self.handler.say();
-                match self.session.send(response) {
-                    Ok(frame) => link.push(&frame).await?,
-                    Err(misuse) => self.handler.pass_over(response, misuse)?,
+                match self.handler.next() {
+                    Next::Say(response) => match self.session.send(response) {
+                        Ok(frame) => link.push(&frame).await?,
+                        Err(misuse) => self.handler.pass_over(response, misuse)?,
+                    },
+                    Next::Pause(time) => {
+                        link.flush().await?;
+                        link.pause(time).await;
+                    }
                 }
             }
             self.handler.settle(self.session.stage());

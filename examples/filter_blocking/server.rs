@@ -1,9 +1,11 @@
 //! Threads for connections: not too many, and an end that lets messages in progress finish.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{Write, stdout};
 use std::net::Shutdown;
+use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -12,6 +14,7 @@ use signal_hook::iterator::Signals;
 
 use crate::support::failure::Failure;
 use crate::support::pool::Pool;
+use crate::support::rules::Stopping;
 use crate::support::spec::{Listening, Socket, Spec};
 use crate::support::tap::Tap;
 
@@ -35,6 +38,8 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 struct State {
     is_stopping: bool,
+    /// All connections are being cut off.
+    is_cut: bool,
     last: u64,
     open: HashMap<u64, Open>,
 }
@@ -65,6 +70,13 @@ impl Connection<'_> {
         }
         !state.is_stopping
     }
+
+    /// Waits, or returns earlier if the connection is cut off.
+    pub(crate) fn pause(&self, time: Duration) {
+        let is_open = |state: &mut State| !state.is_cut;
+        let waited = self.server.changed.wait_timeout_while(self.server.state(), time, is_open);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Server {
@@ -78,23 +90,34 @@ impl Server {
     where
         F: Fn(&Connection<'_>) -> Result<(), Failure> + Sync,
     {
-        let listening = self.spec.listen().map_err(|error| Failure::Listen(self.spec.to_string(), error))?;
         let failed = |error| Failure::Listen(self.spec.to_string(), error);
-        let waker = listening.waker().map_err(failed)?;
         let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Failure::Signals)?;
+        let listening = self.spec.listen().map_err(failed)?;
+        let waker = listening.waker().map_err(failed)?;
         let spec = listening.spec();
         let _ = writeln!(stdout(), "listening on {spec}");
+        let no_more_signals = signals.handle();
         thread::scope(|scope| {
-            scope.spawn(|| {
-                signals.forever().next();
+            let listen_to_signals = || {
+                let mut signals = signals.forever();
+                if signals.next().is_none() {
+                    return;
+                }
+                Tap::note(0, &Stopping(self.grace));
                 self.stop();
                 // `accept` returns, and sees that it was the last time. Systems that do not shut a listening socket
                 // down are woken by a connection, for which dropping it leaves a descriptor.
                 if waker.shutdown(Shutdown::Both).is_err() {
                     drop(waker);
-                    let _ = spec.connect();
+                    let _ = spec.connect(PAUSE);
                 }
-            });
+                if signals.next().is_some() {
+                    self.cut();
+                }
+            };
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, listen_to_signals) {
+                return Err(Failure::Spawn(error));
+            }
             while let Some((number, socket)) = self.next(&listening) {
                 let attend = move || self.attend(number, &socket, serve);
                 if let Err(error) = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, attend) {
@@ -106,8 +129,9 @@ impl Server {
             // Who connects now is refused, and goes elsewhere.
             drop(listening);
             self.drain();
-        });
-        Ok(())
+            no_more_signals.close();
+            Ok(())
+        })
     }
 
     /// Waits for a connection, and before that for one to end if there are too many.
@@ -139,7 +163,10 @@ impl Server {
     where
         F: Fn(&Connection<'_>) -> Result<(), Failure>,
     {
-        if let Err(failure) = serve(&Connection { socket, pool: &self.pool, number, server: self }) {
+        let connection = Connection { socket, pool: &self.pool, number, server: self };
+        // A handler that panics frees its slot and its socket like any other.
+        let result = catch_unwind(AssertUnwindSafe(|| serve(&connection)));
+        if let Err(failure) = result.unwrap_or(Err(Failure::Thread)) {
             Tap::note(number, &failure);
         }
         self.forget(number);
@@ -168,12 +195,19 @@ impl Server {
 
     /// Waits for the messages in progress, and cuts off those that take too long.
     fn drain(&self) {
-        let is_busy = |state: &mut State| !state.open.is_empty();
-        let waited = self.changed.wait_timeout_while(self.state(), self.grace, is_busy);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_busy = |state: &mut State| !state.open.is_empty() && !state.is_cut;
+        drop(self.changed.wait_timeout_while(self.state(), self.grace, is_busy));
+        self.cut();
+    }
+
+    /// Ends every connection, even within a message.
+    fn cut(&self) {
+        let mut state = self.state();
+        state.is_cut = true;
         for open in state.open.values() {
             let _ = open.socket.shutdown(Shutdown::Both);
         }
+        self.changed.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

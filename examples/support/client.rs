@@ -9,8 +9,8 @@ use milter_proto::macros::MacroRequests;
 use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{
-    Answer, Chunks, Command, DataSize, LeadingSpace, MacroLists, MacroStage, Macros, Offer, Text, TextList,
-    Verdict,
+    Answer, Assembler, Chunks, Command, DataSize, LeadingSpace, MacroListsBuf, MacroStage, Macros, Offer,
+    Text, TextList, Verdict,
 };
 use milter_proto::{Misuse, MtaSession, mta};
 
@@ -40,17 +40,22 @@ pub(crate) struct Client<'m> {
     /// The recipient that was named last.
     asked: usize,
     outcome: Outcome<'m>,
-    outcomes: Vec<Outcome<'m>>,
+    /// Shows the outcome of each message as soon as it is known.
+    show: &'m (dyn Fn(&Outcome<'_>) + Sync),
     body: Chunks<'m>,
     progress: ProgressBar,
     /// The macro lists that the filter asked for.
-    lists: Vec<u8>,
+    lists: MacroListsBuf,
     storage: Vec<u8>,
     space: LeadingSpace,
 }
 
 impl<'m> Client<'m> {
-    pub(crate) fn new(letter: &'m Letter, message: &'m Message) -> Self {
+    pub(crate) fn new(
+        letter: &'m Letter,
+        message: &'m Message,
+        show: &'m (dyn Fn(&Outcome<'_>) + Sync),
+    ) -> Self {
         Self {
             letter,
             message,
@@ -60,10 +65,10 @@ impl<'m> Client<'m> {
             is_decided: false,
             asked: 0,
             outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
-            outcomes: Vec::new(),
+            show,
             body: Chunks::new(&message.body, DataSize::K64),
             progress: ProgressBar::hidden(),
-            lists: Vec::new(),
+            lists: MacroListsBuf::new(),
             storage: vec![0; 4096],
             space: LeadingSpace::Mta,
         }
@@ -72,11 +77,6 @@ impl<'m> Client<'m> {
     /// Shows how much of the body was sent.
     pub(crate) fn showing(self, progress: ProgressBar) -> Self {
         Self { progress, ..self }
-    }
-
-    /// What came of the messages.
-    pub(crate) fn outcomes(&self) -> &[Outcome<'m>] {
-        &self.outcomes
     }
 
     /// Says what is next; `None` once all is said.
@@ -115,7 +115,8 @@ impl<'m> Client<'m> {
     pub(crate) fn hear(&mut self, reaction: &mta::Event<'_>) -> Result<(), Failure> {
         match reaction {
             mta::Event::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
-                self.lists = macro_lists.as_bytes().to_vec();
+                self.lists = MacroListsBuf::new();
+                macro_lists.iter().for_each(|(stage, names)| self.lists.push(stage, names));
                 self.space = LeadingSpace::of(*steps);
             }
             mta::Event::Edit { edit, status, .. } => {
@@ -124,17 +125,19 @@ impl<'m> Client<'m> {
                     self.outcome.delivery.apply(edit, self.space);
                 }
             }
-            mta::Event::Verdict { verdict, scope, command, .. } => match scope {
-                Scope::Recipient => self.refuse_recipient(verdict),
-                Scope::Message | Scope::Connection => {
-                    if *scope == Scope::Connection {
-                        // Nothing more is asked on this connection.
-                        self.left = self.left.min(1);
-                    }
-                    self.decide(verdict, *command);
+            mta::Event::Verdict { verdict, scope, command, closes_smtp_session, .. } => {
+                let ends_session = *closes_smtp_session || *scope == Scope::Connection;
+                if ends_session {
+                    // Nothing more is asked on this connection.
+                    self.left = self.left.min(1);
                 }
-                _ => {}
-            },
+                match scope {
+                    _ if ends_session => self.decide(verdict, *command),
+                    Scope::Message => self.decide(verdict, *command),
+                    Scope::Recipient => self.refuse_recipient(verdict),
+                    _ => {}
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -158,22 +161,14 @@ impl<'m> Client<'m> {
         self.outcome.delivery.refuse(recipient.as_bytes());
     }
 
-    /// Ends a message of which nothing more is to be said.
+    /// Ends a message that is complete, and finds the next step that sends a command.
     fn settle(&mut self, session: &MtaSession) {
         if self.step == Step::Data && self.outcome.delivery.recipients.is_empty() && !self.is_decided {
             self.is_decided = true;
             self.outcome.ending = Ending::Refused;
         }
         if self.step == Step::Finish || (self.is_decided && !self.step.is_behind_message()) {
-            let next = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
-            let outcome = core::mem::replace(&mut self.outcome, next);
-            let is_unfinished = session.stage().is_in_message() || outcome.ending == Ending::Aborted;
-            self.outcomes.push(outcome);
-            self.left = self.left.saturating_sub(1);
-            self.is_decided = false;
-            self.body = Chunks::new(&self.message.body, DataSize::K64);
-            self.progress.finish_and_clear();
-            self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
+            self.finish(session);
         }
         if self.step == Step::Next {
             let may_renew = self.letter.quit_nc && session.check(&Command::QuitNewConnection).is_ok();
@@ -194,6 +189,18 @@ impl<'m> Client<'m> {
         }
     }
 
+    /// Shows the outcome of a message, and drops it.
+    fn finish(&mut self, session: &MtaSession) {
+        self.progress.finish_and_clear();
+        (self.show)(&self.outcome);
+        let is_unfinished = session.stage().is_in_message() || self.outcome.ending == Ending::Aborted;
+        self.outcome = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
+        self.left = self.left.saturating_sub(1);
+        self.is_decided = false;
+        self.body = Chunks::new(&self.message.body, DataSize::K64);
+        self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
+    }
+
     fn go_to(&mut self, step: Step) {
         self.step = step;
         self.is_announced = false;
@@ -202,9 +209,7 @@ impl<'m> Client<'m> {
     /// Goes on behind a step that was said.
     fn advance(&mut self) {
         let next = self.step.next(self.letter, self.message, self.body.len());
-        let is_last = self.step.kind() != next.kind();
-        let gives_up =
-            is_last && self.letter.abort_after.is_some() && self.step.kind() == self.letter.abort_after;
+        let gives_up = self.letter.is_over_before(next) && !self.letter.is_over_before(self.step);
         self.go_to(if gives_up { Step::Finish } else { next });
     }
 
@@ -279,8 +284,7 @@ impl<'m> Client<'m> {
                 _ => return None,
             })
         };
-        let lists = MacroLists::new(&self.lists).unwrap_or_default();
-        let schedule = MacroRequests::new(lists);
+        let schedule = MacroRequests::new(self.lists.as_lists());
         // The storage is larger than all values together: options are the only source of them.
         let needed = letter.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
         self.storage.resize(needed.sum::<usize>().saturating_add(4096), 0);
@@ -289,6 +293,22 @@ impl<'m> Client<'m> {
             Ok(None) | Err(_) => 0,
         }
     }
+}
+
+/// Fails on bytes that arrived while no reply was outstanding: they would be taken for the next reply, and every
+/// later reply would answer the wrong command.
+pub(crate) fn refuse_stray(
+    mut input: &[u8],
+    session: &mut MtaSession,
+    assembler: &mut Assembler<Vec<u8>>,
+) -> Result<(), Failure> {
+    let stray = input.len().saturating_add(assembler.pending());
+    if stray == 0 {
+        return Ok(());
+    }
+    // The session refuses a whole frame with its own error. A part of one is as bad.
+    session.next_event(assembler, &mut input)?;
+    Err(Failure::Stray(stray))
 }
 
 /// The macros that are sent unless the filter asks for others.

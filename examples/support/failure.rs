@@ -6,7 +6,7 @@ use std::io;
 use milter_proto::NegotiateError;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{DecodeError, FrameError};
-use milter_proto::{Misuse, ReceiveError};
+use milter_proto::{Misuse, ReceiveError, mta};
 use thiserror::Error;
 
 /// One line for the operator, whoever is at fault.
@@ -32,6 +32,10 @@ pub(crate) enum Failure {
     Stuck(Duration),
     #[error("the filter closed the connection and left {0} unanswered")]
     Closed(CommandKind),
+    #[error("the connection broke and left {0} unanswered: {1}")]
+    Broken(CommandKind, #[source] io::Error),
+    #[error("the filter sent {0} bytes while no reply was outstanding")]
+    Stray(usize),
     #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
     Refused,
     #[error("the filter's edits of one message take more than {0} bytes")]
@@ -50,7 +54,9 @@ pub(crate) enum Failure {
     Signals(#[source] io::Error),
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
-    #[error("a thread or task broke down")]
+    #[error("cannot start a thread: {0}")]
+    Spawn(#[source] io::Error),
+    #[error("a thread or task panicked")]
     Thread,
 }
 
@@ -65,9 +71,18 @@ impl Failure {
         if is_agreed { Self::Closed(owed) } else { Self::Refused }
     }
 
-    /// Names the command that a filter was silent on.
+    /// Adds the command whose reply is outstanding.
     pub(crate) fn on(self, owed: CommandKind) -> Self {
-        if let Self::Silent(limit) = self { Self::Unanswered(owed, limit) } else { self }
+        match self {
+            Self::Silent(limit) => Self::Unanswered(owed, limit),
+            Self::Read(error) | Self::Write(error) => Self::Broken(owed, error),
+            other => other,
+        }
+    }
+
+    /// Adds the command whose reply is outstanding, if there is one.
+    pub(crate) fn on_turn(self, turn: mta::Turn) -> Self {
+        if let mta::Turn::Receive(owed) = turn { self.on(owed) } else { self }
     }
 
     /// What a write came to that took `limit`.

@@ -7,7 +7,7 @@ use milter_proto::wire::Outgoing;
 
 use super::failure::{Failure, is_timeout};
 use super::pool::{Lent, Pool};
-use super::spec::Socket;
+use super::spec::{Socket, read_now};
 use super::tap::Tap;
 
 /// How long a buffer is kept for a peer that says nothing.
@@ -76,6 +76,16 @@ impl<'c> Reader<'c> {
             }
             Err(error) => Err(Failure::reading(error, limit)),
         }
+    }
+
+    /// Reads what has arrived, without waiting.
+    pub(crate) fn read_now(&mut self) -> Result<&[u8], Failure> {
+        let count = read_now(self.socket, &mut self.first).map_err(Failure::Read)?.unwrap_or(0);
+        let bytes = self.first.get(..count).unwrap_or_default();
+        if let (Some(tap), true) = (&mut self.tap, count > 0) {
+            tap.pass(bytes);
+        }
+        Ok(bytes)
     }
 
     /// Where to read to.

@@ -1,51 +1,71 @@
 //! What the filter examples do, as their command line says it: rules for verdicts, edits at the end of
 //! a message, and what to negotiate.
 
+mod changes;
 mod handler;
 mod options;
 mod values;
 
-use std::fs;
+use core::fmt;
+use core::time::Duration;
 
 use milter_proto::Limits;
 use milter_proto::filter::Support;
 use milter_proto::negotiation::Negotiated;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Chunks, Command, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
+    Actions, Command, DataSize, Edit, LeadingSpace, MacroListsBuf, Response, Text, Verdict,
 };
 use milter_proto::{Timeouts, filter};
 
-use super::failure::Failure;
-use super::message::with_crlf;
-use super::tap::{Tap, taps};
-use values::{Envelope, Header};
+use super::tap::Tap;
 
 pub(crate) use handler::Handler;
-pub(crate) use options::Options;
-pub(crate) use values::{BadValue, Seconds, name_of, stage};
+pub(crate) use options::{HELP, Options};
+pub(crate) use values::{BadValue, Seconds, header_name, name_of, stage_to_abort};
+
+/// The message of a filter that was told to stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopping(pub(crate) Duration);
+
+impl fmt::Display for Stopping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f32();
+        write!(
+            f,
+            "stopping: messages in progress have {seconds} s to end, and another signal ends them at once"
+        )
+    }
+}
 
 /// The rules of a filter: the same for all its connections.
 #[derive(Debug)]
 pub(crate) struct Rules {
     options: Options,
-    new_body: Option<Vec<u8>>,
     macro_lists: MacroListsBuf,
 }
 
+/// The next thing to do while a reply is outstanding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next<'r> {
+    Say(Response<'r>),
+    /// Flush the output, then wait.
+    Pause(Duration),
+}
+
+impl<'r> Next<'r> {
+    const fn edit(edit: Edit<'r>) -> Self {
+        Self::Say(Response::Edit(edit))
+    }
+}
+
 impl Rules {
-    /// Reads what the options name.
-    pub(crate) fn new(options: Options) -> Result<Self, Failure> {
-        let read = |path: &std::path::PathBuf| {
-            let body = fs::read(path).map_err(|error| Failure::File(path.display().to_string(), error))?;
-            Ok::<_, Failure>(with_crlf(&body))
-        };
-        let new_body = options.replace_body.as_ref().map(read).transpose()?;
+    pub(crate) fn new(options: Options) -> Self {
         let mut macro_lists = MacroListsBuf::new();
         for list in &options.macros {
             macro_lists.push(list.stage, text(&list.names));
         }
-        Ok(Self { options, new_body, macro_lists })
+        Self { options, macro_lists }
     }
 
     pub(crate) const fn policy(&self) -> filter::Policy {
@@ -62,16 +82,12 @@ impl Rules {
 
     /// How long a peer may be silent, and how long it may take nothing.
     pub(crate) fn timeouts(&self) -> Timeouts {
-        let mut timeouts = Timeouts::LIBMILTER;
-        if let Some(seconds) = self.options.timeout {
-            (timeouts.command, timeouts.write) = (seconds.0, seconds.0);
-        }
-        timeouts
+        Seconds::or_usual(self.options.timeout, Timeouts::LIBMILTER)
     }
 
     /// The logs of a connection, if there are to be any: what is read, and what is written.
     pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
-        taps(connection, self.options.log, self.options.log_content)
+        self.options.logs.taps(connection)
     }
 
     /// What to negotiate.
@@ -95,8 +111,11 @@ impl Rules {
 
     /// The actions that the edits need, and those that were asked for besides.
     fn actions(&self) -> Actions {
-        let edits = self.edits(LeadingSpace::Mta, DataSize::K64);
-        let needed = edits.fold(Actions::EMPTY, |actions, edit| actions | edit.action());
+        let steps = self.options.changes.steps(LeadingSpace::Mta, DataSize::K64);
+        let needed = steps.fold(Actions::EMPTY, |actions, step| match step {
+            Next::Say(Response::Edit(edit)) => actions | edit.action(),
+            _ => actions,
+        });
         let holds = !self.options.quarantine_if.is_empty();
         let quarantine = if holds { Actions::QUARANTINE } else { Actions::EMPTY };
         self.options.may.iter().fold(needed | quarantine, |actions, more| actions | more.0)
@@ -124,70 +143,16 @@ impl Rules {
         names.find(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.as_bytes())).map(String::as_str)
     }
 
-    /// What is said at the end of a message, before the verdict.
+    /// The responses and pauses at the end of a message, before the verdict.
     fn at_the_end<'r>(
         &'r self,
         space: LeadingSpace,
         size: DataSize,
         held_for: Option<&'r str>,
-    ) -> impl Iterator<Item = Response<'r>> + use<'r> {
-        let progress = core::iter::repeat_n(Response::Progress, self.options.progress);
-        let quarantine = held_for.map(|header| Edit::Quarantine { reason: text(header) });
-        progress.chain(self.edits(space, size).chain(quarantine).map(Response::Edit))
+    ) -> impl Iterator<Item = Next<'r>> + Send + use<'r> {
+        let quarantine = held_for.map(|header| Next::edit(Edit::Quarantine { reason: text(header) }));
+        self.options.changes.steps(space, size).chain(quarantine)
     }
-
-    fn edits(&self, space: LeadingSpace, size: DataSize) -> impl Iterator<Item = Edit<'_>> + use<'_> {
-        let options = &self.options;
-        // A value stands behind the colon with a space, which travels only if that was agreed.
-        let add = options.add_header.iter().map(move |header| {
-            let Header { name, value, .. } = header;
-            Edit::AddHeader { name: text(name), value: behind_colon(value, space) }
-        });
-        let insert = options.insert_header.iter().map(move |header| {
-            let Header { index, name, value } = header;
-            Edit::InsertHeader { index: *index, name: text(name), value: behind_colon(value, space) }
-        });
-        let change = options.change_header.iter().map(move |header| {
-            let Header { index, name, value } = header;
-            Edit::ChangeHeader { index: *index, name: text(name), value: behind_colon(value, space) }
-        });
-        let delete = options.delete_header.iter().map(|place| Edit::ChangeHeader {
-            index: place.index,
-            name: text(&place.name),
-            value: Text::EMPTY,
-        });
-        let sender = options.change_sender.iter().map(|Envelope { address, arguments }| Edit::ChangeFrom {
-            address: text(address),
-            arguments: arguments.as_deref().map(text),
-        });
-        let add_rcpt = options.add_rcpt.iter().map(|Envelope { address, arguments }| match arguments {
-            Some(arguments) => {
-                Edit::AddRcptWithArguments { address: text(address), arguments: Some(text(arguments)) }
-            }
-            None => Edit::AddRcpt { address: text(address) },
-        });
-        let delete_rcpt =
-            options.delete_rcpt.iter().map(|address| Edit::DeleteRcpt { address: text(address) });
-        let body = self.new_body.iter().flat_map(move |body| {
-            // An empty body is one empty chunk.
-            let empty = body.is_empty().then_some(&[][..]);
-            empty.into_iter().chain(Chunks::new(body, size)).map(|chunk| Edit::ReplaceBody { chunk })
-        });
-        let quarantine = options.quarantine.iter().map(|reason| Edit::Quarantine { reason: text(reason) });
-        add.chain(insert)
-            .chain(change)
-            .chain(delete)
-            .chain(sender)
-            .chain(add_rcpt)
-            .chain(delete_rcpt)
-            .chain(body)
-            .chain(quarantine)
-    }
-}
-
-/// A value as it travels. Options keep it with the space behind the colon.
-fn behind_colon(value: &str, space: LeadingSpace) -> Text<'_> {
-    Text::new(space.to_wire(value.as_bytes())).unwrap_or_default()
 }
 
 /// Text of an option, which never holds a NUL: the operating system's arguments end with one.

@@ -11,9 +11,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
-use milter_proto::Timeouts;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, RecvFlags, SocketAddrUnix, SocketType};
 use thiserror::Error;
+
+/// The shortest timeout of a socket: the system takes zero for none.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// How long to wait before connecting again to a socket whose backlog is full.
+pub(crate) const RETRY: Duration = Duration::from_millis(20);
 
 /// `inet:PORT@HOST`, `inet6:PORT@HOST` or `unix:PATH` (`local:PATH` is the same).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +35,15 @@ impl Spec {
     /// Any free port on loopback.
     pub(crate) const LOOPBACK: Self = Self::Inet { port: 0, host: String::new() };
 
-    pub(crate) fn connect(&self) -> io::Result<Socket> {
+    /// Connects; each address of a host may take `limit`.
+    pub(crate) fn connect(&self, limit: Duration) -> io::Result<Socket> {
         match self {
-            Self::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
+            Self::Unix(path) => connect_unix(path, limit).map(Socket::Unix),
             Self::Inet { .. } | Self::Inet6 { .. } => {
                 let mut last =
                     io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
                 for address in self.addresses()? {
-                    match TcpStream::connect_timeout(&address, Timeouts::POSTFIX.connect) {
+                    match TcpStream::connect_timeout(&address, limit) {
                         Ok(stream) => return Socket::tcp(stream),
                         Err(error) => last = error,
                     }
@@ -49,8 +58,7 @@ impl Spec {
             Self::Unix(path) => {
                 // A socket that a process has left behind is in the way; anything else is not ours.
                 if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-                    && UnixStream::connect(path)
-                        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+                    && try_unix(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
                 {
                     fs::remove_file(path)?;
                 }
@@ -76,6 +84,40 @@ impl Spec {
         };
         let is_six = matches!(self, Self::Inet6 { .. });
         Ok(addresses.filter(|address| address.is_ipv6() == is_six).collect())
+    }
+}
+
+/// Connects to a socket at a path. `UnixStream::connect` would wait without limit while its backlog is full.
+fn connect_unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+    let begun = Instant::now();
+    loop {
+        match try_unix(path) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) if begun.elapsed() >= limit => return Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => thread::sleep(RETRY.min(limit)),
+            Ok(stream) => {
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+        }
+    }
+}
+
+/// Connects at once or not at all. `WouldBlock`: a process listens there, and its backlog is full.
+fn try_unix(path: &Path) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let stream = UnixStream::from(net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?);
+    stream.set_nonblocking(true)?;
+    net::connect(&stream, &address)?;
+    Ok(stream)
+}
+
+/// Reads what has arrived, without waiting. `None`: nothing has.
+pub(crate) fn read_now(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    match net::recv(socket, buffer, RecvFlags::DONTWAIT) {
+        Ok((_, count)) => Ok(Some(count)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -211,17 +253,21 @@ impl Socket {
         }
     }
 
+    /// Reads fail after that time.
     pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let timeout = Some(timeout.max(SHORTEST));
         match self {
-            Self::Tcp(stream) => stream.set_read_timeout(Some(timeout)),
-            Self::Unix(stream) => stream.set_read_timeout(Some(timeout)),
+            Self::Tcp(stream) => stream.set_read_timeout(timeout),
+            Self::Unix(stream) => stream.set_read_timeout(timeout),
         }
     }
 
+    /// Writes fail after that time.
     pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let timeout = Some(timeout.max(SHORTEST));
         match self {
-            Self::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
-            Self::Unix(stream) => stream.set_write_timeout(Some(timeout)),
+            Self::Tcp(stream) => stream.set_write_timeout(timeout),
+            Self::Unix(stream) => stream.set_write_timeout(timeout),
         }
     }
 

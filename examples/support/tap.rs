@@ -1,55 +1,123 @@
-//! A log of what passes on a connection: its bytes, cut into frames again.
+//! The log of a connection's frames, and the capture of its bytes.
 
-use std::io::{Write, stderr};
+use std::fs::{self, File};
+use std::io::{self, Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+use std::time::Instant;
 
+use clap::Args;
 use milter_proto::transcript::Line;
 use milter_proto::wire::{Assembler, Direction, Outgoing};
+use serde_json::json;
 
-/// Shows one direction of a connection on standard error, a line a frame.
+/// Options for logs and captures.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Logs {
+    /// Show every frame on standard error, with sizes in the place of content
+    #[arg(long)]
+    log: bool,
+    /// Show every frame with its content
+    #[arg(long)]
+    log_content: bool,
+    /// Record each connection as a capture in that folder, for the example `dump`. It contains addresses and content
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
+}
+
+impl Logs {
+    /// The taps of a connection, if there are any: to the filter, then to the MTA.
+    pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
+        let record = self.record.as_deref().map(|folder| Record::new(folder, connection));
+        let record = record.and_then(|record| record.map_err(|error| Tap::note(connection, &error)).ok());
+        let record = record.map(Arc::new);
+        let shows = (self.log || self.log_content).then_some(self.log_content);
+        [Direction::ToFilter, Direction::ToMta].map(|direction| {
+            let record = record.clone();
+            let tap = || Tap { direction, connection, shows, record, assembler: Assembler::new(Vec::new()) };
+            (shows.is_some() || self.record.is_some()).then(tap)
+        })
+    }
+}
+
+/// Follows one direction of a connection.
 #[derive(Debug)]
 pub(crate) struct Tap {
     direction: Direction,
     connection: u64,
-    shows_content: bool,
+    /// Whether frames are shown on standard error, a line each, and then with their content or without it.
+    shows: Option<bool>,
+    record: Option<Arc<Record>>,
     assembler: Assembler<Vec<u8>>,
 }
 
-/// A log for each direction of a connection, to the filter first, or none.
-pub(crate) fn taps(connection: u64, logs: bool, shows_content: bool) -> [Option<Tap>; 2] {
-    let tap = |direction| (logs || shows_content).then(|| Tap::new(direction, connection, shows_content));
-    [Direction::ToFilter, Direction::ToMta].map(tap)
-}
-
 impl Tap {
-    /// Listens to one direction; content is hidden unless it is to be shown.
-    const fn new(direction: Direction, connection: u64, shows_content: bool) -> Self {
-        Self { direction, connection, shows_content, assembler: Assembler::new(Vec::new()) }
+    /// Takes note of bytes that were read. No bytes: the peer has closed.
+    pub(crate) fn pass(&mut self, bytes: &[u8]) {
+        if let Some(record) = &self.record {
+            record.pass(self.direction, bytes).unwrap_or_else(|error| Self::note(self.connection, &error));
+        }
+        if let Some(with_content) = self.shows {
+            self.show(bytes, with_content);
+        }
     }
 
-    /// Takes note of bytes that were read.
-    pub(crate) fn pass(&mut self, bytes: &[u8]) {
-        let mut input = bytes;
+    fn show(&mut self, mut input: &[u8], with_content: bool) {
         loop {
             let line = match self.assembler.next_frame(&mut input) {
                 Ok(None) => return,
                 Ok(Some(frame)) => Line::new(self.direction, frame),
                 Err(error) => return Self::note(self.connection, &error),
             };
-            let line = if self.shows_content { line } else { line.hiding_content() };
+            let line = if with_content { line } else { line.hiding_content() };
             show(self.connection, &line);
         }
     }
 
     /// Takes note of a frame that is to be written.
     pub(crate) fn pass_frame(&mut self, frame: &Outgoing<'_>) {
-        for piece in frame.segments() {
-            self.pass(piece);
-        }
+        self.pass(&frame.segments().flatten().copied().collect::<Vec<_>>());
     }
 
     /// Takes note of something else.
     pub(crate) fn note(connection: u64, text: &dyn core::fmt::Display) {
         show(connection, &format_args!("# {text}"));
+    }
+}
+
+/// A capture of one connection, in the format that tests/captures/README.md describes.
+#[derive(Debug)]
+struct Record {
+    file: File,
+    since: Instant,
+}
+
+impl Record {
+    /// Creates a capture. The process id in its name keeps several runs apart.
+    fn new(folder: &Path, connection: u64) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{}-{connection:06}.jsonl", process::id()));
+        let record = Self { file: File::create(path)?, since: Instant::now() };
+        let program = env!("CARGO_BIN_NAME");
+        let is_mta = program.starts_with("mta_");
+        let [mta, filter] = if is_mta { [program, "unknown"] } else { ["unknown", program] };
+        record.write(&json!({ "mta": mta, "filter": filter }))?;
+        Ok(record)
+    }
+
+    fn pass(&self, direction: Direction, bytes: &[u8]) -> io::Result<()> {
+        let side = if direction == Direction::ToFilter { "mta" } else { "filter" };
+        let time = self.since.elapsed().as_secs_f64();
+        self.write(&match bytes {
+            [] => json!({ "dir": side, "t": time, "event": "eof" }),
+            _ => json!({ "dir": side, "t": time, "hex": hex::encode(bytes) }),
+        })
+    }
+
+    /// Writes each line at once, so that the lines of the two directions do not mix.
+    fn write(&self, line: &serde_json::Value) -> io::Result<()> {
+        (&self.file).write_all(format!("{line}\n").as_bytes())
     }
 }
 

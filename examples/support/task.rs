@@ -14,6 +14,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use milter_proto::wire::Outgoing;
@@ -21,6 +22,7 @@ use milter_proto::wire::Outgoing;
 use super::failure::Failure;
 use super::io::{LARGE, TURN, pieces};
 use super::pool::{Lent, Pool};
+use super::spec::read_now;
 use super::tap::Tap;
 
 /// What a runtime gives: a socket that tells when it is ready, and an alarm.
@@ -111,6 +113,20 @@ impl<'c, S: Stream> Link<'c, S> {
         Ok(received)
     }
 
+    /// Reads what has arrived, without waiting.
+    pub(crate) fn read_now(&mut self) -> Result<Received<'c>, Failure>
+    where
+        S: AsFd,
+    {
+        let mut buffer = self.pool.lend();
+        let count = read_now(&self.timed.stream, &mut buffer).map_err(Failure::Read)?.unwrap_or(0);
+        let received = Received { buffer: Some(buffer), count };
+        if let ([Some(tap), _], true) = (&mut self.taps, count > 0) {
+            tap.pass(&received);
+        }
+        Ok(received)
+    }
+
     /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
     pub(crate) async fn push(&mut self, frame: &Outgoing<'_>) -> Result<(), Failure> {
         if let [_, Some(tap)] = &mut self.taps {
@@ -130,6 +146,12 @@ impl<'c, S: Stream> Link<'c, S> {
         let result = self.timed.write_all(&mut [IoSlice::new(&self.out)], self.limit).await;
         self.out.clear();
         result
+    }
+
+    /// Waits, without reading or writing.
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        let mut wait = self.timed.begin(time);
+        let _: io::Result<()> = poll_fn(|cx| wait.poll_end(cx)).await;
     }
 
     /// Gives back the memory of turns that were written.

@@ -211,7 +211,7 @@ static struct edit *add_edit(int code, unsigned long action, char *name, char *v
 	edit->code = code;
 	edit->name = name;
 	edit->value = value;
-	while (*place != NULL && (*place)->code <= code)
+	while (*place != NULL)
 		place = &(*place)->next;
 	edit->next = *place;
 	*place = edit;

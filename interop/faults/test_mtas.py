@@ -41,6 +41,7 @@ FAULTY: dict[str, Callable[[Peer], None]] = {
     "says an unknown code": lambda peer: stay(peer, frame(b"\x01")),
     "says a command": lambda peer: stay(peer, frame(b"H", b"name\0")),
     "answers twice": lambda peer: stay(peer, CONTINUE * 2),
+    "answers and begins another reply": lambda peer: stay(peer, CONTINUE + CONTINUE[:2]),
 }
 
 

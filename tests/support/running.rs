@@ -1,27 +1,45 @@
 //! A filter example that runs.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![expect(clippy::std_instead_of_alloc, reason = "a test has std")]
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
 
 use super::example::example;
+
+/// The limit for what should happen at once, on a machine that is busy.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// An example that listens.
 pub(crate) struct Filter {
     child: Child,
     pub(crate) spec: String,
+    complaints: Arc<Mutex<String>>,
 }
 
 impl Filter {
     pub(crate) fn start(name: &str, spec: &str, arguments: &[&str]) -> Self {
         let mut command = example(name);
         let command = command.args(["--listen", spec]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let complaints = Arc::<Mutex<String>>::default();
+        let (heard, err) = (Arc::clone(&complaints), BufReader::new(child.stderr.take().unwrap()));
+        thread::spawn(move || {
+            err.lines().map_while(Result::ok).for_each(|line| *heard.lock().unwrap() += &line)
+        });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let spec = line.trim().strip_prefix("listening on ").unwrap().to_owned();
-        Self { child, spec }
+        Self { child, spec, complaints }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -32,8 +50,21 @@ impl Filter {
     }
 
     pub(crate) fn signal(&self) {
-        let kill = Command::new("kill").arg(self.child.id().to_string()).status();
+        self.signal_with("-TERM");
+    }
+
+    pub(crate) fn signal_with(&self, signal: &str) {
+        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Waits until this text is on standard error.
+    pub(crate) fn wait_to_hear(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.complaints.lock().unwrap().contains(text) {
+            assert!(begun.elapsed() < AT_ONCE, "{text:?} is not in {:?}", self.complaints.lock().unwrap());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn wait(mut self) -> ExitStatus {
@@ -52,6 +83,23 @@ impl Drop for Filter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs a program, and returns its status and its standard error. One that does not end in time is killed.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> (Option<i32>, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut err = child.stderr.take().unwrap();
+    let reader = thread::spawn(move || {
+        let mut said = String::new();
+        err.read_to_string(&mut said).map(|_| said)
+    });
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < limit {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let status = child.wait().unwrap();
+    (status.code(), reader.join().unwrap().unwrap())
 }
 
 /// Writes, and reads as much as is expected.

@@ -1,5 +1,6 @@
 //! The command line of the MTA examples.
 
+use core::num::NonZeroU64;
 use core::str::FromStr;
 use std::path::PathBuf;
 
@@ -9,11 +10,12 @@ use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Offer, Peer, Steps, Text, Version};
 use milter_proto::{Timeouts, filter};
 
-use crate::support::rules::{BadValue, Seconds, stage};
+use super::step::Step;
+use crate::support::rules::{BadValue, Seconds, stage_to_abort};
 use crate::support::spec::Spec;
-use crate::support::tap::{Tap, taps};
+use crate::support::tap::{Logs, Tap};
 
-/// What a client has to say.
+/// The client's session.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Letter {
     /// The message: headers, a blank line, the body; without it, one that is built in
@@ -25,36 +27,46 @@ pub(crate) struct Letter {
     /// A recipient; may be given again
     #[arg(long = "to", value_name = "ADDRESS", default_value = "<bob@rcpt.example>")]
     pub(super) recipients: Vec<String>,
-    /// A recipient that the MTA itself has refused; may be given again
+    /// A recipient that the MTA itself has rejected; may be given again
     #[arg(long = "rejected-to", value_name = "ADDRESS")]
     pub(super) rejected: Vec<String>,
-    /// What the client says in HELO
+    /// The client's name in HELO
     #[arg(long, value_name = "NAME", default_value = "sender.example")]
     pub(super) helo: String,
     /// The client: a name, and an IP address, a path, or unknown
     #[arg(long, value_name = "HOST,ADDRESS[,PORT]", default_value = "localhost,127.0.0.1,40000")]
     pub(super) client: Origin,
-    /// Ask about the message that often on each connection
+    /// Ask about the message this many times on each connection
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) messages: usize,
     /// Between messages, end the client's session, and begin another one on the same connection
     #[arg(long)]
     pub(super) quit_nc: bool,
-    /// Before MAIL, let the client say something that the MTA does not know
+    /// Before MAIL, let the client send a command that the MTA does not know
     #[arg(long, value_name = "LINE")]
     pub(super) unknown: Option<String>,
-    /// Give every message up behind this stage: helo, mail, rcpt, data, header, eoh or body
-    #[arg(long, value_name = "STAGE", value_parser = stage)]
-    pub(super) abort_after: Option<CommandKind>,
+    /// Abort every message after this stage: unknown, mail, rcpt, data, header, eoh or body; after helo, which is sent
+    /// once, only the first
+    #[arg(long, value_name = "STAGE", value_parser = stage_to_abort)]
+    #[arg(requires_if("unknown", "unknown"))]
+    abort_after: Option<CommandKind>,
     /// The value of a macro; may be given again
     #[arg(long = "macro", value_name = "NAME=VALUE")]
     pub(super) macros: Vec<Macro>,
-    /// Offer less than everything: numbers, decimal or with 0x in front
+    /// Offer less than everything: numbers, decimal or with 0x
     #[arg(long, value_name = "VERSION[,ACTIONS,STEPS]")]
     pub(super) offer: Option<Offered>,
 }
 
-/// Everything is optional but the filter: without options, it is asked about one plain message.
+impl Letter {
+    /// Whether messages are aborted before that step.
+    pub(super) fn is_over_before(&self, step: Step) -> bool {
+        let [last, this] = [self.abort_after, step.kind()].map(|kind| kind.and_then(Step::place));
+        last.zip(this).is_some_and(|(last, this)| last < this)
+    }
+}
+
+/// Only `--filter` is required: without other options, it is asked about one plain message.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
     /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
@@ -63,21 +75,17 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) letter: Letter,
     /// Connections at the same time
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) connections: u64,
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) connections: NonZeroU64,
     /// Judge the filter as this MTA does
     #[arg(long, value_name = "POLICY", default_value = "postfix")]
     policy: Judgement,
-    /// Wait that long for each reply, in the place of what the MTA of the policy does
-    #[arg(long, value_name = "SECONDS")]
+    /// Wait this long for each connection, write and reply, instead of as long as the MTA of the policy
+    #[arg(long, value_name = "SECONDS", value_parser = Seconds::timeout)]
     timeout: Option<Seconds>,
-    /// Show every frame on standard error, with sizes in the place of content
-    #[arg(long)]
-    log: bool,
-    /// Show every frame with its content
-    #[arg(long)]
-    log_content: bool,
-    /// Show what came of each message as a line of JSON
+    #[command(flatten)]
+    logs: Logs,
+    /// Show the outcome of each message as a line of JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -93,19 +101,15 @@ impl Options {
 
     /// The logs of a connection, if there are to be any: what is written, and what is read.
     pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
-        taps(connection, self.log, self.log_content)
+        self.logs.taps(connection)
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
-        let mut timeouts = match self.policy {
+        let usual = match self.policy {
             Judgement::Sendmail => Timeouts::SENDMAIL,
             Judgement::Strict | Judgement::Postfix => Timeouts::POSTFIX,
         };
-        if let Some(Seconds(limit)) = self.timeout {
-            (timeouts.connect, timeouts.write, timeouts.negotiation) = (limit, limit, limit);
-            (timeouts.reply, timeouts.content, timeouts.end_of_message) = (limit, limit, limit);
-        }
-        timeouts
+        Seconds::or_usual(self.timeout, usual)
     }
 }
 

@@ -1,11 +1,11 @@
 //! What came of a message, for people and as JSON.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
+use std::io::{self, BufWriter, Write, stdout};
 
 use milter_proto::mta::EditStatus;
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Edit, Response, Text, Verdict};
-use serde_json::{Value, json};
+use milter_proto::wire::{Assembler, Edit, Response, Text, Tolerance, Verdict};
 
 use crate::support::delivery::Delivery;
 use crate::support::failure::Failure;
@@ -14,7 +14,7 @@ use crate::support::rules::name_of;
 
 /// Bytes that the edits of a message may take: a filter is not to decide how much memory an MTA needs.
 const MOST: usize = 64 * 1024 * 1024;
-/// Bytes that an edit takes besides its frame, whatever is in it.
+/// Bytes to count for an edit besides its frame: it may become a header of the message.
 const EACH: usize = 512;
 
 /// How a message came through.
@@ -27,9 +27,9 @@ pub(crate) struct Outcome<'m> {
     pub(super) reply: Option<Vec<u8>>,
     /// Recipients that were refused, and what the client was told.
     pub(super) refused: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(super) edits: Vec<Value>,
-    /// What they take.
-    edited: usize,
+    /// The edits, as frames in a row.
+    edits: Vec<u8>,
+    statuses: Vec<EditStatus>,
     pub(super) delivery: Delivery<'m>,
 }
 
@@ -45,27 +45,33 @@ pub(crate) enum Ending {
 
 impl<'m> Outcome<'m> {
     pub(super) fn new(delivery: Delivery<'m>) -> Self {
-        let (at, reply, refused, edits) = (None, None, Vec::new(), Vec::new());
-        Self { ending: Ending::Aborted, at, reply, refused, edits, edited: 0, delivery }
+        let (at, reply, refused, edits, statuses) = (None, None, Vec::new(), Vec::new(), Vec::new());
+        Self { ending: Ending::Aborted, at, reply, refused, edits, statuses, delivery }
     }
 
     /// # Errors
     /// [`Failure::Edits`]: it is one too many.
     pub(super) fn note(&mut self, edit: &Edit<'_>, status: EditStatus) -> Result<(), Failure> {
-        self.edited = self.edited.saturating_add(Response::Edit(*edit).encode().len()).saturating_add(EACH);
-        if self.edited > MOST {
+        let frame = Response::Edit(*edit).encode();
+        let taken =
+            self.statuses.len().saturating_add(1).saturating_mul(EACH).saturating_add(self.edits.len());
+        if taken.saturating_add(frame.len()) > MOST {
             return Err(Failure::Edits(MOST));
         }
-        let mut value = edit_to_json(edit);
-        if let Some(value) = value.as_object_mut().filter(|_| status != EditStatus::Negotiated) {
-            value.insert("status".to_owned(), format!("{status:?}").into());
-        }
-        self.edits.push(value);
+        frame.append_to(&mut self.edits);
+        self.statuses.push(status);
         Ok(())
     }
 
-    /// One line of ASCII. Texts are bytes: each stands there as the character of its number.
-    pub(crate) fn to_json(&self) -> String {
+    /// Prints it, for people or as one line of JSON. A reader that has gone is no error.
+    pub(crate) fn show(&self, as_json: bool) {
+        let mut out = BufWriter::new(stdout().lock());
+        let written = if as_json { self.write_json(&mut out) } else { writeln!(out, "{self}") };
+        let _ = written.and_then(|()| out.flush());
+    }
+
+    /// Writes one line of ASCII without building it in memory. A byte of a text becomes the character with its number.
+    fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         let outcome = match self.ending {
             Ending::Accepted => "accepted",
             Ending::Refused => "refused",
@@ -73,24 +79,54 @@ impl<'m> Outcome<'m> {
             Ending::Aborted => "aborted",
         };
         let delivery = &self.delivery;
-        let refused = self.refused.iter();
-        let headers = delivery.headers.iter();
-        let json = json!({
-            "outcome": outcome,
-            "at": self.at.and_then(name_of),
-            "reply": self.reply.as_deref().map(latin),
-            "from": latin(&delivery.from),
-            "recipients": delivery.recipients.iter().map(|rcpt| latin(rcpt)).collect::<Vec<_>>(),
-            "refused": refused
-                .map(|(rcpt, reply)| json!({ "recipient": latin(rcpt), "reply": latin(reply) }))
-                .collect::<Vec<_>>(),
-            "edits": self.edits,
-            "quarantine": delivery.quarantine.as_deref().map(latin),
-            "headers": headers.map(|header| [latin(&header.name), latin(&header.value)]).collect::<Vec<_>>(),
-            "body": latin(&delivery.body),
-            "body_len": delivery.body.len(),
-        });
-        in_ascii(&json)
+        write!(out, "{{\"outcome\":\"{outcome}\",\"at\":")?;
+        write_string(out, self.at.and_then(name_of).map(str::as_bytes))?;
+        for (name, text) in [
+            ("reply", self.reply.as_deref()),
+            ("from", Some(&*delivery.from)),
+            ("quarantine", delivery.quarantine.as_deref()),
+        ] {
+            write!(out, ",\"{name}\":")?;
+            write_string(out, text)?;
+        }
+        out.write_all(b",\"recipients\":[")?;
+        write_list(out, &delivery.recipients, |out, recipient| write_string(out, Some(recipient)))?;
+        out.write_all(b"],\"refused\":[")?;
+        write_list(out, &self.refused, |out, (recipient, reply)| {
+            out.write_all(b"{\"recipient\":")?;
+            write_string(out, Some(recipient))?;
+            out.write_all(b",\"reply\":")?;
+            write_string(out, Some(reply))?;
+            out.write_all(b"}")
+        })?;
+        out.write_all(b"],\"edits\":[")?;
+        self.write_edits(out)?;
+        out.write_all(b"],\"headers\":[")?;
+        write_list(out, &delivery.headers, |out, header| {
+            out.write_all(b"[")?;
+            write_list(out, [&header.name, &header.value], |out, text| write_string(out, Some(text)))?;
+            out.write_all(b"]")
+        })?;
+        out.write_all(b"],\"body\":")?;
+        write_string(out, Some(&delivery.body))?;
+        writeln!(out, ",\"body_len\":{}}}", delivery.body.len())
+    }
+
+    fn write_edits(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut assembler = Assembler::new(Vec::new());
+        let mut frames = &*self.edits;
+        for (at, status) in self.statuses.iter().enumerate() {
+            // They were read once, so that they can be read again.
+            let Ok(Some(frame)) = assembler.next_frame(&mut frames) else { break };
+            if at > 0 {
+                out.write_all(b",")?;
+            }
+            match Response::parse_as(frame, Tolerance::LENIENT).map(|decoded| decoded.value) {
+                Ok(Response::Edit(edit)) => write_edit(out, &edit, *status)?,
+                _ => out.write_all(b"null")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -124,40 +160,71 @@ pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<Vec<u8>> {
     Some(fixed.to_vec())
 }
 
-fn edit_to_json(edit: &Edit<'_>) -> Value {
-    let text = |text: Text<'_>| latin(text.as_bytes());
-    let header = |kind: &str, index: Option<u32>, name, value| json!({ "kind": kind, "index": index, "name": text(name), "value": text(value) });
-    match *edit {
-        Edit::AddHeader { name, value } => header("add-header", None, name, value),
-        Edit::InsertHeader { index, name, value } => header("insert-header", Some(index), name, value),
-        Edit::ChangeHeader { index, name, value } => header("change-header", Some(index), name, value),
+fn write_edit(out: &mut impl Write, edit: &Edit<'_>, status: EditStatus) -> io::Result<()> {
+    let (kind, index, texts): (_, _, [Option<(&str, Text<'_>)>; 2]) = match *edit {
+        Edit::AddHeader { name, value } => {
+            ("add-header", None, [Some(("name", name)), Some(("value", value))])
+        }
+        Edit::InsertHeader { index, name, value } => {
+            ("insert-header", Some(index), [Some(("name", name)), Some(("value", value))])
+        }
+        Edit::ChangeHeader { index, name, value } => {
+            ("change-header", Some(index), [Some(("name", name)), Some(("value", value))])
+        }
         Edit::ChangeFrom { address, arguments } => {
-            json!({ "kind": "change-from", "address": text(address), "arguments": arguments.map(text) })
+            ("change-from", None, [Some(("address", address)), arguments.map(|text| ("arguments", text))])
         }
-        Edit::AddRcpt { address } => json!({ "kind": "add-rcpt", "address": text(address) }),
+        Edit::AddRcpt { address } => ("add-rcpt", None, [Some(("address", address)), None]),
         Edit::AddRcptWithArguments { address, arguments } => {
-            json!({ "kind": "add-rcpt-args", "address": text(address), "arguments": arguments.map(text) })
+            ("add-rcpt-args", None, [Some(("address", address)), arguments.map(|text| ("arguments", text))])
         }
-        Edit::DeleteRcpt { address } => json!({ "kind": "delete-rcpt", "address": text(address) }),
-        Edit::ReplaceBody { chunk } => json!({ "kind": "replace-body", "len": chunk.len() }),
-        Edit::Quarantine { reason } => json!({ "kind": "quarantine", "reason": text(reason) }),
-        _ => json!({ "kind": "unknown" }),
+        Edit::DeleteRcpt { address } => ("delete-rcpt", None, [Some(("address", address)), None]),
+        Edit::ReplaceBody { .. } => ("replace-body", None, [None, None]),
+        Edit::Quarantine { reason } => ("quarantine", None, [Some(("reason", reason)), None]),
+        _ => ("unknown", None, [None, None]),
+    };
+    write!(out, "{{\"kind\":\"{kind}\"")?;
+    if let Some(index) = index {
+        write!(out, ",\"index\":{index}")?;
     }
+    for (name, text) in texts.into_iter().flatten() {
+        write!(out, ",\"{name}\":")?;
+        write_string(out, Some(text.as_bytes()))?;
+    }
+    if let Edit::ReplaceBody { chunk } = edit {
+        write!(out, ",\"len\":{}", chunk.len())?;
+    }
+    if status != EditStatus::Negotiated {
+        write!(out, ",\"status\":\"{status:?}\"")?;
+    }
+    out.write_all(b"}")
 }
 
-/// JSON with everything escaped that is no printable ASCII: beyond it there are only strings.
-fn in_ascii(json: &Value) -> String {
-    let mut out = String::new();
-    for character in json.to_string().chars() {
-        match character {
-            ' '..='~' => out.push(character),
-            _ => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| _ = write!(out, "\\u{unit:04x}")),
+/// Writes the items of a list, with commas between them.
+fn write_list<W: Write, T>(
+    out: &mut W,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut W, T) -> io::Result<()>,
+) -> io::Result<()> {
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
         }
+        write(out, item)?;
     }
-    out
+    Ok(())
 }
 
-/// Bytes as the characters of their numbers, from which they can be had again.
-fn latin(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+/// Writes a JSON string: each byte as the character with its number, escaped unless it is visible ASCII.
+fn write_string(out: &mut impl Write, text: Option<&[u8]>) -> io::Result<()> {
+    let Some(text) = text else { return out.write_all(b"null") };
+    out.write_all(b"\"")?;
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => out.write_all(&[b'\\', byte])?,
+            b' '..=b'~' => out.write_all(&[byte])?,
+            _ => write!(out, "\\u{byte:04x}")?,
+        }
+    }
+    out.write_all(b"\"")
 }

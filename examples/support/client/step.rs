@@ -102,6 +102,23 @@ impl Step {
         })
     }
 
+    /// The position of a command in a client's session.
+    pub(super) fn place(kind: CommandKind) -> Option<usize> {
+        const ORDER: [CommandKind; 10] = [
+            CommandKind::Connect,
+            CommandKind::Helo,
+            CommandKind::Unknown,
+            CommandKind::MailFrom,
+            CommandKind::RcptTo,
+            CommandKind::Data,
+            CommandKind::Header,
+            CommandKind::EndOfHeaders,
+            CommandKind::Body,
+            CommandKind::EndOfMessage,
+        ];
+        ORDER.iter().position(|&other| other == kind)
+    }
+
     /// The stage of the macros that go before it.
     pub(super) const fn macro_stage(self) -> Option<MacroStage> {
         Some(match self {

@@ -5,7 +5,7 @@ use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
 use milter_proto::{FilterSession, Misuse, filter};
 
-use super::Rules;
+use super::{Next, Rules};
 use crate::support::callbacks::{self, Callbacks};
 use crate::support::tap::Tap;
 
@@ -17,8 +17,8 @@ pub(crate) struct Handler<'r> {
     is_in_message: bool,
     /// The header for which this message is held.
     held_for: Option<&'r str>,
-    /// What is to be said before the verdict.
-    before: Option<Box<dyn Iterator<Item = Response<'r>> + Send + 'r>>,
+    /// The responses and pauses before the verdict.
+    before: Option<Box<dyn Iterator<Item = Next<'r>> + Send + 'r>>,
     verdict: Verdict<'r>,
     callbacks: Option<Callbacks<'r>>,
 }
@@ -96,19 +96,19 @@ impl<'r> Handler<'r> {
         }
     }
 
-    fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Response<'r>> + Send + use<'r> {
+    fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Next<'r>> + Send + use<'r> {
         let agreed = session.negotiated();
         let space = agreed.map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
         let size = agreed.map_or(DataSize::K64, |agreed| agreed.data_size());
         self.rules.at_the_end(space, size, self.held_for.take())
     }
 
-    /// What is to be said next, while a reply is owed.
-    pub(crate) fn say(&mut self) -> Response<'r> {
+    /// The next thing to do while a reply is outstanding.
+    pub(crate) fn next(&mut self) -> Next<'r> {
         self.before.as_mut().and_then(Iterator::next).unwrap_or_else(|| {
             // They are large, and the next command may be long in coming.
             self.before = None;
-            Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue))
+            Next::Say(Response::Verdict(core::mem::replace(&mut self.verdict, Verdict::Continue)))
         })
     }
 

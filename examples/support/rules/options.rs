@@ -1,109 +1,102 @@
 //! The command line of the filter examples.
 
-use std::path::PathBuf;
+use core::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
 use milter_proto::filter;
 use milter_proto::wire::DataSize;
 
-use super::values::{ActionSet, At, Envelope, Header, Kinds, MacroList, Pattern, Place, Seconds};
+use super::changes::Changes;
+use super::values::{ActionSet, At, Kinds, MacroList, Pattern, Seconds, header_name};
 use crate::support::spec::Spec;
+use crate::support::tap::Logs;
 
-/// Everything is optional but the place to listen at: without rules, every message passes as it is.
+/// The end of `--help`.
+pub(crate) const HELP: &str = r#"Patterns:
+  * matches any text, ? matches one character, and case does not matter. A pattern must match the whole text: the
+  client's name, a space and FAMILY:PORT:ADDRESS (connect), the name (helo), the address in its brackets (mail, rcpt),
+  NAME: VALUE (header), the chunk (body), or the line (unknown). The first --at that matches applies.
+
+Replies:
+  A code from 400 to 599, optionally an enhanced code of the same class, and a text: 550 5.7.1 go away.
+  The verdict `panic` makes the handler panic, which shows how the program treats such a connection.
+
+Escapes in replies and header values:
+  \n is a line end (in a reply it starts another line; in a header it folds, and a space or \t must follow), \t is a tab,
+  \\ is a backslash.
+
+Header values:
+  A space separates the colon and the value. NAME:=VALUE leaves it out, if --leading-space was negotiated.
+
+Examples:
+  --at 'rcpt/*@example.org>=550 5.7.1 no\nask the postmaster' --at 'header/Subject: *buy*=reject'
+  --delete-rcpt '<a@example.org>' --add-rcpt '<b@example.org>' --change-header '1:Subject=[spam] hello'
+  --progress 1 --pause 10 --add-header X-Slow=yes
+  --record captures, and then: cargo run --example dump -- captures"#;
+
+/// Only `--listen` is required: without rules, every message passes unchanged.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Wait there for MTAs: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
     #[arg(long, value_name = "SPEC")]
     pub(crate) listen: Spec,
 
-    /// Answer a command so: connect, helo, mail, rcpt, data, header, eoh, body, eom or unknown, perhaps a
-    /// pattern with * and ?, and continue, accept, reject, tempfail, discard, skip or an SMTP reply
+    /// Answer a command with a verdict: connect, helo, mail, rcpt, data, header, eoh, body, eom or unknown, optionally
+    /// a pattern, and continue, accept, reject, tempfail, discard, skip or an SMTP reply
     #[arg(long, value_name = "STAGE[/PATTERN]=VERDICT")]
     pub(super) at: Vec<At>,
     /// Refuse recipients that match
     #[arg(long, value_name = "PATTERN")]
     pub(super) reject_rcpt: Vec<Pattern>,
 
-    /// Add a header
-    #[arg(long, value_name = "NAME=VALUE", value_parser = Header::parse_new)]
-    pub(super) add_header: Vec<Header>,
-    /// Insert a header above the one at that place, counted from 0 over all headers
-    #[arg(long, value_name = "INDEX:NAME=VALUE")]
-    pub(super) insert_header: Vec<Header>,
-    /// Change a header, counted from 1 over those of its name
-    #[arg(long, value_name = "INDEX:NAME=VALUE")]
-    pub(super) change_header: Vec<Header>,
-    /// Delete a header, counted as in --change-header
-    #[arg(long, value_name = "INDEX:NAME")]
-    pub(super) delete_header: Vec<Place>,
-    /// Change the sender
-    #[arg(long, value_name = "ADDRESS [ARGUMENTS]")]
-    pub(super) change_sender: Option<Envelope>,
-    /// Add a recipient
-    #[arg(long, value_name = "ADDRESS [ARGUMENTS]")]
-    pub(super) add_rcpt: Vec<Envelope>,
-    /// Take a recipient away
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) delete_rcpt: Vec<String>,
-    /// Replace the body by that of a file, with CRLF as line ends
-    #[arg(long, value_name = "FILE")]
-    pub(super) replace_body: Option<PathBuf>,
-    /// Have the message held
-    #[arg(long, value_name = "REASON")]
-    pub(super) quarantine: Option<String>,
-    /// Have messages held that have this header
-    #[arg(long, value_name = "HEADER")]
+    #[command(flatten)]
+    pub(super) changes: Changes,
+    /// Quarantine messages that have this header
+    #[arg(long, value_name = "HEADER", value_parser = header_name)]
     pub(super) quarantine_if: Vec<String>,
-    /// Give that many signs of life before the edits
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) progress: usize,
 
-    /// Ask for these commands only: stages as in --at, with commas between them
+    /// Subscribe to these commands only: stages as in --at, separated by commas
     #[arg(long, value_name = "STAGES")]
     pub(super) only: Option<Kinds>,
-    /// Offer to give no reply to these commands
+    /// Promise not to reply to these commands
     #[arg(long, value_name = "STAGES")]
     pub(super) no_reply: Option<Kinds>,
-    /// Ask for leave to answer skip
+    /// Ask for permission to answer skip
     #[arg(long)]
     pub(super) skip: bool,
-    /// Ask for the recipients that the MTA itself refuses
+    /// Ask for the recipients that the MTA itself rejects
     #[arg(long)]
     pub(super) rejected_rcpt: bool,
-    /// Ask for header values with the space behind the colon
+    /// Ask for header values with the space after the colon
     #[arg(long)]
     pub(super) leading_space: bool,
     /// Ask for larger frames
     #[arg(long, value_name = "SIZE", default_value = "64k")]
     pub(super) data_size: Size,
-    /// Ask for actions beyond those that the edits need: add-headers, change-headers, change-body,
+    /// Ask for actions besides those that the edits need: add-headers, change-headers, change-body,
     /// add-rcpt, delete-rcpt, quarantine, change-from, add-rcpt-args
     #[arg(long, value_name = "ACTIONS")]
     pub(super) may: Option<ActionSet>,
-    /// Ask for these macros at connect, helo, mail, rcpt, data, eoh or eom, with blanks between them
+    /// Ask for these macros at connect, helo, mail, rcpt, data, eoh or eom, separated by spaces
     #[arg(long, value_name = "STAGE=NAMES")]
     pub(super) macros: Vec<MacroList>,
 
     /// How strictly to judge MTAs
     #[arg(long, value_name = "POLICY", default_value = "robust")]
     pub(super) policy: Judgement,
-    /// Give an MTA up that says or takes nothing for that time; libmilter waits for 7210 s
-    #[arg(long, value_name = "SECONDS")]
+    /// Close a connection that sends or accepts nothing for that time; libmilter waits for 7210 s
+    #[arg(long, value_name = "SECONDS", value_parser = Seconds::timeout)]
     pub(super) timeout: Option<Seconds>,
     /// Connections at the same time; more of them wait
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub(crate) connections: usize,
-    /// When told to stop, let messages in progress have that long to end
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) connections: NonZeroUsize,
+    /// After SIGTERM or SIGINT, give messages in progress that long to end; a second signal ends them at once
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     pub(crate) grace: Seconds,
 
-    /// Show every frame on standard error, with sizes in the place of content
-    #[arg(long)]
-    pub(super) log: bool,
-    /// Show every frame with its content
-    #[arg(long)]
-    pub(super) log_content: bool,
-    /// Show on standard output what the filter is told: the number of the connection, and a command
+    #[command(flatten)]
+    pub(super) logs: Logs,
+    /// Show on standard output each command, after the number of the connection
     #[arg(long)]
     pub(super) events: bool,
     /// With --events: show these macros at each command, if they have a value

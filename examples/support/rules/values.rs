@@ -3,7 +3,9 @@
 use core::str::FromStr;
 use core::time::Duration;
 use std::borrow::Cow;
+use std::io;
 
+use milter_proto::Timeouts;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Command, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict,
@@ -22,18 +24,28 @@ pub(crate) enum BadValue {
     Stage(String),
     #[error("no macros are sent for {0:?}; they are for connect, helo, mail, rcpt, data, eoh, eom")]
     MacroStage(String),
-    #[error("there is no action {0:?}")]
+    #[error("there is no action {name:?}; actions are {names}", name = .0, names = names(&ACTIONS))]
     Action(String),
+    #[error("{0:?} is not a header name: visible ASCII without a colon")]
+    HeaderName(String),
+    #[error("{0}")]
+    File(#[source] io::Error),
     #[error(
         "there is no verdict {0:?}; verdicts are continue, accept, reject, tempfail, discard, skip, or an SMTP reply like \"550 5.7.1 go away\""
     )]
     Verdict(String),
     #[error("this SMTP reply cannot be sent: {0}")]
     Reply(#[from] ReplyError),
+    #[error("an SMTP reply needs a text, as in \"550 5.7.1 go away\"")]
+    NoText,
     #[error("it is written {0}")]
     Form(&'static str),
-    #[error("{0:?} is no number of seconds")]
+    #[error("{0:?} is not a number of seconds")]
     Seconds(String),
+    #[error("a timeout must be longer than 0 seconds")]
+    NoTime,
+    #[error("after the end of a message it can no longer be aborted")]
+    TooLate,
 }
 
 /// The names of the commands that have a reply.
@@ -59,6 +71,12 @@ pub(crate) fn stage(name: &str) -> Result<CommandKind, BadValue> {
 /// The name of a command, if it has a reply.
 pub(crate) fn name_of(kind: CommandKind) -> Option<&'static str> {
     STAGES.iter().find(|row| row.1 == kind).map(|row| row.0)
+}
+
+/// A command after which a message can be aborted.
+pub(crate) fn stage_to_abort(name: &str) -> Result<CommandKind, BadValue> {
+    stage(name)
+        .and_then(|kind| if kind == CommandKind::EndOfMessage { Err(BadValue::TooLate) } else { Ok(kind) })
 }
 
 /// Some commands: stages with commas between them.
@@ -146,13 +164,17 @@ impl FromStr for At {
 pub(super) enum Say {
     Bare(Verdict<'static>),
     Reply(ReplyBuf),
+    /// None: the handler panics.
+    Panic,
 }
 
 impl Say {
+    #[expect(clippy::panic, reason = "it was asked for")]
     pub(super) fn verdict(&self) -> Verdict<'_> {
         match self {
             Self::Bare(verdict) => *verdict,
             Self::Reply(reply) => Verdict::Reply(reply.as_reply()),
+            Self::Panic => panic!("the command line asks for a panic here"),
         }
     }
 }
@@ -168,6 +190,7 @@ impl FromStr for Say {
             "tempfail" => Verdict::Tempfail,
             "discard" => Verdict::Discard,
             "skip" => Verdict::Skip,
+            "panic" => return Ok(Self::Panic),
             reply => return Self::reply(reply),
         }))
     }
@@ -183,6 +206,9 @@ impl Say {
             Some((first, rest)) if enhanced_code(first).is_some() => (enhanced_code(first), rest),
             _ => (None, rest),
         };
+        if rest.trim().is_empty() || enhanced_code(rest).is_some() {
+            return Err(BadValue::NoText);
+        }
         Ok(Self::Reply(ReplyBuf::new(code, enhanced, unescaped(rest).split('\n'))?))
     }
 }
@@ -199,17 +225,23 @@ fn enhanced_code(text: &str) -> Option<EnhancedCode> {
 pub(super) struct Header {
     pub(super) index: u32,
     pub(super) name: String,
-    /// With the space behind the colon in front.
+    /// The text after the colon, with its leading space if it has one.
     pub(super) value: String,
 }
 
 impl Header {
-    /// Reads a header without its place.
+    /// Reads a header without an index. With `:=` no space follows the colon.
     pub(super) fn parse_new(text: &str) -> Result<Self, BadValue> {
-        let form = BadValue::Form("NAME=VALUE");
-        let (name, value) = text.split_once('=').filter(|parts| !parts.0.is_empty()).ok_or(form)?;
-        Ok(Self { index: 0, name: name.to_owned(), value: format!(" {}", unescaped(value)) })
+        let (name, value) = text.split_once('=').ok_or(BadValue::Form("NAME=VALUE"))?;
+        let (name, space) = name.strip_suffix(':').map_or((name, " "), |name| (name, ""));
+        Ok(Self { index: 0, name: header_name(name)?, value: format!("{space}{}", unescaped(value)) })
     }
+}
+
+/// Checks a header name: some MTAs write whatever they are given, which may then read as another header.
+pub(crate) fn header_name(name: &str) -> Result<String, BadValue> {
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if is_name { Ok(name.to_owned()) } else { Err(BadValue::HeaderName(name.to_owned())) }
 }
 
 impl FromStr for Header {
@@ -219,7 +251,7 @@ impl FromStr for Header {
         let form = || BadValue::Form("INDEX:NAME=VALUE");
         let (index, header) = text.split_once(':').ok_or_else(form)?;
         let index = index.parse().map_err(|_| form())?;
-        Ok(Self { index, ..Self::parse_new(header).map_err(|_| form())? })
+        Ok(Self { index, ..Self::parse_new(header)? })
     }
 }
 
@@ -235,8 +267,8 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
         let form = || BadValue::Form("INDEX:NAME");
-        let (index, name) = text.split_once(':').filter(|parts| !parts.1.is_empty()).ok_or_else(form)?;
-        Ok(Self { index: index.parse().map_err(|_| form())?, name: name.to_owned() })
+        let (index, name) = text.split_once(':').ok_or_else(form)?;
+        Ok(Self { index: index.parse().map_err(|_| form())?, name: header_name(name)? })
     }
 }
 
@@ -247,12 +279,10 @@ pub(super) struct Envelope {
     pub(super) arguments: Option<String>,
 }
 
-impl FromStr for Envelope {
-    type Err = core::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl Envelope {
+    pub(super) fn parse(text: &str) -> Self {
         let (address, arguments) = text.split_once(' ').map_or((text, None), |(a, b)| (a, Some(b)));
-        Ok(Self { address: address.to_owned(), arguments: arguments.map(str::to_owned) })
+        Self { address: address.to_owned(), arguments: arguments.map(str::to_owned) }
     }
 }
 
@@ -275,6 +305,23 @@ impl FromStr for MacroList {
     }
 }
 
+/// The names of the actions.
+const ACTIONS: [(&str, Actions); 8] = [
+    ("add-headers", Actions::ADD_HEADERS),
+    ("change-headers", Actions::CHANGE_HEADERS),
+    ("change-body", Actions::CHANGE_BODY),
+    ("add-rcpt", Actions::ADD_RCPT),
+    ("delete-rcpt", Actions::DELETE_RCPT),
+    ("quarantine", Actions::QUARANTINE),
+    ("change-from", Actions::CHANGE_FROM),
+    ("add-rcpt-args", Actions::ADD_RCPT_WITH_ARGUMENTS),
+];
+
+/// The names of a table, with commas between them.
+fn names<T>(rows: &[(&str, T)]) -> String {
+    rows.iter().map(|row| row.0).collect::<Vec<_>>().join(", ")
+}
+
 /// Some actions: names with commas between them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ActionSet(pub(super) Actions);
@@ -284,17 +331,8 @@ impl FromStr for ActionSet {
 
     fn from_str(names: &str) -> Result<Self, BadValue> {
         let action = |name: &str| {
-            Ok(match name {
-                "add-headers" => Actions::ADD_HEADERS,
-                "change-headers" => Actions::CHANGE_HEADERS,
-                "change-body" => Actions::CHANGE_BODY,
-                "add-rcpt" => Actions::ADD_RCPT,
-                "delete-rcpt" => Actions::DELETE_RCPT,
-                "quarantine" => Actions::QUARANTINE,
-                "change-from" => Actions::CHANGE_FROM,
-                "add-rcpt-args" => Actions::ADD_RCPT_WITH_ARGUMENTS,
-                _ => return Err(BadValue::Action(name.to_owned())),
-            })
+            let row = ACTIONS.iter().find(|row| row.0 == name);
+            row.map(|row| row.1).ok_or_else(|| BadValue::Action(name.to_owned()))
         };
         let mut names = names.split(',').map(action);
         names.try_fold(Actions::EMPTY, |actions, next| Ok(actions | next?)).map(Self)
@@ -312,6 +350,25 @@ impl FromStr for Seconds {
         let bad = || BadValue::Seconds(text.to_owned());
         let seconds = text.parse().map_err(|_| bad())?;
         Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| bad())
+    }
+}
+
+impl Seconds {
+    /// Reads a timeout. Zero is refused: runtimes differ in what it means.
+    pub(crate) fn timeout(text: &str) -> Result<Self, BadValue> {
+        let seconds: Self = text.parse()?;
+        if seconds.0.is_zero() { Err(BadValue::NoTime) } else { Ok(seconds) }
+    }
+
+    /// The usual timeouts, or this one instead of each.
+    pub(crate) fn or_usual(seconds: Option<Self>, usual: Timeouts) -> Timeouts {
+        let mut timeouts = usual;
+        if let Some(Self(limit)) = seconds {
+            (timeouts.connect, timeouts.write, timeouts.negotiation) = (limit, limit, limit);
+            (timeouts.reply, timeouts.content, timeouts.end_of_message) = (limit, limit, limit);
+            timeouts.command = limit;
+        }
+        timeouts
     }
 }
 
