@@ -237,3 +237,17 @@ fn a_session_is_at_the_same_stage_whoever_refuses_data() {
     assert_eq!(theirs.0.stage(), Stage::Recipients);
     assert_eq!(Text::EMPTY, "");
 }
+
+#[test]
+fn abort_may_follow_a_verdict_that_settled_the_connection() {
+    // milter-manager sends it.
+    for policy in [Policy::DEFAULT, Policy::STRICT] {
+        let mut filter = Filter::with(policy, Steps::EMPTY);
+        filter.gets(b'C').unwrap();
+        assert_eq!(filter.says(Verdict::Accept), Ok(()));
+        let event = filter.gets(b'A').unwrap();
+        assert!(event.in_order && !event.aborts_message, "{policy:?}");
+        assert_eq!(filter.0.stage(), Stage::Decided);
+        assert_eq!(filter.rule(b'H', b"x\0"), (policy == Policy::STRICT).then_some(Rule::Order));
+    }
+}

@@ -184,7 +184,7 @@ fn an_mta_sends_the_names_that_were_asked_for_in_their_spelling() {
     };
     let lists = b"\0\0\0\x02{i} {none},{mail_addr}\t{auth_type} auth_type\0\0\0\0\x03\0\0\0\0\x05{none}\0";
     let schedule = MacroRequests::new(MacroLists::new(lists).unwrap());
-    let rows: [(MacroStage, &[u8], Option<&[u8]>); 6] = [
+    let rows: [(MacroStage, &[u8], Option<&[u8]>); 7] = [
         // Spelled as asked, in that order; without a value left out, with an empty one not.
         (MacroStage::MAIL, b"j", Some(b"{i}\0Q1\0{mail_addr}\0\0{auth_type}\0PLAIN\0")),
         // An empty list asks for nothing, whatever the default.
@@ -194,6 +194,12 @@ fn an_mta_sends_the_names_that_were_asked_for_in_their_spelling() {
         // No list: the MTA's own choice.
         (MacroStage::CONNECT, b"i, {auth_type}", Some(b"i\0Q1\0{auth_type}\0PLAIN\0")),
         (MacroStage::HELO, b"", None),
+        // Line ends separate names, too.
+        (
+            MacroStage::DATA,
+            b"i\n{auth_type}\r\n{mail_addr}",
+            Some(b"i\0Q1\0{auth_type}\0PLAIN\0{mail_addr}\0\0"),
+        ),
         // A stage that OPTNEG has no number for, as Postfix has it.
         (MacroStage::new(b'L'), b"i", Some(b"i\0Q1\0")),
     ];
