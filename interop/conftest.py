@@ -13,7 +13,7 @@ import pytest
 from lab import process
 from lab.packages import CannotInstall
 from lab.peer import Peer
-from lab.report import Outcome, by_name, document, figures, table
+from lab.report import Outcome, by_name, document, fail_open, figures, table
 
 OUTCOMES = pytest.StashKey[dict[str, Outcome]]()
 
@@ -105,7 +105,8 @@ def outcome_of(item: pytest.Item, report: pytest.TestReport) -> Outcome:
         report.outcome = "failed"
         result, reason = "failed", "skipped in silence"
     figure = "; ".join(str(value) for key, value in report.user_properties if key == "figure")
-    return Outcome(it.name, version_of(it), program, scenario_of(item), result, reason, figure)
+    cells = tuple(value for key, value in report.user_properties if key == "cell")
+    return Outcome(it.name, version_of(it), program, scenario_of(item), result, reason, figure, cells)
 
 
 def first_line(report: pytest.TestReport) -> str:
@@ -133,6 +134,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for line in by_name(outcomes, result):
             terminalreporter.write_line(f"{result} {line}")
     terminalreporter.write_line(figures(outcomes))
+    terminalreporter.write_line(fail_open(outcomes))
     if config.option.outcomes:
         config.option.outcomes.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
     if config.option.document:

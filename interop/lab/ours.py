@@ -12,7 +12,17 @@ from typing import Any
 from .process import Process, Unexpected, running
 
 FILTERS = ("filter_blocking", "filter_tokio")
+# filter_smol shares the rules of the others, and is tested where order and timing matter.
+EVERY_FILTER = (*FILTERS, "filter_smol")
 MTAS = ("mta_blocking", "mta_tokio")
+# The codes of frames, by their names in --log.
+COMMANDS = {
+    "OPTNEG": "O", "CONNECT": "C", "HELO": "H", "MAIL": "M", "RCPT": "R", "DATA": "T", "HEADER": "L", "EOH": "N",
+    "BODY": "B", "BODYEOB": "E", "ABORT": "A", "QUIT": "Q", "QUIT_NC": "K", "UNKNOWN": "U",
+}
+REPLIES = {
+    "CONTINUE": "c", "REJECT": "r", "TEMPFAIL": "t", "ACCEPT": "a", "DISCARD": "d", "REPLYCODE": "y", "SKIP": "s"
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,17 @@ class Filter:
         """The frames that it has sent: the number of the connection, and the frame with sizes for content."""
         frames = re.findall(r"^\[(\d+)\] < (.*)$", self.process.err.read_text(), re.MULTILINE)
         return [f"{number} {frame}" for number, frame in frames]
+
+    def conversations(self) -> list[str]:
+        """Each connection as one line of codes: commands except MACRO, each with its replies, as in `M<c R<c T<r`."""
+        shown: dict[str, list[str]] = {}
+        for number, side, name in re.findall(r"^\[(\d+)\] ([<>]) (\w+)", self.process.err.read_text(), re.MULTILINE):
+            codes = shown.setdefault(number, [])
+            if side == ">" and name != "MACRO":
+                codes.append(COMMANDS.get(name, name))
+            elif side == "<" and codes:
+                codes[-1] += f"<{REPLIES.get(name, name)}"
+        return [" ".join(codes) for codes in shown.values()]
 
 
 @contextmanager

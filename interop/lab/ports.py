@@ -4,15 +4,21 @@ import random
 import socket
 from pathlib import Path
 
+# Ports that were handed out: the program that will listen on one may not have started yet.
+_GIVEN: set[tuple[str, int]] = set()
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody has, below those that the kernel gives to clients, so that none of them takes it either."""
     for port in random.sample(range(20_000, 32_000), 1_000):
+        if (host, port) in _GIVEN:
+            continue
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
+            _GIVEN.add((host, port))
             return port
     raise RuntimeError(f"no free port on {host}")
 

@@ -140,7 +140,9 @@ def postfix(
     with running([DAEMONS / "master", "-c", home, "-d"], home) as process:
         it = Postfix(home, ports, process)
         # A connection to find out whether it listens would be one that filters are told of.
-        wait_until(lambda: "daemon started" in it.log(), "Postfix to start")
+        wait_until(lambda: "daemon started" in it.log() or process.status is not None, "Postfix to start")
+        if process.status is not None:
+            raise Unexpected(f"master ended with status {process.status}\n{it.log()}\n{process.log()}")
         yield it
 
 

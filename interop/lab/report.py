@@ -4,10 +4,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+FAIL_OPEN = """\
+Each row is a script of SMTP commands from `interop/failopen/cases.py` that ends with a message, sent through a filter
+that refuses everything. The MTA is configured to deliver without a filter that fails: Postfix with
+`milter_default_action=accept`, Sendmail without `F=`. *Stalled*: the MTA waited for the filter until its timeout.
+*Delivered*: the message passed unfiltered. *Closed*: the SMTP server ended the connection. A dash: the filter cannot
+negotiate the steps of this row.
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`; `figure` what it measured."""
+    """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`; `figure` what it measured.
+
+    `cells` are for the fail-open table: case, MTA, column, text.
+    """
 
     peer: str
     version: str
@@ -16,6 +27,7 @@ class Outcome:
     result: str
     reason: str = ""
     figure: str = ""
+    cells: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
@@ -48,6 +60,20 @@ def figures(outcomes: Iterable[Outcome]) -> str:
     return head + "\n".join(rows) if rows else ""
 
 
+def fail_open(outcomes: Iterable[Outcome]) -> str:
+    """The outcome of each fail-open script with each program, as a table; an empty string if none was run."""
+    cells = [cell for outcome in outcomes for cell in outcome.cells]
+    if not cells:
+        return ""
+    columns = list(dict.fromkeys(column for _, _, column, _ in cells))
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for case, mta, column, text in cells:
+        rows.setdefault((mta, case), {})[column] = text
+    lines = [["MTA", "case", *columns], ["---"] * (2 + len(columns))]
+    lines += [[*key, *(row.get(column, "") for column in columns)] for key, row in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def document(outcomes: list[Outcome], day: date) -> str:
     """INTEROP.md."""
     parts = [
@@ -64,4 +90,7 @@ def document(outcomes: list[Outcome], day: date) -> str:
     measured = figures(outcomes)
     if measured:
         parts.append(f"## Figures\n\n{measured}\n")
+    passed = fail_open(outcomes)
+    if passed:
+        parts.append(f"## Fail-open table\n\n{FAIL_OPEN}\n{passed}\n")
     return "\n".join(parts)

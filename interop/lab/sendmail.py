@@ -116,19 +116,22 @@ def sendmail(
     services: Mapping[str, str],
     chains: Mapping[str, Sequence[str]] = {},
     settings: str = "",
+    filters: Mapping[str, str] = {},
 ) -> Iterator[Sendmail]:
     """Runs Sendmail until the end of the block.
 
     `services` gives the equates of MAIL_FILTER for each SMTP service, such as `S=inet:8891@127.0.0.1, F=T`. One whose
-    name starts with `ipv6` listens on ::1. `chains` are more services, which ask the filters of others in that order.
-    `settings` are more lines of the configuration.
+    name starts with `ipv6` listens on ::1. `filters` are the same for filters without a service of their own. `chains`
+    are more services, which ask filters of these names in that order. `settings` are more lines of the configuration.
+    Sendmail takes 25 filters.
     """
     names = {**{name: (name,) for name in services}, **chains}
     ports = {name: free_port("::1" if name.startswith("ipv6") else "127.0.0.1") for name in names}
-    filters = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in services.items()]
+    asked = {**services, **filters}
+    lines = [f"MAIL_FILTER(`{name}', `{equates}')dnl\n" for name, equates in asked.items()]
     daemons = [_daemon(name, port, names[name]) for name, port in ports.items()]
     text = MACROS.format(
-        home=home, sink=sink_port, settings=settings, filters="".join(filters), daemons="".join(daemons)
+        home=home, sink=sink_port, settings=settings, filters="".join(lines), daemons="".join(daemons)
     )
     (home / "lab.mc").write_text(text)
     (home / "services").write_text("hosts files\naliases files\npasswd files\n")

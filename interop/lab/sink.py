@@ -8,7 +8,7 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,8 +46,8 @@ class Delivered:
 class Sink:
     """What was delivered so far."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, takes: Callable[[str, Sequence[str]], bool] = lambda *_: True) -> None:
+        self.port, self.takes = port, takes
         self._kept: list[Delivered] = []
         self._lock = threading.Lock()
 
@@ -63,10 +63,13 @@ class Sink:
 
 
 @contextmanager
-def sink(port: int | None = None, refused: str = "") -> Iterator[Sink]:
-    """Runs a sink on 127.0.0.1 until the end of the block. It refuses DATA of senders that contain `refused`."""
-    box = Sink(free_port() if port is None else port)
-    handler = type("Handler", (_Handler,), {"box": box, "refused": refused})
+def sink(port: int | None = None, takes: Callable[[str, Sequence[str]], bool] = lambda *_: True) -> Iterator[Sink]:
+    """Runs a sink on 127.0.0.1 until the end of the block.
+
+    It refuses DATA where `takes` says no to a sender and its recipients.
+    """
+    box = Sink(free_port() if port is None else port, takes)
+    handler = type("Handler", (_Handler,), {"box": box})
     with _Server(("127.0.0.1", box.port), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -88,7 +91,6 @@ class _Server(socketserver.ThreadingTCPServer):
 
 class _Handler(socketserver.StreamRequestHandler):
     box: Sink
-    refused: str
 
     def handle(self) -> None:
         sender = ""
@@ -103,7 +105,7 @@ class _Handler(socketserver.StreamRequestHandler):
             if verb == b"QUIT":
                 self._say(b"221 2.0.0 Bye")
                 return
-            if verb == b"DATA" and self.refused and self.refused in sender:
+            if verb == b"DATA" and not self.box.takes(sender, recipients):
                 self._say(b"554 5.7.1 Not this")
                 continue
             if verb == b"DATA":

@@ -83,7 +83,7 @@ class Bench:
 def bench(name: str, version: str, stations: int, more: str = "") -> Iterator[Bench]:
     """Runs an MTA by its name until the end of the block. `more` are settings of Sendmail."""
     # Sendmail takes no key from below a folder that everybody may write to, as /tmp is.
-    with folder(Path("/run")) as home, sink() as box, sink(refused=REFUSED) as proxy:
+    with folder(Path("/run")) as home, sink() as box, sink(takes=lambda sender, _: REFUSED not in sender) as proxy:
         places = [(home / f"filter-{number}", home / f"other-{number}") for number in range(stations)]
         recordings = home / "recordings"
         recordings.mkdir()

@@ -31,8 +31,23 @@ func main() {
 		NewMilter: func() milter.Milter { return filter{} },
 		Actions: milter.OptAddHeader | milter.OptChangeBody | milter.OptAddRcpt | milter.OptRemoveRcpt |
 			milter.OptChangeHeader | milter.OptQuarantine | milter.OptChangeFrom,
+		Protocol: steps(),
 	}
 	log.Fatal(server.Serve(listener))
+}
+
+// steps returns those that the rules ask for and version 2 has.
+func steps() (asked milter.OptProtocol) {
+	for _, rule := range rules {
+		if where, what := cut(rule, "|"); where == "negotiate:steps" {
+			number, err := strconv.ParseUint(strings.TrimPrefix(what, "0x"), 16, 32)
+			if err != nil {
+				log.Fatal(err)
+			}
+			asked |= milter.OptProtocol(number) & 0x7f
+		}
+	}
+	return asked
 }
 
 // judge does what the rules say for a stage and returns the last verdict.

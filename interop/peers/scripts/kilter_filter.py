@@ -18,6 +18,11 @@ VERDICTS = {
     "tempfail": messages.TemporaryFailure, "discard": messages.Discard, "skip": messages.Skip,
 }
 
+NO_REPLY = {
+    "header": 0x80, "connect": 0x1000, "helo": 0x2000, "mail": 0x4000, "rcpt": 0x8000, "data": 0x10000,
+    "unknown": 0x20000, "eoh": 0x40000, "body": 0x80000,
+}
+
 
 def edit(call: str, arguments: list[str]) -> messages.Message:
     match call, arguments:
@@ -97,13 +102,14 @@ class Connection(socketserver.BaseRequestHandler):
                 edits, verdict = rules.of(RULES, stage, text)
                 for call in edits:
                     self.send(self.symval(*call.arguments) if call.name == "symval" else edit(*call))
-                self.send(self.verdict(verdict))
+                if not NO_REPLY.get(stage, 0) & rules.asked_steps(RULES):
+                    self.send(self.verdict(verdict))
 
     def wishes(self, offer: messages.Negotiate) -> messages.Negotiate:
         asked = {messages.Stage(stage): names.split() for stage, names in rules.asked_macros(RULES).items()}
         return messages.Negotiate(
             min(offer.version, 6), messages.ActionFlags(offer.action_flags),
-            messages.ProtocolFlags(0x400) & offer.protocol_flags, asked,
+            messages.ProtocolFlags(0x400 | rules.asked_steps(RULES)) & offer.protocol_flags, asked,
         )
 
     def symval(self, header: str, name: str) -> messages.Message:
@@ -124,6 +130,8 @@ class Connection(socketserver.BaseRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+    # More connections at once than 5 are refused by the kernel otherwise.
+    request_queue_size = 64
 
 
 Server(SOCKET, Connection).serve_forever()

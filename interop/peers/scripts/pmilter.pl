@@ -58,7 +58,15 @@ for my $name (keys %stages) {
     $callbacks{$name} = sub { my ($ctx, $text) = @_; return judge($stages{$name}, $ctx, $text) };
 }
 
+# The library declines commands without a callback, but always asks for CONNECT and MAIL.
+my %declined = (helo => 0x2, header => 0x20, eoh => 0x40);
+for my $steps (map { /^negotiate:steps\|(.*)/ ? hex($1) : () } @rules) {
+    delete @callbacks{grep { $declined{$_} & $steps } keys %declined};
+}
+
 my $milter = Sendmail::PMilter->new;
+# More connections at once than 5 are refused by the kernel otherwise, and an MTA may deliver without the filter then.
+$milter->set_listen(64);
 $milter->setconn("local:$socket") or die "cannot listen on $socket\n";
 $milter->register('milter-proto-interop', \%callbacks, SMFI_CURR_ACTS | SMFIF_QUARANTINE) or die "not registered\n";
 $milter->main();

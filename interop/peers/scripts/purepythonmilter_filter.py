@@ -107,11 +107,17 @@ def symbols() -> dict[definitions.MacroStage, set[str]] | None:
     return {definitions.MacroStage(stage): set(names.split()) for stage, names in asked.items()} or None
 
 
+# The library declines a command that has no hook.
+HOOKS = {
+    "hook_on_connect": (connect, 0x1), "hook_on_helo": (helo, 0x2), "hook_on_mail_from": (mail, 0x4),
+    "hook_on_rcpt_to": (rcpt, 0x8), "hook_on_body_chunk": (body, 0x10), "hook_on_header": (header, 0x20),
+    "hook_on_end_of_headers": (eoh, 0x40), "hook_on_unknown": (unknown, 0x100), "hook_on_data": (data, 0x200),
+    "hook_on_end_of_message": (eom, 0),
+}
+
 pure.PurePythonMilter(
     name="milter-proto-interop",
-    hook_on_connect=connect, hook_on_helo=helo, hook_on_mail_from=mail, hook_on_rcpt_to=rcpt, hook_on_data=data,
-    hook_on_header=header, hook_on_end_of_headers=eoh, hook_on_body_chunk=body, hook_on_end_of_message=eom,
-    hook_on_unknown=unknown,
+    **{name: hook for name, (hook, step) in HOOKS.items() if not step & rules.asked_steps(RULES)},
     can_add_headers=True, can_change_headers=True, can_change_body=True, can_add_recipients=True,
     can_add_recipients_with_esmtp_args=True, can_remove_recipients=True, can_change_mail_from=True,
     can_quarantine=True,

@@ -51,7 +51,10 @@ class Filter(Milter.Base):
                 raise ValueError(f"no call {call} with {arguments}")
 
     def negotiate(self, opts: list[int]) -> int:
+        offered = opts[1]
         result = super().negotiate(opts)
+        # libmilter gives no reply where it was agreed, whatever a callback returns.
+        opts[1] |= offered & rules.asked_steps(RULES)
         for stage, names in rules.asked_macros(RULES).items():
             self.setsymlist(stage, names)
         return result

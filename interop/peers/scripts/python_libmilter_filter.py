@@ -15,7 +15,7 @@ VERDICTS = {
 
 class Filter(libmilter.ThreadMixin, libmilter.MilterProtocol):
     def __init__(self, opts: int = 0, protos: int = 0) -> None:
-        libmilter.MilterProtocol.__init__(self, opts, protos | libmilter.SMFIP_SKIP)
+        libmilter.MilterProtocol.__init__(self, opts, protos | libmilter.SMFIP_SKIP | rules.asked_steps(RULES))
         libmilter.ThreadMixin.__init__(self)
 
     def log(self, message: str) -> None:

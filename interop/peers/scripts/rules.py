@@ -6,6 +6,7 @@ A rule is STAGE[/TEXT]:CALL[|ARGUMENT...] and applies if TEXT occurs in the text
 host name, the address, the header's name, the unknown line). Verdicts are accept reject tempfail
 discard skip and setreply|CODE|ENHANCED|TEXT; every other call is an edit and belongs to eom, except
 negotiate:symlist|STAGE|NAMES and negotiate:steps|HEX. A filter that can ask for SKIP does so anyway.
+Not every library can ask for every step: see `failopen/programs.py`.
 """
 
 import sys
@@ -39,6 +40,12 @@ def of(rules: list[str], stage: str, text: str = "") -> tuple[list[Call], Call |
         else:
             edits.append(Call(call, arguments))
     return edits, verdict
+
+
+def asked_steps(rules: list[str]) -> int:
+    """The steps that the rules ask for."""
+    calls = of(rules, "negotiate")[0]
+    return sum(int(call.arguments[0], 16) for call in calls if call.name == "steps")
 
 
 def asked_macros(rules: list[str]) -> dict[int, str]:

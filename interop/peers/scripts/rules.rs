@@ -12,6 +12,14 @@ pub fn from_command_line() -> (String, Vec<String>) {
     (socket, words.collect())
 }
 
+/// The steps that the rules ask for.
+#[allow(dead_code, reason = "not every library can ask for steps")]
+pub fn asked_steps(rules: &[String]) -> u32 {
+    let calls = of(rules, "negotiate", "").0;
+    let steps = calls.iter().filter(|call| call[0] == "steps");
+    steps.map(|call| u32::from_str_radix(call[1].trim_start_matches("0x"), 16).expect("steps")).sum()
+}
+
 /// The edits of `stage`, in order, and its last verdict.
 pub fn of(rules: &[String], stage: &str, text: &str) -> (Vec<Call>, Option<Call>) {
     let (mut edits, mut verdict) = (Vec::new(), None);

@@ -35,7 +35,8 @@ async fn main() -> std::io::Result<()> {
 
 async fn negotiate(cx: &mut NegotiateContext<()>, actions: Actions, steps: ProtoOpts) -> Status {
     cx.requested_actions = actions;
-    cx.requested_opts = ProtoOpts::SKIP & steps;
+    cx.requested_opts =
+        (ProtoOpts::SKIP | ProtoOpts::from_bits_truncate(rules::asked_steps(&ARGUMENTS.1))) & steps;
     for call in rules::of(&ARGUMENTS.1, "negotiate", "").0.iter().filter(|call| call[0] == "symlist") {
         let stage = call[1].parse::<i32>().expect("a number").try_into().expect("a stage");
         cx.requested_macros.insert(stage, text(&call[2]));
