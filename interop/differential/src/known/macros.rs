@@ -50,7 +50,7 @@ pub(super) fn forget(rules: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
     for (frame, (is_taken, ends_message)) in frames.iter().zip(taken.into_iter().chain(unseen)) {
         if is_taken {
             // What ends a message or a connection is told before anything is forgotten.
-            if is_over && !b"AKQ".contains(&frame.code) {
+            if (is_over || ends_message && frame.code == b'U') && !b"AKQ".contains(&frame.code) {
                 nothing_for(&mut out, &STAGES[MAIL..]);
             }
             is_over = frame.code == b'E';
