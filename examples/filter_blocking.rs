@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use milter_proto::order::CommandKind;
-use milter_proto::wire::Assembler;
+use milter_proto::wire::{Assembler, Offer, Steps};
 use milter_proto::{FilterSession, Wait, filter};
 
 use server::{Connection, Server};
@@ -52,6 +52,12 @@ fn main() -> ExitCode {
 /// Answers an MTA until one of the two leaves, and says how it ended.
 fn serve(connection: &Connection<'_>, rules: &Rules) -> Result<(), Failure> {
     let mut session = FilterSession::with_policy(rules.policy());
+    if rules.policy() == filter::Policy::LIBMILTER {
+        // libmilter counts callbacks that are missing as declined, also before OPTNEG.
+        if let Ok(negotiation) = rules.wishes().answer(Offer::FULL) {
+            session = session.with_initial_steps(negotiation.answer.steps.intersection(Steps::NO_COMMAND));
+        }
+    }
     let mut assembler = Assembler::with_limits(Vec::new(), Rules::limits(None));
     let mut handler = Handler::new(rules, connection.number);
     let result = converse(connection, rules, &mut session, &mut assembler, &mut handler);

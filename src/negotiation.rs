@@ -33,6 +33,9 @@ impl Negotiated {
         emulated: Steps::EMPTY,
     };
 
+    /// The steps that an old version implies.
+    pub(crate) const IMPLIED: Steps = Steps::NO_DATA.union(Steps::NO_UNKNOWN);
+
     /// What an answer says, with nothing emulated.
     pub(crate) const fn from_answer(answer: &Answer<'_>) -> Self {
         let Answer { version, actions, steps, .. } = *answer;

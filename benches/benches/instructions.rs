@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Command, Response, Verdict};
 use milter_proto_benches::budgets;
@@ -102,8 +103,8 @@ type Filter = (Reading, MacroStore<Vec<u8>>, Vec<Response<'static>>, Vec<u8>);
 fn filter(script: Script) -> Filter {
     let commands = script.command_bytes();
     let mut store = MacroStore::new(Vec::new());
-    for command in &script.commands {
-        store.observe(command).expect("room");
+    for &command in &script.commands {
+        store.observe(&Event::new(command)).expect("room");
     }
     let is_continue = |response: &Response<'_>| *response == Response::from(Verdict::Continue);
     let responses = script.responses.into_iter().filter(|response| !is_continue(response)).collect();

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::mem::discriminant;
 
-use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
+use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
 use milter_proto::mta::Sent;
 use milter_proto::order::CommandKind;
 use milter_proto::transcript::{Entry, Line};
 use milter_proto::wire::{Assembler, Command, Direction, Edit, Response, Text, Verdict};
+use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
 pub type Reader = Assembler<Vec<u8>>;
@@ -61,12 +62,12 @@ pub fn filter_session(
     responses: &[Response<'_>],
     out: &mut Vec<u8>,
 ) -> filter::Turn {
-    let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
+    let mut session = FilterSession::new();
     let mut responses = responses.iter();
     for &segment in segments {
         let mut input = segment;
         while let Some(event) = session.next_event(reader, &mut input).expect("a command in its order") {
-            store.observe(&event.command).expect("room");
+            store.observe(&event).expect("room");
             use_command(event.command);
             let filter::Turn::Reply(owed) = session.turn() else { continue };
             match owed {
@@ -107,11 +108,12 @@ pub fn mta_session(
         match session.send(command).expect("a command in its order") {
             Sent::Frame(frame) if frame.len() < LARGE => frame.append_to(out),
             Sent::Frame(frame) => frame.segments().for_each(|piece| _ = black_box(piece)),
-            Sent::Skipped { reason: why, .. } => _ = black_box(why),
+            Sent::Skipped { reason, .. } => _ = black_box(reason),
+            Sent::ResendEnvelope(frame) => panic!("{frame:?} in a session in its order"),
         }
         while let mta::Turn::Receive(_) = session.turn() {
             match session.next_event(reader, &mut input).expect("a reply that is owed") {
-                Some(reaction) => use_reaction(reaction),
+                Some(event) => use_event(event),
                 None => input = segments.next().expect("a reply"),
             }
         }
@@ -131,8 +133,8 @@ pub fn monitor([to_filter, to_mta]: &mut [Reader; 2], pieces: &[(Direction, &[u8
     for &(direction, piece) in pieces {
         let reader = if direction == Direction::ToFilter { &mut *to_filter } else { &mut *to_mta };
         let mut input = piece;
-        while let Some(sighting) = monitor.next_event(direction, reader, &mut input).expect("a frame") {
-            broken += sighting.violations().count();
+        while let Some(observation) = monitor.next_event(direction, reader, &mut input).expect("a frame") {
+            broken += observation.violations().count();
         }
     }
     broken
@@ -144,8 +146,8 @@ pub fn monitor([to_filter, to_mta]: &mut [Reader; 2], pieces: &[(Direction, &[u8
 /// If there is no room.
 #[inline(never)]
 pub fn keep_macros(store: &mut MacroStore<Vec<u8>>, commands: &[Command<'_>]) {
-    for command in commands {
-        store.observe(command).expect("room");
+    for &command in commands {
+        store.observe(&Event::new(command)).expect("room");
     }
 }
 
@@ -248,8 +250,8 @@ fn use_command(command: Command<'_>) {
 
 /// Uses what an MTA would act upon.
 #[inline]
-fn use_reaction(reaction: mta::Event<'_>) {
-    match reaction {
+fn use_event(event: mta::Event<'_>) {
+    match event {
         mta::Event::Negotiated { answer } => _ = black_box(answer),
         mta::Event::Edit { edit, status, .. } => _ = black_box::<(Edit<'_>, _)>((edit, status)),
         mta::Event::Verdict { verdict: Verdict::Reply(reply), scope, .. } => _ = black_box((reply, scope)),

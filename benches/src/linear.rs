@@ -1,5 +1,6 @@
 //! What can come again and again, in any number: twice as much of it must cost twice as much, and no more.
 
+use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
@@ -93,13 +94,17 @@ pub fn progress(times: usize) -> Vec<Turn> {
 
 /// Offers out of order.
 pub fn offers(times: usize) -> Vec<Turn> {
-    [connection(), vec![(Command::Negotiate(Offer::FULL), vec![]); times]].concat()
+    [connection(), vec![negotiation(); times]].concat()
+}
+
+fn negotiation() -> Turn {
+    let answer = Answer::new(Version::CURRENT, Actions::ALL, Steps::EMPTY);
+    (Command::Negotiate(Offer::FULL), vec![Response::Negotiate(answer)])
 }
 
 fn connection() -> Vec<Turn> {
-    let answer = Answer::new(Version::CURRENT, Actions::ALL, Steps::EMPTY);
     vec![
-        (Command::Negotiate(Offer::FULL), vec![Response::Negotiate(answer)]),
+        negotiation(),
         replied(Command::Connect { host: text("mx.example.org"), peer: Peer::Unknown }),
         replied(Command::Helo { name: text("mx.example.org") }),
     ]
@@ -164,7 +169,8 @@ pub fn both_sides(turns: &[Turn], piece: usize) -> Vec<(Direction, &'static [u8]
 /// If 64 KiB are not enough.
 pub fn macro_store(names: usize) -> MacroStore<Vec<u8>> {
     let mut store = MacroStore::new(Vec::new());
-    store.observe(&macros(MacroStage::MAIL, &["{name}", "value"].repeat(names))).expect("room");
+    let list = macros(MacroStage::MAIL, &["{name}", "value"].repeat(names));
+    store.observe(&Event::new(list)).expect("room");
     store
 }
 

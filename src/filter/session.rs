@@ -7,7 +7,7 @@ use crate::Limits;
 use crate::error::{Misuse, NegotiateError, ReceiveError, Violation, ViolationDetail};
 use crate::negotiation::{Negotiated, check_answer};
 use crate::order::state::{Conversation, Passage};
-use crate::order::table::Law;
+use crate::order::table::{Kinds, Law};
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
 use crate::wire::{
@@ -69,6 +69,9 @@ struct Bits {
     /// The stage that was left when the connection closed.
     last_stage: Stage,
 }
+
+/// The commands that leave more than a stage behind.
+const SPECIAL: Kinds = Kinds::of(&[CommandKind::Negotiate, CommandKind::EndOfMessage, CommandKind::Quit]);
 
 impl FilterSession {
     /// Starts a connection with [`Policy::DEFAULT`].
@@ -132,12 +135,14 @@ impl FilterSession {
         if let Some(event) = self.rest_of_frame() {
             return Ok(Some(event));
         }
-        if self.flags.has_quit {
+        if let Err(error) = self.ready() {
+            if !self.flags.has_quit {
+                return Err(error);
+            }
             // As libmilter does: SPEC_NOTES END-4.
             *input = &[];
             return Ok(None);
         }
-        self.ready()?;
         match assembler.next_frame(input) {
             Ok(Some(frame)) => self.take(frame),
             Ok(None) => Ok(None),
@@ -167,22 +172,33 @@ impl FilterSession {
         let mut event = Event::new(Command::Quit);
         match event.command.read(frame, self.policy.reads()) {
             Ok(deviation) => event.deviation = deviation,
-            Err(error) => return self.take_unreadable(frame, error).map(E::from),
+            Err(error) => {
+                let passage = self.take_unreadable(code, error)?;
+                (event.command, event.deviation) = (Command::Other(frame), Some(error));
+                self.mark(&mut event, passage);
+                return Ok(event.into());
+            }
         }
         let Some(kind) = kind else {
             return Err(self.fail(code, Rule::UnknownCode, None));
         };
-        if let Some(rule) = self.objection(kind, &event.command) {
-            return Err(self.fail(code, rule, None));
+        if self.conversation.law() != Law::Robust {
+            if let Some(rule) = self.objection(kind, event.command) {
+                return Err(self.fail(code, rule, None));
+            }
         }
         let passage = match event.command {
             Command::Macros(macros) => self.conversation.macros(macros.stage()),
-            _ => self.conversation.command(kind),
+            _ if self.conversation.accept_usual(kind) => Ok(Passage::IN_ORDER),
+            _ => self.conversation.unusual_command(kind),
         };
         match passage {
             Ok(Passage::IN_ORDER) => {}
             Ok(passage) => self.mark(&mut event, passage),
             Err(rule) => return Err(self.fail(code, rule, None)),
+        }
+        if SPECIAL.contains(kind.row()) && !event.is_ignored() {
+            event.command = self.take_special(event.command, event.in_order);
         }
         if self.flags.message_ended {
             self.flags.message_ended = false;
@@ -191,14 +207,34 @@ impl FilterSession {
         if let Command::Macros(macros) = event.command {
             event.flags.message_ended |= self.conversation.begins_transaction(macros.stage());
         }
-        if kind == CommandKind::EndOfMessage || kind == CommandKind::Negotiate || kind == CommandKind::Quit {
-            self.take_special(&mut event);
-        }
         Ok(event.into())
     }
 
+    /// Takes note of a command that leaves more than a stage behind, and returns what is given out.
+    ///
+    /// It is given a copy: an event to which a reference exists would have to be moved.
+    #[inline(never)]
+    fn take_special<'f>(&mut self, command: Command<'f>, in_order: bool) -> Command<'f> {
+        match command {
+            Command::Negotiate(offer) => self.conversation.note_offer(offer),
+            Command::Quit => self.flags.has_quit = true,
+            Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
+                let is_unwanted =
+                    self.conversation.is_body_skipped() || self.conversation.has_declined(CommandKind::Body);
+                if is_unwanted {
+                    return Command::EndOfMessage { chunk: &[] };
+                }
+                self.flags.end_follows = true;
+                self.flags.end_in_order = in_order;
+                return Command::Body { chunk };
+            }
+            _ => {}
+        }
+        command
+    }
+
     /// Puts down on an event how the command was accepted.
-    #[cold]
+    #[inline]
     fn mark(&self, event: &mut Event<'_>, passage: Passage) {
         event.in_order = passage.in_order;
         event.aborts_message = passage.aborts_message;
@@ -206,56 +242,23 @@ impl FilterSession {
         event.flags = Flags { ignored, message_ended: passage.aborts_message };
     }
 
-    /// Takes note of the commands that leave more than a stage behind.
-    fn take_special(&mut self, event: &mut Event<'_>) {
-        if event.is_ignored() {
-            return;
-        }
-        match event.command {
-            Command::Negotiate(offer) => self.conversation.note_offer(offer),
-            Command::Quit => self.flags.has_quit = true,
-            Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
-                let is_unwanted =
-                    self.conversation.is_body_skipped() || self.conversation.has_declined(CommandKind::Body);
-                if is_unwanted {
-                    event.command = Command::EndOfMessage { chunk: &[] };
-                } else {
-                    self.flags.end_follows = true;
-                    self.flags.end_in_order = event.in_order;
-                    event.command = Command::Body { chunk };
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Takes a command whose payload cannot be read: an engine that ignores it never looks at the payload.
     #[cold]
     #[inline(never)]
-    fn take_unreadable<'f>(
-        &mut self,
-        frame: Frame<'f>,
-        error: DecodeError,
-    ) -> Result<Event<'f>, ReceiveError> {
-        let code = frame.code();
+    fn take_unreadable(&mut self, code: u8, error: DecodeError) -> Result<Passage, ReceiveError> {
         let ignored = CommandKind::from_code(code).filter(|&kind| self.ignores(kind));
         match ignored.map(|kind| self.conversation.command(kind)) {
-            Some(Ok(passage)) => {
-                let mut event = Event { deviation: Some(error), ..Event::new(Command::Other(frame)) };
-                self.mark(&mut event, passage);
-                Ok(event)
-            }
+            Some(Ok(passage)) => Ok(passage),
             _ => Err(self.fail(code, Rule::MalformedPayload, Some(ViolationDetail::Payload(error)))),
         }
     }
 
     /// What the policy has against the content of a command.
-    #[inline]
-    fn objection(&self, kind: CommandKind, command: &Command<'_>) -> Option<Rule> {
-        if self.conversation.law() == Law::Robust {
-            return None;
-        }
-        rules::command(command).filter(|&rule| self.policy.refuses_content(rule) && !self.ignores(kind))
+    ///
+    /// It is given a copy: an event to which a reference exists would have to be moved.
+    #[inline(never)]
+    fn objection(&self, kind: CommandKind, command: Command<'_>) -> Option<Rule> {
+        rules::command(&command).filter(|&rule| self.policy.refuses_content(rule) && !self.ignores(kind))
     }
 
     /// Whether libmilter's engine would ignore a command.
@@ -370,9 +373,10 @@ impl FilterSession {
     #[inline]
     pub fn turn(&self) -> Turn {
         match self.conversation.owed {
-            _ if self.conversation.stage() == Stage::Closed => Turn::Closed,
-            _ if self.flags.end_follows => Turn::Receive,
+            Some(_) if self.flags.end_follows => Turn::Receive,
+            // Nothing is owed on a connection that is closed.
             Some(owed) => Turn::Reply(owed),
+            None if self.conversation.stage() == Stage::Closed => Turn::Closed,
             None => Turn::Receive,
         }
     }

@@ -119,16 +119,23 @@ impl Conversation {
         }
     }
 
-    /// Accepts a command that was received.
+    /// Accepts a command other than MACRO if no more than its stage need be looked at, as for nearly all that come.
     #[inline]
-    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
-        // One look at the table answers all three questions: may it follow, where does it lead, is there a reply.
+    pub(crate) fn accept_usual(&mut self, kind: CommandKind) -> bool {
         let row = kind.row();
-        if !self.usual.contains(row) || self.is_declined(row) {
-            return self.unusual_command(kind);
+        let is_usual = self.usual.contains(row) && !self.is_declined(row);
+        if is_usual {
+            self.pass(kind, row);
         }
-        self.take(kind, row);
-        Ok(Passage::IN_ORDER)
+        is_usual
+    }
+
+    /// Accepts a command that was received.
+    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+        if kind != CommandKind::Macros && self.accept_usual(kind) {
+            return Ok(Passage::IN_ORDER);
+        }
+        self.unusual_command(kind)
     }
 
     /// Accepts a command that is to be sent, or that was declined and is only passed over.
@@ -147,7 +154,10 @@ impl Conversation {
     /// Sendmail sends no ABORT then. SPEC_NOTES ORD-38.
     #[inline]
     pub(crate) fn macros(&mut self, stage: MacroStage) -> Result<Passage, Rule> {
-        let mut passage = self.command(CommandKind::Macros)?;
+        let mut passage = Passage::IN_ORDER;
+        if !self.usual.contains(CommandKind::Macros.row()) {
+            passage = self.unusual_command(CommandKind::Macros)?;
+        }
         if self.law != Law::Libmilter && self.stage.is_in_message() && self.begins_transaction(stage) {
             passage.aborts_message = true;
             self.enter(Stage::AFTER_MESSAGE);
@@ -164,7 +174,7 @@ impl Conversation {
 
     /// Accepts a command that ends a message, follows past an optional stage, was declined, or is out of order.
     #[inline(never)]
-    fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+    pub(crate) fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
         let passage = self.passage(kind)?;
         if passage.in_order || self.law == Law::Robust {
             self.take(kind, kind.row());
@@ -175,17 +185,24 @@ impl Conversation {
     }
 
     /// Accepts a command, whatever the order.
-    #[inline]
     fn take(&mut self, kind: CommandKind, row: &Row) {
-        if kind == CommandKind::Macros {
-            return;
+        if kind != CommandKind::Macros {
+            self.pass(kind, row);
         }
+    }
+
+    /// Accepts a command that is not MACRO, whatever the order.
+    #[inline]
+    fn pass(&mut self, kind: CommandKind, row: &Row) {
         self.may_reuse = false;
-        self.enter(match (self.law, row.target) {
-            (Law::Libmilter, _) => row.libmilter_target,
-            (_, Target::To(stage)) => stage,
-            (_, Target::LeaveMessage) if self.stage.is_in_message() => Stage::AFTER_MESSAGE,
-            (_, Target::LeaveMessage | Target::Stay) => self.stage,
+        self.enter(if self.law == Law::Libmilter {
+            row.libmilter_target
+        } else if let Target::To(stage) = row.target {
+            stage
+        } else if row.target == Target::LeaveMessage && self.stage.is_in_message() {
+            Stage::AFTER_MESSAGE
+        } else {
+            self.stage
         });
         if row.is_replied(self.agreed.steps) {
             self.owed = Some(kind);
@@ -258,7 +275,9 @@ impl Conversation {
     /// Whether the filter declined a command, or the version does not have it.
     #[inline]
     fn is_declined(&self, row: &Row) -> bool {
-        row.is_declined(self.agreed.effective_steps())
+        // A short cut: most commands are in every version.
+        row.is_declined(self.agreed.steps.union(Negotiated::IMPLIED))
+            && row.is_declined(self.agreed.effective_steps())
     }
 
     /// Whether the answer promised not to send this command.
@@ -290,6 +309,11 @@ impl Conversation {
     #[inline]
     pub(crate) fn answer(&mut self, verdict: &Verdict<'_>) -> bool {
         let Some(command) = self.owed else { return false };
+        // A short cut: CONTINUE changes nothing before the end of the message.
+        if *verdict == Verdict::Continue && command != CommandKind::EndOfMessage {
+            self.owed = None;
+            return false;
+        }
         self.verdict(effect(command, verdict), verdict)
     }
 

@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use milter_proto::{MtaSession, mta};
 use milter_proto::mta::Sent;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Assembler, Command, Verdict};
+use milter_proto::{MtaSession, mta};
 
 use crate::server::edits;
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use milter_proto::{MtaSession, mta};
 use milter_proto::mta::Sent;
 use milter_proto::wire::{Assembler, Edit, Response};
+use milter_proto::{MtaSession, mta};
 use milter_proto_benches::workloads::{self, Script};
 
 use crate::workload::Workload;
@@ -67,7 +67,8 @@ pub struct Turn {
 /// # Panics
 /// If the two halves of the script do not fit together.
 pub fn turns(script: &Script) -> Vec<Turn> {
-    let (mut session, mut assembler) = (MtaSession::with_policy(mta::Policy::POSTFIX), Assembler::new(Vec::new()));
+    let (mut session, mut assembler) =
+        (MtaSession::with_policy(mta::Policy::POSTFIX), Assembler::new(Vec::new()));
     let mut responses = script.responses.iter();
     let mut turns = Vec::new();
     let mut read = 0;

@@ -1,9 +1,9 @@
 //! An MTA that takes one message through a filter.
 
 use embedded_io::{Read, Write};
-use milter_proto::{MtaSession, mta};
 use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::wire::{Assembler, Command, MacroStage, Macros, Offer, Peer, Text, TextList, Verdict};
+use milter_proto::{MtaSession, mta};
 
 use crate::{BROKEN, Device, Memory, READ};
 

@@ -45,10 +45,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Starts a program with a rule set, and waits until it listens. Its files are in `folder`.
+    /// Starts a program with a policy and a rule set, and waits until it listens. Its files are in `folder`.
     pub(crate) fn start(
         program: &Path,
         label: &str,
+        policy: &[&str],
         rules: &'static RuleSet,
         folder: &Path,
     ) -> anyhow::Result<Self> {
@@ -61,6 +62,7 @@ impl Filter {
             .arg("--listen")
             .arg(format!("unix:{}", socket.display()))
             .arg("--events")
+            .args(policy)
             .args(rules.arguments.iter().map(|argument| argument.replace("{body}", &body)))
             .stdin(Stdio::null())
             .stdout(OwnedFd::from(theirs))

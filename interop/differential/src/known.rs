@@ -128,16 +128,10 @@ pub(crate) const ROWS: &[Row] = &[
         Remedy::RewritesUnread(rewrites::end_at_unread),
     ),
     row(
-        "default-steps",
-        "without OPTNEG the filter's callbacks say what is switched off; our session has not been told",
-        "libmilter/engine.c mi_engine, listener.c mi_listener",
-        Remedy::Turns(turns::at_start_without_offer),
-    ),
-    row(
-        "unknown-by-agreement",
-        "what may follow ABORT depends on whether the filter has a callback for UNKNOWN, not on what was agreed",
-        "libmilter/engine.c fix_stm; tests/support/libmilter.rs unknown-by-agreement",
-        Remedy::Turns(turns::behind_abort),
+        "unknown-by-version",
+        "version 2 has no UNKNOWN, but what may follow ABORT depends on the callback for it alone",
+        "libmilter/engine.c fix_stm; SPEC_NOTES ORD-29",
+        Remedy::Turns(turns::after_abort_at_version_2),
     ),
     row(
         "macro-room",

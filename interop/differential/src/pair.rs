@@ -233,5 +233,7 @@ fn end_of_all(stream: &Stream, seen: &Observation) -> Option<Until> {
 }
 
 fn start(program: &Path, label: &str, rules: &'static RuleSet, folder: &Path) -> anyhow::Result<Filter> {
-    Filter::start(program, label, rules, folder)
+    // libmilter has no other law.
+    let policy: &[&str] = if label == "ours" { &["--policy", "libmilter"] } else { &[] };
+    Filter::start(program, label, policy, rules, folder)
 }

@@ -1,8 +1,8 @@
 //! Streams to which libmilter keeps the macros that we keep.
 
-use milter_proto::{FilterSession, filter};
 use milter_proto::filter::Options;
 use milter_proto::wire::{Command, Verdict};
+use milter_proto::{FilterSession, filter};
 
 use super::Rewritten;
 use super::rewrites::{original, with_payloads};
@@ -46,10 +46,11 @@ pub(super) fn forget(rules: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
     let mut out = Vec::new();
     let mut fresh = [false; STAGES.len()];
     let mut is_over = false;
-    for (frame, is_taken) in frames.iter().zip(taken.into_iter().chain(core::iter::repeat(false))) {
+    let unseen = core::iter::repeat((false, false));
+    for (frame, (is_taken, ends_message)) in frames.iter().zip(taken.into_iter().chain(unseen)) {
         if is_taken {
             // What ends a message or a connection is told before anything is forgotten.
-            if is_over && !b"AKQ".contains(&frame.code) {
+            if (is_over || ends_message && frame.code == b'U') && !b"AKQ".contains(&frame.code) {
                 nothing_for(&mut out, &STAGES[MAIL..]);
             }
             is_over = frame.code == b'E';
@@ -63,7 +64,8 @@ pub(super) fn forget(rules: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
             }
         }
         original(frame).append_to(&mut out);
-        if is_taken && frame.code == b'A' {
+        // A command that is ignored may end a message, too.
+        if ends_message && (!is_taken || frame.code == b'A') {
             nothing_for(&mut out, &STAGES[MAIL..]);
         }
     }
@@ -75,19 +77,20 @@ fn nothing_for(out: &mut Vec<u8>, stages: &[u8]) {
     stages.iter().for_each(|&stage| Frame::new(b'D', [&[stage], NOTHING].concat()).append_to(out));
 }
 
-/// Which frames are taken, and not ignored, by a filter that always says CONTINUE; up to the last one.
-fn taken(frames: &[Cut<'_>]) -> Vec<bool> {
+/// Which frames are taken, and not ignored, by a filter that always says CONTINUE, and which of them end a message;
+/// up to the last one.
+fn taken(frames: &[Cut<'_>]) -> Vec<(bool, bool)> {
     let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let mut taken = Vec::new();
     for frame in frames {
         let Ok(event) = session.receive(milter_proto::wire::Frame::new(frame.code, frame.payload)) else {
             break;
         };
-        taken.push(event.passage.is_taken());
+        taken.push((!event.is_ignored(), event.aborts_message));
         let _ = session.rest_of_frame();
         let is_answered = match (event.command, session.turn()) {
             (_, filter::Turn::Receive) => true,
-            (Command::Negotiate(_), _) => matches!(session.negotiate(&Options::all_commands()), Ok(Ok(_))),
+            (Command::Negotiate(_), _) => session.negotiate(&Options::all_commands()).is_ok(),
             _ => session.send(Verdict::Continue).is_ok(),
         };
         if !is_answered {

@@ -3,30 +3,18 @@
 use crate::rules::RuleSet;
 use crate::stream::cut;
 
-/// At the start, if the filter has no callback for some commands, and no OPTNEG comes first.
-pub(super) fn at_start_without_offer(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
-    let (frames, _) = cut(bytes);
-    let mut commands = frames.iter().filter(|frame| frame.code != b'D');
-    let negotiates = commands.next().is_none_or(|first| first.code == b'O');
-    (rules.option("--only").is_some() && !negotiates).then_some(0)
-}
-
-/// Behind ABORT, if UNKNOWN is switched off by the filter or by the offer, but not by both.
-pub(super) fn behind_abort(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
+/// After ABORT, if the filter wants UNKNOWN and the version does not have it.
+pub(super) fn after_abort_at_version_2(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
     let (frames, _) = cut(bytes);
     let commands: Vec<_> = frames.iter().filter(|frame| frame.code != b'D').collect();
     let offer = commands.first().filter(|first| first.code == b'O')?;
-    let word = |place: usize| offer.payload.get(place..)?.first_chunk().copied().map(u32::from_be_bytes);
-    let (version, steps) = (word(0)?, word(8)?);
-    let is_wanted = rules.wants(b'U');
-    // Steps of 0 stand for those of version 1.
-    let is_agreed = version < 3 || (!is_wanted && steps & 0x100 != 0);
+    let version = offer.payload.first_chunk().copied().map(u32::from_be_bytes)?;
     let mut pairs = commands.windows(2);
     let turn = pairs.find_map(|pair| match pair {
         [abort, next] if abort.code == b'A' && b"RTBAK".contains(&next.code) => Some(next.start),
         _ => None,
     });
-    turn.filter(|_| is_wanted == is_agreed)
+    turn.filter(|_| version < 3 && rules.wants(b'U'))
 }
 
 /// At the first command whose verdict is not written.
