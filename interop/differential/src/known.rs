@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn macros_are_forgotten_where_we_forget_them() {
-        let sent = b"\0\0\0\x05M<a>\0\0\0\0\x01K";
-        let expected = b"\0\0\0\x0aDM{none}\0\0\0\0\0\x05M<a>\0\0\0\0\x01K";
+        let sent = b"\0\0\0\x05M<a>\0\0\0\0\x05R<b>\0";
+        let expected = b"\0\0\0\x0aDM{none}\0\0\0\0\0\x05M<a>\0\0\0\0\x0aDR{none}\0\0\0\0\0\x05R<b>\0";
         let rewritten = rewritten("old-macros", sent).unwrap().bytes;
         assert_eq!(rewritten.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
