@@ -41,13 +41,25 @@ pub struct Event<'f> {
     pub(crate) flags: Flags,
 }
 
-/// Facts about an event that callers need not look at.
+/// Facts about an event that callers need not look at, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Flags {
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    pub(crate) const NONE: Self = Self(0);
     /// libmilter's engine ignores the command.
-    pub(crate) ignored: bool,
+    pub(crate) const IGNORED: Self = Self(1);
     /// A message ended since the last event, or by this one.
-    pub(crate) message_ended: bool,
+    pub(crate) const MESSAGE_ENDED: Self = Self(1 << 1);
+
+    pub(crate) const fn with(self, flag: Self) -> Self {
+        Self(self.0 | flag.0)
+    }
+
+    #[inline]
+    pub(crate) const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
 }
 
 impl<'f> Event<'f> {
@@ -55,20 +67,14 @@ impl<'f> Event<'f> {
     /// without a session.
     #[must_use]
     pub const fn new(command: Command<'f>) -> Self {
-        Self {
-            command,
-            in_order: true,
-            aborts_message: false,
-            deviation: None,
-            flags: Flags { ignored: false, message_ended: false },
-        }
+        Self { command, in_order: true, aborts_message: false, deviation: None, flags: Flags::NONE }
     }
 
     /// Whether libmilter would ignore the command: nothing is to be done for it, and no reply is owed. Only under
     /// [`Receiving::Libmilter`](super::Receiving::Libmilter).
     #[must_use]
     pub const fn is_ignored(&self) -> bool {
-        self.flags.ignored
+        self.flags.has(Flags::IGNORED)
     }
 }
 

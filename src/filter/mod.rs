@@ -3,7 +3,7 @@
 //! [`FilterSession`](crate::FilterSession) keeps the order; here is what it takes and gives.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
-mod event;
+pub(crate) mod event;
 mod options;
 mod policy;
 pub(crate) mod session;

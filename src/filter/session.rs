@@ -7,7 +7,7 @@ use crate::Limits;
 use crate::error::{Misuse, NegotiateError, ReceiveError, Violation, ViolationDetail};
 use crate::negotiation::{Negotiated, check_answer};
 use crate::order::state::{Conversation, Passage};
-use crate::order::table::{Kinds, Law};
+use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
 use crate::wire::{
@@ -70,9 +70,6 @@ struct Bits {
     last_stage: Stage,
 }
 
-/// The commands that leave more than a stage behind.
-const SPECIAL: Kinds = Kinds::of(&[CommandKind::Negotiate, CommandKind::EndOfMessage, CommandKind::Quit]);
-
 impl FilterSession {
     /// Starts a connection with [`Policy::DEFAULT`].
     #[must_use]
@@ -91,7 +88,8 @@ impl FilterSession {
     pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
         Self {
             conversation: Conversation::new(policy.law()),
-            policy,
+            // The rules of order judge some of what is read.
+            policy: policy.with_tolerance(policy.reads()),
             max_send: limits.session_send(),
             flags: Bits {
                 end_follows: false,
@@ -165,72 +163,77 @@ impl FilterSession {
     }
 
     /// Takes a frame, and returns what its callers return, so that they need not move the event.
+    ///
+    /// Nearly every frame is a command in its order, of which only the stage is to be remembered. All else is left to
+    /// [`take_rare`](Self::take_rare), out of the way of the optimiser.
     #[inline]
     fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
-        let code = frame.code();
-        let kind = CommandKind::from_code(code);
         let mut event = Event::new(Command::Quit);
-        match event.command.read(frame, self.policy.reads()) {
+        match event.command.read(frame, self.policy.tolerance()) {
             Ok(deviation) => event.deviation = deviation,
-            Err(error) => {
-                let passage = self.take_unreadable(code, error)?;
-                (event.command, event.deviation) = (Command::Other(frame), Some(error));
-                self.mark(&mut event, passage);
-                return Ok(event.into());
-            }
+            Err(error) => return self.take_unreadable(frame, error).map(E::from),
         }
-        let Some(kind) = kind else {
-            return Err(self.fail(code, Rule::UnknownCode, None));
-        };
-        if self.conversation.law() != Law::Robust {
-            if let Some(rule) = self.objection(kind, event.command) {
-                return Err(self.fail(code, rule, None));
-            }
+        let kind = CommandKind::from_code(frame.code());
+        let is_plain = self.conversation.law() == Law::Robust
+            && !self.flags.message_ended
+            && match event.command {
+                Command::Macros(macros) => self.conversation.is_plain(macros.stage()),
+                _ => kind.is_some_and(|kind| self.conversation.accept_plain(kind)),
+            };
+        if is_plain {
+            return Ok(event.into());
         }
-        let passage = match event.command {
-            Command::Macros(macros) => self.conversation.macros(macros.stage()),
-            _ if self.conversation.accept_usual(kind) => Ok(Passage::IN_ORDER),
-            _ => self.conversation.unusual_command(kind),
-        };
-        match passage {
-            Ok(Passage::IN_ORDER) => {}
-            Ok(passage) => self.mark(&mut event, passage),
-            Err(rule) => return Err(self.fail(code, rule, None)),
+        match kind {
+            Some(kind) => self.take_rare(kind, event).map(E::from),
+            None => Err(self.fail(frame.code(), Rule::UnknownCode, None)),
         }
-        if SPECIAL.contains(kind.row()) && !event.is_ignored() {
-            event.command = self.take_special(event.command, event.in_order);
-        }
-        if self.flags.message_ended {
-            self.flags.message_ended = false;
-            event.flags.message_ended = true;
-        }
-        if let Command::Macros(macros) = event.command {
-            event.flags.message_ended |= self.conversation.begins_transaction(macros.stage());
-        }
-        Ok(event.into())
     }
 
-    /// Takes note of a command that leaves more than a stage behind, and returns what is given out.
-    ///
-    /// It is given a copy: an event to which a reference exists would have to be moved.
+    /// Takes a command that has more to it than its stage, or may be refused.
     #[inline(never)]
-    fn take_special<'f>(&mut self, command: Command<'f>, in_order: bool) -> Command<'f> {
-        match command {
+    fn take_rare<'f>(&mut self, kind: CommandKind, event: Event<'f>) -> Result<Event<'f>, ReceiveError> {
+        let mut event = event;
+        if let Some(rule) = self.objection(kind, &event.command) {
+            return Err(self.fail(kind.code(), rule, None));
+        }
+        let passage = match event.command {
+            Command::Macros(macros) => {
+                self.flags.message_ended |= self.conversation.begins_transaction(macros.stage());
+                self.conversation.macros(macros.stage())
+            }
+            _ => self.conversation.command(kind),
+        };
+        match passage {
+            Ok(passage) => self.mark(&mut event, passage),
+            Err(rule) => return Err(self.fail(kind.code(), rule, None)),
+        }
+        if !event.is_ignored() {
+            self.take_special(&mut event);
+        }
+        if core::mem::take(&mut self.flags.message_ended) {
+            event.flags = event.flags.with(Flags::MESSAGE_ENDED);
+        }
+        Ok(event)
+    }
+
+    /// Takes note of a command that leaves more than a stage behind.
+    fn take_special(&mut self, event: &mut Event<'_>) {
+        match event.command {
             Command::Negotiate(offer) => self.conversation.note_offer(offer),
             Command::Quit => self.flags.has_quit = true,
             Command::EndOfMessage { chunk: chunk @ [_, ..] } => {
                 let is_unwanted =
                     self.conversation.is_body_skipped() || self.conversation.has_declined(CommandKind::Body);
                 if is_unwanted {
-                    return Command::EndOfMessage { chunk: &[] };
+                    event.command = Command::EndOfMessage { chunk: &[] };
+                } else {
+                    self.flags.end_follows = true;
+                    self.flags.end_in_order = event.in_order;
+                    event.command = Command::Body { chunk };
                 }
-                self.flags.end_follows = true;
-                self.flags.end_in_order = in_order;
-                return Command::Body { chunk };
             }
             _ => {}
         }
-        command
     }
 
     /// Puts down on an event how the command was accepted.
@@ -238,27 +241,37 @@ impl FilterSession {
     fn mark(&self, event: &mut Event<'_>, passage: Passage) {
         event.in_order = passage.in_order;
         event.aborts_message = passage.aborts_message;
-        let ignored = !passage.in_order && self.conversation.law() == Law::Libmilter;
-        event.flags = Flags { ignored, message_ended: passage.aborts_message };
+        if !passage.in_order && self.conversation.law() == Law::Libmilter {
+            event.flags = event.flags.with(Flags::IGNORED);
+        }
+        if passage.aborts_message {
+            event.flags = event.flags.with(Flags::MESSAGE_ENDED);
+        }
     }
 
     /// Takes a command whose payload cannot be read: an engine that ignores it never looks at the payload.
     #[cold]
     #[inline(never)]
-    fn take_unreadable(&mut self, code: u8, error: DecodeError) -> Result<Passage, ReceiveError> {
+    fn take_unreadable<'f>(
+        &mut self,
+        frame: Frame<'f>,
+        error: DecodeError,
+    ) -> Result<Event<'f>, ReceiveError> {
+        let code = frame.code();
         let ignored = CommandKind::from_code(code).filter(|&kind| self.ignores(kind));
         match ignored.map(|kind| self.conversation.command(kind)) {
-            Some(Ok(passage)) => Ok(passage),
+            Some(Ok(passage)) => {
+                let mut event = Event { deviation: Some(error), ..Event::new(Command::Other(frame)) };
+                self.mark(&mut event, passage);
+                Ok(event)
+            }
             _ => Err(self.fail(code, Rule::MalformedPayload, Some(ViolationDetail::Payload(error)))),
         }
     }
 
     /// What the policy has against the content of a command.
-    ///
-    /// It is given a copy: an event to which a reference exists would have to be moved.
-    #[inline(never)]
-    fn objection(&self, kind: CommandKind, command: Command<'_>) -> Option<Rule> {
-        rules::command(&command).filter(|&rule| self.policy.refuses_content(rule) && !self.ignores(kind))
+    fn objection(&self, kind: CommandKind, command: &Command<'_>) -> Option<Rule> {
+        rules::command(command).filter(|&rule| self.policy.refuses_content(rule) && !self.ignores(kind))
     }
 
     /// Whether libmilter's engine would ignore a command.

@@ -1,6 +1,7 @@
 //! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
 
 use crate::filter::Event;
+use crate::filter::event::Flags;
 use crate::wire::codes::command;
 use crate::wire::{Command, MacroStage, Macros, Text, TextList};
 
@@ -93,35 +94,44 @@ impl<M: Memory> MacroStore<M> {
     /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
     #[inline]
     pub fn observe(&mut self, event: &Event<'_>) -> Result<(), MacroStoreFull> {
-        if event.flags.message_ended {
-            match event.command {
-                Command::MailFrom { .. } => self.end_message_before(&event.command),
-                _ => self.end_message(),
-            }
-        }
-        if event.is_ignored() {
-            return Ok(());
-        }
-        match &event.command {
+        let is_plain = event.flags == Flags::NONE;
+        match event.command {
             // Most commands, and nothing is to be done for them.
-            Command::Header { .. } | Command::Body { .. } if !self.is_over => Ok(()),
-            Command::Macros(macros) => self.keep(*macros),
+            Command::Header { .. } | Command::Body { .. } if is_plain && !self.is_over => Ok(()),
+            Command::Macros(macros) if is_plain => self.keep(macros),
+            Command::Macros(macros) => {
+                self.end_as_told(event.flags, command::MACRO);
+                if event.flags.has(Flags::IGNORED) { Ok(()) } else { self.keep(macros) }
+            }
             _ => {
-                self.pass(event.command.code());
+                self.pass(event.command.code(), event.flags);
                 Ok(())
             }
         }
     }
 
+    /// Forgets the message if the event says that one ended.
+    #[inline(never)]
+    fn end_as_told(&mut self, flags: Flags, code: u8) {
+        if flags.has(Flags::MESSAGE_ENDED) {
+            self.end_message_before(code);
+        }
+    }
+
     /// Forgets what a command makes old.
     #[inline(never)]
-    fn pass(&mut self, code: u8) {
+    fn pass(&mut self, code: u8, flags: Flags) {
+        self.end_as_told(flags, code);
+        if flags.has(Flags::IGNORED) {
+            return;
+        }
         if self.is_over {
             self.end_message();
         }
         match code {
             command::OPTNEG | command::QUIT | command::QUIT_NC => self.clear(),
-            command::ABORT => self.end_message_before(&Command::Abort),
+            // A message that was in progress has been forgotten; the macros may be those of a MAIL that was declined.
+            command::ABORT => self.end_message_but_new_mail(),
             command::BODYEOB => self.is_over = true,
             _ => {}
         }
@@ -177,16 +187,18 @@ impl<M: Memory> MacroStore<M> {
         self.forget_from(FIRST_OF_MESSAGE);
     }
 
-    /// Forgets the message that ended before a command, or by it.
-    ///
-    /// Macros of MAIL that came since the last MAIL are those of the next message: of the MAIL that ends this one, or
-    /// of one that was declined.
-    #[inline(never)]
-    fn end_message_before(&mut self, command: &Command<'_>) {
-        let is_next = matches!(command, Command::MailFrom { .. } | Command::Abort);
-        let has_next = is_next && self.fresh & (1 << FIRST_OF_MESSAGE) != 0;
+    /// Forgets the message that ended before a command, or by it. Macros that came for a MAIL which ends a message
+    /// belong to the next one.
+    #[cold]
+    fn end_message_before(&mut self, code: u8) {
+        if code == command::MAIL { self.end_message_but_new_mail() } else { self.end_message() }
+    }
+
+    /// Forgets the message, but not macros of MAIL that came since the last MAIL.
+    fn end_message_but_new_mail(&mut self) {
+        let is_new = self.fresh & (1 << FIRST_OF_MESSAGE) != 0;
         self.is_over = false;
-        self.forget_from(if has_next { FIRST_OF_MESSAGE.saturating_add(1) } else { FIRST_OF_MESSAGE });
+        self.forget_from(if is_new { FIRST_OF_MESSAGE.saturating_add(1) } else { FIRST_OF_MESSAGE });
     }
 
     /// Forgets everything.

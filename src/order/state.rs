@@ -2,12 +2,18 @@
 
 use super::rules::{Replacement, Reply, Rule};
 use super::table::{
-    CommandKind, Effect, Kinds, Law, Row, Stage, Target, effect, libmilter_stage_after, next, stage_after,
+    CommandKind, Effect, Kinds, Law, Row, Stage, effect, libmilter_stage_after, next, stage_after,
 };
 use crate::debug::debug_fields;
 use crate::error::ErrorContext;
 use crate::negotiation::Negotiated;
 use crate::wire::{MacroStage, Offer, Response, Steps, Verdict};
+
+/// The commands that leave more than a stage behind, or nothing.
+const HAS_MORE: Kinds = {
+    use CommandKind::{EndOfMessage, Macros, Negotiate, Quit};
+    Kinds::of(&[Negotiate, Macros, EndOfMessage, Quit])
+};
 
 /// How a command was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,23 +125,31 @@ impl Conversation {
         }
     }
 
-    /// Accepts a command other than MACRO if no more than its stage need be looked at, as for nearly all that come.
+    /// Accepts a command of which only the stage is to be remembered, if it is in order and was not declined.
     #[inline]
-    pub(crate) fn accept_usual(&mut self, kind: CommandKind) -> bool {
+    pub(crate) fn accept_plain(&mut self, kind: CommandKind) -> bool {
         let row = kind.row();
-        let is_usual = self.usual.contains(row) && !self.is_declined(row);
-        if is_usual {
+        let is_plain = self.usual.without(HAS_MORE).contains(row) && !self.is_declined(row);
+        if is_plain {
             self.pass(kind, row);
         }
-        is_usual
+        is_plain
+    }
+
+    /// Whether macros change nothing here.
+    #[inline]
+    pub(crate) fn is_plain(&self, stage: MacroStage) -> bool {
+        self.usual.contains(CommandKind::Macros.row()) && !self.begins_transaction(stage)
     }
 
     /// Accepts a command that was received.
     pub(crate) fn command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
-        if kind != CommandKind::Macros && self.accept_usual(kind) {
-            return Ok(Passage::IN_ORDER);
+        let row = kind.row();
+        if !self.usual.contains(row) || self.is_declined(row) {
+            return self.unusual_command(kind);
         }
-        self.unusual_command(kind)
+        self.take(kind, row);
+        Ok(Passage::IN_ORDER)
     }
 
     /// Accepts a command that is to be sent, or that was declined and is only passed over.
@@ -168,13 +182,17 @@ impl Conversation {
     /// Whether macros stand for a declined command that begins a transaction.
     #[inline]
     pub(crate) fn begins_transaction(&self, stage: MacroStage) -> bool {
-        CommandKind::from_code(stage.byte())
-            .is_some_and(|kind| kind.ends_message() && self.is_declined(kind.row()))
+        let kind = match stage {
+            MacroStage::CONNECT => CommandKind::Connect,
+            MacroStage::HELO => CommandKind::Helo,
+            MacroStage::MAIL => CommandKind::MailFrom,
+            _ => return false,
+        };
+        self.is_declined(kind.row())
     }
 
     /// Accepts a command that ends a message, follows past an optional stage, was declined, or is out of order.
-    #[inline(never)]
-    pub(crate) fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
+    fn unusual_command(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
         let passage = self.passage(kind)?;
         if passage.in_order || self.law == Law::Robust {
             self.take(kind, kind.row());
@@ -195,15 +213,13 @@ impl Conversation {
     #[inline]
     fn pass(&mut self, kind: CommandKind, row: &Row) {
         self.may_reuse = false;
-        self.enter(if self.law == Law::Libmilter {
-            row.libmilter_target
-        } else if let Target::To(stage) = row.target {
-            stage
-        } else if row.target == Target::LeaveMessage && self.stage.is_in_message() {
-            Stage::AFTER_MESSAGE
-        } else {
-            self.stage
-        });
+        if self.law == Law::Libmilter {
+            self.enter(row.libmilter_target);
+        } else if let Some(stage) = row.target {
+            self.enter(stage);
+        } else if kind == CommandKind::Abort && self.stage.is_in_message() {
+            self.enter(Stage::AFTER_MESSAGE);
+        }
         if row.is_replied(self.agreed.steps) {
             self.owed = Some(kind);
             self.replacement = Replacement::None;

@@ -149,17 +149,6 @@ impl Stage {
     }
 }
 
-/// Where a command leads under the strict and the robust law.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// To a stage.
-    To(Stage),
-    /// Nowhere: the stage stays.
-    Stay,
-    /// Out of the message, if one is in progress.
-    LeaveMessage,
-}
-
 /// One row of the table of commands.
 pub(crate) struct Row {
     pub(crate) code: u8,
@@ -170,7 +159,8 @@ pub(crate) struct Row {
     no_reply_step: Steps,
     /// `None`: it has no reply.
     wait: Option<Wait>,
-    pub(crate) target: Target,
+    /// Where the command leads under the strict and the robust law. `None`: nowhere, but ABORT ends a message.
+    pub(crate) target: Option<Stage>,
     pub(crate) libmilter_target: Stage,
 }
 
@@ -239,56 +229,54 @@ macro_rules! commands {
     };
 }
 
-use Target::{LeaveMessage, Stay, To};
-
 commands! { 15;
 //  kind: code, min version, step that declines it, step that drops its reply, wait, target, target in libmilter
     /// OPTNEG.
     #[doc(alias = "SMFIC_OPTNEG")] #[doc(alias = "xxfi_negotiate")]
-    Negotiate: OPTNEG V2 EMPTY EMPTY Some(Wait::Negotiation), To(Stage::Negotiated), Negotiated;
+    Negotiate: OPTNEG V2 EMPTY EMPTY Some(Wait::Negotiation), Some(Stage::Negotiated), Negotiated;
     /// MACRO.
     #[doc(alias = "SMFIC_MACRO")]
-    Macros: MACRO V2 EMPTY EMPTY None, Stay, Start;
+    Macros: MACRO V2 EMPTY EMPTY None, None, Start;
     /// CONNECT.
     #[doc(alias = "SMFIC_CONNECT")] #[doc(alias = "xxfi_connect")]
-    Connect: CONNECT V2 NO_CONNECT NO_REPLY_CONNECT Some(Wait::Reply), To(Stage::Connected), Connected;
+    Connect: CONNECT V2 NO_CONNECT NO_REPLY_CONNECT Some(Wait::Reply), Some(Stage::Connected), Connected;
     /// HELO.
     #[doc(alias = "SMFIC_HELO")] #[doc(alias = "xxfi_helo")]
-    Helo: HELO V2 NO_HELO NO_REPLY_HELO Some(Wait::Reply), To(Stage::Greeted), Greeted;
+    Helo: HELO V2 NO_HELO NO_REPLY_HELO Some(Wait::Reply), Some(Stage::Greeted), Greeted;
     /// MAIL.
     #[doc(alias = "SMFIC_MAIL")] #[doc(alias = "xxfi_envfrom")]
-    MailFrom: MAIL V2 NO_MAIL NO_REPLY_MAIL Some(Wait::Reply), To(Stage::Mail), Mail;
+    MailFrom: MAIL V2 NO_MAIL NO_REPLY_MAIL Some(Wait::Reply), Some(Stage::Mail), Mail;
     /// RCPT.
     #[doc(alias = "SMFIC_RCPT")] #[doc(alias = "xxfi_envrcpt")]
-    RcptTo: RCPT V2 NO_RCPT NO_REPLY_RCPT Some(Wait::Reply), To(Stage::Recipients), Recipients;
+    RcptTo: RCPT V2 NO_RCPT NO_REPLY_RCPT Some(Wait::Reply), Some(Stage::Recipients), Recipients;
     /// DATA.
     #[doc(alias = "SMFIC_DATA")] #[doc(alias = "xxfi_data")]
-    Data: DATA V4 NO_DATA NO_REPLY_DATA Some(Wait::Reply), To(Stage::Data), Data;
+    Data: DATA V4 NO_DATA NO_REPLY_DATA Some(Wait::Reply), Some(Stage::Data), Data;
     /// HEADER.
     #[doc(alias = "SMFIC_HEADER")] #[doc(alias = "xxfi_header")]
-    Header: HEADER V2 NO_HEADERS NO_REPLY_HEADER Some(Wait::Content), To(Stage::Headers), Headers;
+    Header: HEADER V2 NO_HEADERS NO_REPLY_HEADER Some(Wait::Content), Some(Stage::Headers), Headers;
     /// EOH.
     #[doc(alias = "SMFIC_EOH")] #[doc(alias = "xxfi_eoh")]
     EndOfHeaders: EOH V2 NO_END_OF_HEADERS NO_REPLY_END_OF_HEADERS Some(Wait::Content),
-        To(Stage::EndOfHeaders), EndOfHeaders;
+        Some(Stage::EndOfHeaders), EndOfHeaders;
     /// BODY.
     #[doc(alias = "SMFIC_BODY")] #[doc(alias = "xxfi_body")]
-    Body: BODY V2 NO_BODY NO_REPLY_BODY Some(Wait::Content), To(Stage::Body), Body;
+    Body: BODY V2 NO_BODY NO_REPLY_BODY Some(Wait::Content), Some(Stage::Body), Body;
     /// BODYEOB.
     #[doc(alias = "SMFIC_BODYEOB")] #[doc(alias = "xxfi_eom")]
-    EndOfMessage: BODYEOB V2 EMPTY EMPTY Some(Wait::EndOfMessage), To(Stage::EndOfMessage), EndOfMessage;
+    EndOfMessage: BODYEOB V2 EMPTY EMPTY Some(Wait::EndOfMessage), Some(Stage::EndOfMessage), EndOfMessage;
     /// UNKNOWN.
     #[doc(alias = "SMFIC_UNKNOWN")] #[doc(alias = "xxfi_unknown")]
-    Unknown: UNKNOWN V3 NO_UNKNOWN NO_REPLY_UNKNOWN Some(Wait::Reply), Stay, Unknown;
+    Unknown: UNKNOWN V3 NO_UNKNOWN NO_REPLY_UNKNOWN Some(Wait::Reply), None, Unknown;
     /// ABORT.
     #[doc(alias = "SMFIC_ABORT")] #[doc(alias = "xxfi_abort")]
-    Abort: ABORT V2 EMPTY EMPTY None, LeaveMessage, Aborted;
+    Abort: ABORT V2 EMPTY EMPTY None, None, Aborted;
     /// QUIT.
     #[doc(alias = "SMFIC_QUIT")] #[doc(alias = "xxfi_close")]
-    Quit: QUIT V2 EMPTY EMPTY None, To(Stage::Closed), Closed;
+    Quit: QUIT V2 EMPTY EMPTY None, Some(Stage::Closed), Closed;
     /// QUIT_NC.
     #[doc(alias = "SMFIC_QUIT_NC")] #[doc(alias = "xxfi_close")]
-    QuitNewConnection: QUIT_NC V6 EMPTY EMPTY None, To(Stage::Negotiated), Reconnecting;
+    QuitNewConnection: QUIT_NC V6 EMPTY EMPTY None, Some(Stage::Negotiated), Reconnecting;
 }
 
 /// The commands that end a message which is in progress, as ABORT does. SPEC_NOTES ORD-32.
