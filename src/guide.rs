@@ -199,7 +199,7 @@
 //! let mut assembler = Assembler::with_limits(Vec::new(), limits);
 //! let mut input: &[u8] = b"GET / HTTP/1.1\r\n";
 //! assert!(assembler.next_frame(&mut input).is_err());
-//! // Behind the negotiation: `agreed.data_size()`.
+//! // After the negotiation: `agreed.data_size()`.
 //! assembler.set_limits(limits.with_receive(DataSize::M1.bytes()));
 //! ```
 //!
@@ -365,8 +365,8 @@
 //!                 return Err(format!("the filter left {owed} unanswered").into());
 //!             }
 //!             let mut input = &buffer[..count];
-//!             while let Some(reaction) = session.next_event(&mut assembler, &mut input)? {
-//!                 verdicts += usize::from(matches!(reaction, mta::Event::Verdict { .. }));
+//!             while let Some(event) = session.next_event(&mut assembler, &mut input)? {
+//!                 verdicts += usize::from(matches!(event, mta::Event::Verdict { .. }));
 //!             }
 //!         }
 //!     }

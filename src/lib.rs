@@ -15,7 +15,7 @@
 //! * [`wire`]: bytes and their meaning, for programs that keep the order themselves or break it on purpose:
 //!   [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
-//! * [`Limits`], [`Timeouts`]: how much a peer may make us hold, and how long real programs wait.
+//! * [`Limits`], [`Timeouts`]: how much memory a peer can make us use, and how long real programs wait.
 //! * `testing`: values to test with, under the features `arbitrary` and `proptest`.
 //!
 //! A session is driven in three moves, whatever the runtime:

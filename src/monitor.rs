@@ -1,4 +1,4 @@
-//! A third party: listens to both directions, and judges them.
+//! Observes both directions of a connection and checks them against the strict law.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 use crate::debug::debug_fields;
@@ -18,7 +18,7 @@ use crate::wire::{
 /// Frames must be given in the order in which they passed.
 ///
 /// # Memory
-/// 64 bytes at most, and nothing else, whatever either side sends.
+/// At most 64 bytes and no heap memory, whatever either side sends.
 ///
 /// # Examples
 /// ```

@@ -32,7 +32,7 @@ pub struct Event<'f> {
     pub command: Command<'f>,
     /// Whether the strict law allows the command here.
     pub in_order: bool,
-    /// Whether the command ended a message that was in progress without a verdict of ours: ABORT does, and HELO,
+    /// Whether the command ended a message in progress before the filter gave a verdict on it: ABORT does, and HELO,
     /// MAIL, QUIT and others where an MTA sends no ABORT. It is true at most once a message.
     pub aborts_message: bool,
     /// How the payload departs from the well-formed one.
@@ -63,7 +63,7 @@ impl Flags {
 }
 
 impl<'f> Event<'f> {
-    /// An event as of a command that came in order: for tests, and for [`MacroStore`](crate::macros::MacroStore)
+    /// Makes the event of a command in order: for tests, and for [`MacroStore`](crate::macros::MacroStore)
     /// without a session.
     #[must_use]
     pub const fn new(command: Command<'f>) -> Self {

@@ -1,6 +1,6 @@
 //! The filter's side: commands in, replies out.
 //!
-//! [`FilterSession`](crate::FilterSession) keeps the order; here is what it takes and gives.
+//! [`FilterSession`](crate::FilterSession) keeps the order; this module has its inputs and outputs.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 pub(crate) mod event;

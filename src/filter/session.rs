@@ -17,7 +17,7 @@ use crate::wire::{
 /// The filter's side of one connection: commands in, replies out, in the right order.
 ///
 /// # Memory
-/// 64 bytes at most, and nothing else, whatever the peer sends.
+/// At most 64 bytes and no heap memory, whatever the peer sends.
 ///
 /// # Examples
 /// ```

@@ -24,10 +24,10 @@ pub enum Sent<'m> {
     Frame(Outgoing<'m>),
     /// Do not write the command: act on `answer` as if the filter had given it.
     Skipped {
-        /// Why it is not written.
+        /// The reason it is skipped.
         reason: SkipReason,
         /// The verdict that answers the command: CONTINUE, or the one that settled the message or the connection. The
-        /// text of a reply is the caller's to keep, as long as [`MtaSession::decided`] has a verdict.
+        /// text of a reply must be kept by the caller as long as [`MtaSession::decided`] has a verdict.
         ///
         /// [`MtaSession::decided`]: crate::MtaSession::decided
         answer: VerdictKind,

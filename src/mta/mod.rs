@@ -1,6 +1,6 @@
 //! The MTA's side: commands out, replies in.
 //!
-//! [`MtaSession`](crate::MtaSession) keeps the order; here is what it takes and gives.
+//! [`MtaSession`](crate::MtaSession) keeps the order; this module has its inputs and outputs.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 mod accept;

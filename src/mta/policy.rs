@@ -6,7 +6,7 @@ use crate::wire::{Edit, Tolerance};
 
 /// How an MTA treats a filter's replies, where Sendmail and Postfix differ.
 ///
-/// What may be sent is the same under every policy: the strict law, less what makes a filter on libmilter stall.
+/// What may be sent is the same under every policy: the strict law, without commands that make filters on libmilter stall.
 ///
 /// | | [`STRICT`](Self::STRICT) | [`SENDMAIL`](Self::SENDMAIL) | [`POSTFIX`](Self::POSTFIX) |
 /// | --- | --- | --- | --- |

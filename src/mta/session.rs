@@ -19,7 +19,7 @@ use crate::wire::{Command, MacroStage, Peer, Steps, Text};
 /// session knows which ones must not be sent, and says why. That keeps the caller's loop uniform.
 ///
 /// # Memory
-/// 64 bytes at most, and nothing else, whatever the peer sends. Edits and PROGRESS are counted, and
+/// At most 64 bytes and no heap memory, whatever the peer sends. Edits and PROGRESS are counted, and
 /// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: if you
 /// keep them, limit them yourself.
 ///
