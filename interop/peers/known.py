@@ -17,7 +17,7 @@ class Known:
 
 REFUSES_OFFER = r"mta_\w+: .*(without|unanswered)"
 REFUSED_ANSWER = r"mta_\w+: .*(OPTNEG|negotiat|offered|version)"
-NOT_SENT = r'"at": "eom".*"outcome": "accepted"|no > UNKNOWN'
+NOT_SENT = r'"outcome": "accepted", "at": "eom"|no > UNKNOWN'
 SILENT = r"said nothing|unanswered"
 
 
