@@ -1,4 +1,4 @@
-"""Random SMTP sessions against the MTAs: no filter of ours falls silent, closes or is passed by. See walk/."""
+"""Random SMTP sessions against the MTAs: none of our filters stalls, closes the connection or is bypassed. See walk/."""
 
 import secrets
 from pathlib import Path

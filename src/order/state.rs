@@ -9,7 +9,7 @@ use crate::error::ErrorContext;
 use crate::negotiation::Negotiated;
 use crate::wire::{MacroStage, Offer, Response, Steps, Verdict};
 
-/// The commands that leave more than a stage behind, or nothing.
+/// The commands that change more than the stage, and MACRO, which changes nothing.
 const HAS_MORE: Kinds = {
     use CommandKind::{EndOfMessage, Macros, Negotiate, Quit};
     Kinds::of(&[Negotiate, Macros, EndOfMessage, Quit])
