@@ -178,6 +178,14 @@ RECIPIENTS = [
         replace(_no, said={"OPTNEG 6 0x0 0x800": 1}),
         talk=refused_by_the_mta,
     ),
+    # Postfix forgets the DISCARD, and asks nothing more about the message: SPEC_NOTES.md, SCP-10.
+    Case(
+        "a recipient that the MTA refuses is no reason to discard a message",
+        ("--rejected-rcpt", "--at", "rcpt/*nobody*=discard"),
+        replace(_bob, said={"DISCARD": 1}, untold=("data", "header*", "eom")),
+        None,
+        talk=refused_by_the_mta,
+    ),
 ]
 
 CONVERSATIONS = [

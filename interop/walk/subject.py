@@ -24,6 +24,7 @@ STAGES = {
 REFUSING = ("mail", "rcpt", "data", "header", "eoh", "body", "eom", "eom", "eom")
 VERDICTS = {"reject": "r", "tempfail": "t", "discard": "d", "550 5.7.1 refused": "y"}
 HEADER = "X-Mark"
+REJECTED_RCPT = 0x800
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,12 @@ def draw_subject(chance: random.Random, program: str) -> Subject:
     declined = tuple(name for name in others if chance.random() < density)
     density = chance.choice((0.0, 0.0, 0.3, 1.0))
     silent = tuple(name for name in others if name not in declined and chance.random() < density)
-    flags = sum(bit for bit in (0x400, 0x800, 0x100000) if chance.random() < 0.3)
-    return Subject(program, stage, chance.choice(tuple(VERDICTS)), declined, silent, flags)
+    flags = sum(bit for bit in (0x400, REJECTED_RCPT, 0x100000) if chance.random() < 0.3)
+    verdict = chance.choice(tuple(VERDICTS))
+    if (stage, verdict) == ("rcpt", "discard"):
+        # Postfix forgets a DISCARD of a recipient that it refused itself: SPEC_NOTES.md, SCP-10.
+        flags &= ~REJECTED_RCPT
+    return Subject(program, stage, verdict, declined, silent, flags)
 
 
 def mark_of(message: Delivered) -> str:

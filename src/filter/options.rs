@@ -97,7 +97,10 @@ impl<'a> Options<'a> {
         self.step(Steps::SKIP, support)
     }
 
-    /// Asks for the recipients that the MTA itself refused (`SMFIP_RCPT_REJ`).
+    /// Asks for the recipients that the MTA itself refused (`SMFIP_RCPT_REJ`). Their macro `{rcpt_mailer}` is `error`.
+    ///
+    /// Do not answer [`Verdict::Discard`](crate::wire::Verdict::Discard) to one of them: Postfix forgets it, asks nothing
+    /// more about the message, and delivers it to the other recipients. See SPEC_NOTES.md, SCP-10.
     #[must_use]
     #[doc(alias = "SMFIP_RCPT_REJ")]
     pub const fn rejected_recipients(self, support: Support) -> Self {
