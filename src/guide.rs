@@ -195,12 +195,12 @@
 //! use milter_proto::Limits;
 //! use milter_proto::wire::{Assembler, DataSize};
 //!
-//! let limits = Limits::DEFAULT.with_receive(DataSize::K64.bytes());
+//! let limits = Limits::DEFAULT.with_max_receive_payload(DataSize::Kib64.bytes());
 //! let mut assembler = Assembler::with_limits(Vec::new(), limits);
 //! let mut input: &[u8] = b"GET / HTTP/1.1\r\n";
 //! assert!(assembler.next_frame(&mut input).is_err());
 //! // After the negotiation: `agreed.data_size()`.
-//! assembler.set_limits(limits.with_receive(DataSize::M1.bytes()));
+//! assembler.set_limits(limits.with_max_receive_payload(DataSize::Mib1.bytes()));
 //! ```
 //!
 //! The number of connections is the caller's to bound, and so is what the application keeps of a message.
@@ -229,13 +229,13 @@
 #![cfg_attr(feature = "std", doc = "```")]
 #![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use std::io::{IoSlice, Write};
-//! use milter_proto::wire::{Edit, Outgoing, Response};
+//! use milter_proto::wire::{Edit, OutgoingFrame, Response};
 //! # let mut stream = Vec::new();
 //!
 //! let (mut out, body) = (b"\0\0\0\x01p".to_vec(), vec![b'x'; 65_535]);
 //! let frame = Response::from(Edit::ReplaceBody { chunk: &body }).encode();
 //!
-//! let mut slots = [IoSlice::new(&[]); Outgoing::MAX_SEGMENTS];
+//! let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
 //! let mut pieces = vec![IoSlice::new(&out)];
 //! pieces.extend_from_slice(frame.io_slices(&mut slots));
 //! let mut rest = &mut pieces[..];
@@ -406,7 +406,7 @@
 //! A [`Text`] is bytes of a stranger: CR, LF and control bytes are among them, and no character set is promised.
 //!
 //! * For a log: `Debug`, or a line of a [`transcript`](crate::transcript). Both are one line of printable ASCII.
-//! * For an SMTP client: [`ReplyText::plain`], which is one reply with one code whatever the filter wrote, or the
+//! * For an SMTP client: [`ReplyText::unescaped`], which is one reply with one code whatever the filter wrote, or the
 //!   [`lines`](ReplyText::lines), whose texts display without any byte that is no printable ASCII.
 //! * For a message: [`folds_from_wire`], which makes one header of a value. Header names, addresses and ESMTP arguments
 //!   of an edit are for the MTA to check, as those of a client are.

@@ -75,7 +75,7 @@
 //! | --- | --- | --- |
 //! | none | everything above, in storage of the caller | |
 //! | `alloc` | `Vec` storage, owned frames and builders, the transcript reader | an allocator |
-//! | `std` (default) | `Outgoing::io_slices` | std |
+//! | `std` (default) | `OutgoingFrame::io_slices` | std |
 //! | `arbitrary` | `Arbitrary` for every value of the wire | the arbitrary crate |
 //! | `proptest` | strategies for every value of the wire | the proptest crate |
 //!
@@ -116,8 +116,6 @@ pub mod monitor;
 pub mod mta;
 pub mod negotiation;
 pub mod order;
-#[cfg(feature = "alloc")]
-mod room;
 #[cfg(any(feature = "arbitrary", feature = "proptest"))]
 pub mod testing;
 mod timeouts;

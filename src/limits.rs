@@ -13,15 +13,15 @@
 /// | --- | --- |
 /// | [`FilterSession`], [`MtaSession`], [`Monitor`] | 64 |
 /// | [`Assembler`] | 64, and its storage |
-/// | … a vector | [`receive`](Self::receive), and no more than twice what has come of a frame that was cut |
+/// | … a vector | [`max_receive_payload`](Self::max_receive_payload), and no more than twice what has come of a frame that was cut |
 /// | … memory of the caller | what the caller gave |
 /// | [`MacroStore`] | 64, and its memory |
 /// | … a vector | 65,536, and no more than twice the macros that have come |
 /// | … memory of the caller | what the caller gave |
 /// | what borrows: frames, commands, responses, events, observations, lines | nothing |
 ///
-/// So a filter's connection holds `receive() + 65_536` bytes beside its three values, an MTA's `receive()`,
-/// and a monitor's `2 * receive()`. While a vector grows, its old room stands beside the new one: at the peak
+/// So a filter's connection holds `max_receive_payload() + 65_536` bytes beside its three values, an MTA's `max_receive_payload()`,
+/// and a monitor's `2 * max_receive_payload()`. While a vector grows, its old room stands beside the new one: at the peak
 /// it takes less than twice as much. Bytes that were announced and have not come take nothing, nor do frames
 /// that come whole, and [`Assembler::release`] gives the storage back. Values that own their bytes, which
 /// are those that end with `Buf` and the entries of a [`transcript`](crate::transcript), say for themselves
@@ -43,8 +43,8 @@
 /// use milter_proto::Limits;
 ///
 /// let limits = Limits::default();
-/// assert_eq!((limits.receive(), limits.send()), (1_048_576, 65_535));
-/// assert_eq!(limits.with_receive(131_072).receive(), 131_072);
+/// assert_eq!((limits.max_receive_payload(), limits.max_send_payload()), (1_048_576, 65_535));
+/// assert_eq!(limits.with_max_receive_payload(131_072).max_receive_payload(), 131_072);
 /// ```
 ///
 /// # Source
@@ -66,7 +66,7 @@ impl Limits {
 
     /// The same limits with another bound on received payloads, in bytes.
     #[must_use]
-    pub const fn with_receive(self, bytes: u32) -> Self {
+    pub const fn with_max_receive_payload(self, bytes: u32) -> Self {
         Self { receive: bytes, ..self }
     }
 
@@ -75,44 +75,44 @@ impl Limits {
     /// A session sends no more than that, and no more than was negotiated ([`DataSize`](crate::wire::DataSize)):
     /// libmilter closes the connection on a larger payload.
     #[must_use]
-    pub const fn with_send(self, bytes: u32) -> Self {
+    pub const fn with_max_send_payload(self, bytes: u32) -> Self {
         Self { send: Some(bytes), ..self }
     }
 
     /// The same limits with another bound on the edits of one message. Body chunks do not count.
     #[must_use]
-    pub const fn with_edits(self, edits: u16) -> Self {
+    pub const fn with_max_edits(self, edits: u16) -> Self {
         Self { edits, ..self }
     }
 
     /// The same limits with another bound on PROGRESS for one command.
     #[must_use]
-    pub const fn with_progress(self, progress: u16) -> Self {
+    pub const fn with_max_progress(self, progress: u16) -> Self {
         Self { progress, ..self }
     }
 
     /// Edits that an MTA takes for one message, body chunks not counted.
     #[must_use]
-    pub const fn edits(self) -> u16 {
+    pub const fn max_edits(self) -> u16 {
         self.edits
     }
 
     /// How often an MTA takes PROGRESS in place of one verdict.
     #[must_use]
-    pub const fn progress(self) -> u16 {
+    pub const fn max_progress(self) -> u16 {
         self.progress
     }
 
     /// The largest payload that is accepted from the peer, in bytes.
     #[must_use]
-    pub const fn receive(self) -> u32 {
+    pub const fn max_receive_payload(self) -> u32 {
         self.receive
     }
 
     /// The largest payload that may be sent to the peer, in bytes: 65,535 unless set. A session without such a bound
     /// sends as much as was negotiated.
     #[must_use]
-    pub const fn send(self) -> u32 {
+    pub const fn max_send_payload(self) -> u32 {
         match self.send {
             Some(bytes) => bytes,
             None => 65_535,

@@ -8,7 +8,7 @@ use crate::order::state::Conversation;
 use crate::order::table::{Effect, Law, effect};
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::wire::{
-    Assembler, Command, DecodeError, Deviation, Direction, Edit, Frame, FrameError, Response, Steps, Storage,
+    Assembler, Buffer, Command, DecodeError, Deviation, Direction, Edit, Frame, FrameError, Response, Steps,
     Tolerance, Verdict,
 };
 
@@ -107,10 +107,10 @@ impl Monitor {
     ///
     /// # Errors
     /// [`FrameError`]: this direction cannot be divided into frames any more.
-    pub fn next_event<'s, 'i: 's, S: Storage>(
+    pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
         direction: Direction,
-        assembler: &'s mut Assembler<S>,
+        assembler: &'s mut Assembler<B>,
         input: &mut &'i [u8],
     ) -> Result<Option<Observation<'s>>, FrameError> {
         Ok(assembler.next_frame(input)?.map(|frame| self.observe(direction, frame)))

@@ -201,7 +201,7 @@ pub(crate) fn check_answer(
     honours_surplus_steps: bool,
 ) -> Result<(), NegotiationError> {
     check_offer(offer)?;
-    let offer = offer.reading_zeros();
+    let offer = offer.with_v1_defaults();
     if !(Version::V2..=newest(offer.version)).contains(&answer.version) {
         return Err(NegotiationError::WrongVersion { offered: offer.version, answered: answer.version });
     }

@@ -11,7 +11,7 @@ use std::io::Write;
 use allocation_counter::{AllocationInfo, measure};
 use milter_proto::transcript::Line;
 use milter_proto::wire::{
-    Assembler, Command, Direction, EnhancedCode, Frame, ReplyCode, ReplyText, Response, Storage, Tolerance,
+    Assembler, Buffer, Command, Direction, EnhancedCode, Frame, ReplyCode, ReplyText, Response, Tolerance,
 };
 use support::wire;
 
@@ -60,7 +60,7 @@ fn responses() -> Vec<u8> {
 }
 
 /// Cuts the stream, parses each frame in that direction and appends it to `out`.
-fn pass<S: Storage>(
+fn pass<S: Buffer>(
     assembler: &mut Assembler<S>,
     direction: Direction,
     stream: &[u8],

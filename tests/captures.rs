@@ -13,7 +13,7 @@ use common::capture::Side;
 use common::sessions;
 use milter_proto::Limits;
 use milter_proto::transcript::{Entry, Line};
-use milter_proto::wire::{Assembler, Command, Direction, FrameBuf, Response, Storage, code_name};
+use milter_proto::wire::{Assembler, Buffer, Command, Direction, FrameBuf, Response, code_name};
 
 /// Every frame that the captures hold: direction and code.
 ///
@@ -154,10 +154,7 @@ fn every_program_occurs_and_every_pair() {
 }
 
 /// What an assembler makes of a stream in pieces: frames, and bytes held back at the end.
-fn assembled<'a>(
-    storage: impl Storage,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> (Vec<FrameBuf>, usize) {
+fn assembled<'a>(storage: impl Buffer, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<FrameBuf>, usize) {
     let mut assembler = Assembler::new(storage);
     let mut frames = Vec::new();
     for mut piece in pieces {

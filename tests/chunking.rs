@@ -5,7 +5,7 @@
 mod support;
 
 use milter_proto::Limits;
-use milter_proto::wire::{Assembler, FrameError, Storage};
+use milter_proto::wire::{Assembler, Buffer, FrameError};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -51,7 +51,7 @@ fn pieces<'a>(stream: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     at.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect()
 }
 
-fn in_pieces<S: Storage>(storage: S, limits: Limits, pieces: &[&[u8]]) -> Outcome {
+fn in_pieces<S: Buffer>(storage: S, limits: Limits, pieces: &[&[u8]]) -> Outcome {
     let mut assembler = Assembler::with_limits(storage, limits);
     let outcome = feed(&mut assembler, pieces.iter().copied());
     if outcome.1.is_none() {
@@ -105,7 +105,7 @@ proptest! {
         cuts in vec(any::<Index>(), 0..12),
         limit in prop_oneof![Just(1_048_576), 0..40_u32],
     ) {
-        let limits = Limits::DEFAULT.with_receive(limit);
+        let limits = Limits::DEFAULT.with_max_receive_payload(limit);
         let expected = expected(&stream, limit);
         let bytewise: Vec<&[u8]> = stream.chunks(1).collect();
         for pieces in [&[&stream[..]][..], &bytewise, &pieces(&stream, &cuts)] {

@@ -227,7 +227,7 @@ fn the_end_of_the_stream_is_told_apart_by_where_it_comes() {
 // 11. PROGRESS ends nothing, and a flood of it is bounded.
 #[test]
 fn progress_restarts_the_wait_and_cannot_go_on_for_ever() {
-    let mut mta = Mta(MtaSession::with_limits(mta::Policy::POSTFIX, Limits::DEFAULT.with_progress(2)));
+    let mut mta = Mta(MtaSession::with_limits(mta::Policy::POSTFIX, Limits::DEFAULT.with_max_progress(2)));
     mta.send(b'O').unwrap();
     assert_eq!(mta.rule(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0"), None);
     mta.go("CH");
@@ -293,10 +293,10 @@ fn an_empty_body_has_no_chunk_and_a_full_one_no_empty_rest() {
     assert_eq!(mta.say(Command::Body { chunk: b"" }), Err(Rule::EmptyBody));
     assert_eq!(mta.go("E"), "E", "right behind the headers");
     let body = vec![b'x'; 2 * 65_535];
-    assert!(Chunks::new(&body, DataSize::K64).map(<[u8]>::len).eq([65_535, 65_535]));
+    assert!(Chunks::new(&body, DataSize::Kib64).map(<[u8]>::len).eq([65_535, 65_535]));
     let mut mta = strict();
     mta.go("CHMRTLN");
-    for chunk in Chunks::new(&body, DataSize::K64) {
+    for chunk in Chunks::new(&body, DataSize::Kib64) {
         assert_eq!(mta.say(Command::Body { chunk }), Ok(None));
         mta.scope(b'c');
     }

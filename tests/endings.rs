@@ -75,12 +75,13 @@ fn one_data_size_is_answered_if_both_are_offered() {
         Steps::ALL.union(Steps::DATA_SIZE_256K).union(Steps::DATA_SIZE_1M),
     );
     let both = Steps::DATA_SIZE_256K.union(Steps::DATA_SIZE_1M);
-    for (size, expected) in [(DataSize::M1, Steps::DATA_SIZE_1M), (DataSize::K256, Steps::DATA_SIZE_256K)] {
+    for (size, expected) in [(DataSize::Mib1, Steps::DATA_SIZE_1M), (DataSize::Kib256, Steps::DATA_SIZE_256K)]
+    {
         let options = Options::all_commands().data_size(size, Support::Optional);
         let negotiation = options.answer(offer).unwrap();
         assert_eq!(negotiation.answer.steps.intersection(both), expected);
         assert_eq!(negotiation.negotiated.steps.intersection(both), expected);
-        assert_eq!(negotiation.step(Steps::DATA_SIZE_256K).is_some(), size == DataSize::K256, "{size:?}");
+        assert_eq!(negotiation.step(Steps::DATA_SIZE_256K).is_some(), size == DataSize::Kib256, "{size:?}");
     }
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use milter_proto::Limits;
-use milter_proto::wire::{Assembler, Foreign, Frame, FrameError};
+use milter_proto::wire::{Assembler, Frame, FrameError, OtherProtocol};
 use support::{feed, own, wire};
 
 const UNTOUCHED: u8 = 0xaa;
@@ -22,7 +22,7 @@ fn too_long(payload: u32, limit: u32) -> FrameError {
 
 /// Cuts the first frame of `bytes` whole and byte by byte, and gives the one result.
 fn result_of(bytes: &[u8]) -> Result<Option<(u8, Vec<u8>)>, FrameError> {
-    let limits = Limits::DEFAULT.with_receive(4096);
+    let limits = Limits::DEFAULT.with_max_receive_payload(4096);
     let whole = Frame::split(bytes, limits).map(|split| split.map(|(frame, _)| own(frame)));
     let mut room = [UNTOUCHED; 4096];
     let mut assembler = Assembler::new(&mut room[..]);
@@ -70,7 +70,7 @@ fn a_length_of_2_to_the_31_or_more_is_too_long() {
 // FRM-5: a length is refused from its four bytes alone.
 #[test]
 fn length_is_refused_before_any_body_is_kept() {
-    let limits = Limits::DEFAULT.with_receive(10);
+    let limits = Limits::DEFAULT.with_max_receive_payload(10);
     let bytes = [&head(11)[..], &[b'x'; 11]].concat();
     for pieces in [1, 2, 3, 4, 5, 7, bytes.len()] {
         let mut room = [UNTOUCHED; 16];
@@ -84,30 +84,33 @@ fn length_is_refused_before_any_body_is_kept() {
 // FRM-5, FRM-6, FRM-7: the bounds of libmilter, Postfix and Sendmail differ, so it can be set.
 #[test]
 fn the_limit_is_a_setting() {
-    for limit in [0, 1, 65_535, 262_143, 1_048_575, Limits::DEFAULT.receive()] {
-        let limits = Limits::DEFAULT.with_receive(limit);
+    for limit in [0, 1, 65_535, 262_143, 1_048_575, Limits::DEFAULT.max_receive_payload()] {
+        let limits = Limits::DEFAULT.with_max_receive_payload(limit);
         assert_eq!(Frame::split(&head(limit), limits).map(|split| split.is_some()), Ok(limit == 0));
         assert_eq!(Frame::split(&head(limit + 1), limits), Err(too_long(limit + 1, limit)));
     }
-    let everything = Limits::DEFAULT.with_receive(u32::MAX);
+    let everything = Limits::DEFAULT.with_max_receive_payload(u32::MAX);
     assert_eq!(Frame::split(b"\xff\xff\xff\xffB", everything), Ok(None));
-    assert_eq!((Limits::default().receive(), Limits::default().send()), (1_048_576, 65_535));
+    assert_eq!(
+        (Limits::default().max_receive_payload(), Limits::default().max_send_payload()),
+        (1_048_576, 65_535)
+    );
 }
 
 // NEG-9: a larger data size counts from the next frame on.
 #[test]
 fn limits_change_between_frames_and_not_inside_one() {
     let mut room = [0; 64];
-    let mut assembler = Assembler::with_limits(&mut room[..], Limits::DEFAULT.with_receive(4));
+    let mut assembler = Assembler::with_limits(&mut room[..], Limits::DEFAULT.with_max_receive_payload(4));
     let mut input: &[u8] = b"\0\0\0\x05Bab";
     assert_eq!(assembler.next_frame(&mut input), Ok(None));
-    assembler.set_limits(Limits::DEFAULT.with_receive(2));
+    assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(2));
     let mut input: &[u8] = b"cd";
     assert_eq!(assembler.next_frame(&mut input), Ok(Some(Frame::new(b'B', b"abcd"))));
-    assembler.set_limits(Limits::DEFAULT.with_receive(5));
+    assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(5));
     let mut input: &[u8] = b"\0\0\0\x06Babcde";
     assert_eq!(assembler.next_frame(&mut input), Ok(Some(Frame::new(b'B', b"abcde"))));
-    assembler.set_limits(Limits::DEFAULT.with_receive(2));
+    assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(2));
     let mut input: &[u8] = b"\0\0\0\x04Babc";
     assert_eq!(assembler.next_frame(&mut input), Err(too_long(3, 2)));
 }
@@ -129,7 +132,7 @@ fn a_payload_larger_than_the_memory_is_refused_whole_and_cut_alike() {
 
 #[test]
 fn the_smaller_one_of_limit_and_memory_counts() {
-    let limits = Limits::DEFAULT.with_receive(5);
+    let limits = Limits::DEFAULT.with_max_receive_payload(5);
     let (_, error) = feed(&mut Assembler::with_limits([0; 8], limits), [&wire(b'B', &[0; 6])[..]]);
     assert_eq!(error, Some(too_long(6, 5)));
     let (_, error) = feed(&mut Assembler::with_limits([0; 4], limits), [&wire(b'B', &[0; 5])[..]]);
@@ -150,7 +153,7 @@ fn after_an_error_every_call_gives_it_again_and_takes_nothing() {
                 assert_eq!(input, good);
             }
             assembler.release();
-            assembler.set_limits(Limits::DEFAULT.with_receive(u32::MAX));
+            assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(u32::MAX));
             assert_eq!(assembler.next_frame(&mut &good[..]), Err(error));
         }
     }
@@ -169,8 +172,8 @@ fn frames_in_front_of_an_error_come_out_first() {
 // FRM-10: a length that is text tells who is at the other end.
 #[test]
 fn another_protocol_is_named_in_the_error() {
-    use Foreign::{Http, Smtp, Text, Tls};
-    let rows: [(&[u8], Option<Foreign>, &str); 24] = [
+    use OtherProtocol::{Http, Smtp, Text, Tls};
+    let rows: [(&[u8], Option<OtherProtocol>, &str); 24] = [
         (b"GET / HTTP/1.1\r\n", Some(Http), "HTTP"),
         (b"HEAD / HTTP/1.0\r\n", Some(Http), "HTTP"),
         (b"POST /x", Some(Http), "HTTP"),

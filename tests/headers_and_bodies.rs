@@ -29,8 +29,8 @@ fn one_space_is_taken_off_unless_values_keep_it() {
         (b" \xe9", b"\xe9"),
     ];
     let (mta, value) = (LeadingSpace::of(Steps::EMPTY), LeadingSpace::of(Steps::LEADING_SPACE));
-    assert_eq!((mta, value), (LeadingSpace::Mta, LeadingSpace::Value));
-    assert_eq!(LeadingSpace::of(Steps::ALL), LeadingSpace::Value);
+    assert_eq!((mta, value), (LeadingSpace::Stripped, LeadingSpace::Preserved));
+    assert_eq!(LeadingSpace::of(Steps::ALL), LeadingSpace::Preserved);
     for (behind_colon, wire) in rows {
         assert_eq!(mta.to_wire(behind_colon), wire);
         assert_eq!(value.to_wire(behind_colon), behind_colon);
@@ -101,7 +101,7 @@ proptest! {
 
     // BDY-2, BDY-3, BDY-4.
     #[test]
-    fn chunks_are_the_body_and_none_is_empty(len in 0..300_000_usize, size in select(vec![DataSize::K64, DataSize::K256, DataSize::M1])) {
+    fn chunks_are_the_body_and_none_is_empty(len in 0..300_000_usize, size in select(vec![DataSize::Kib64, DataSize::Kib256, DataSize::Mib1])) {
         let body = vec![b'x'; len];
         let room = usize::try_from(size.bytes()).unwrap();
         let chunks: Vec<&[u8]> = Chunks::new(&body, size).collect();
@@ -122,7 +122,7 @@ proptest! {
 fn a_chunk_may_end_between_cr_and_lf() {
     let mut body = vec![b'x'; 65_534];
     body.extend(b"\r\nend");
-    let chunks: Vec<&[u8]> = Chunks::new(&body, DataSize::K64).collect();
+    let chunks: Vec<&[u8]> = Chunks::new(&body, DataSize::Kib64).collect();
     assert_eq!(chunks.len(), 2);
     assert!(chunks[0].ends_with(b"x\r"));
     assert_eq!(chunks[1], b"\nend");
@@ -131,7 +131,7 @@ fn a_chunk_may_end_between_cr_and_lf() {
 // BDY-3: libmilter ends the session on an empty BODY.
 #[test]
 fn an_empty_body_has_no_chunk() {
-    assert_eq!(Chunks::new(b"", DataSize::K64).count(), 0);
+    assert_eq!(Chunks::new(b"", DataSize::Kib64).count(), 0);
 }
 
 // NEG-9: 1M wins over 256K; without the bits it is 64K.

@@ -11,8 +11,8 @@
 mod sides;
 
 use milter_proto::filter;
-use milter_proto::macros::{MacroRequests, MacroStore, MacroStoreFull, Memory};
-use milter_proto::wire::{Command, Frame, MacroLists, MacroStage, Tolerance};
+use milter_proto::macros::{MacroRequests, MacroStore, MacroStoreFull};
+use milter_proto::wire::{Buffer, Command, Frame, MacroLists, MacroStage, Tolerance};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
@@ -23,7 +23,7 @@ const STAGES: [u8; 7] = *b"CHMRTNE";
 
 /// Gives commands to a store: a letter is an everyday command, `D` takes its payload from behind a
 /// colon, up to a blank, with `/` for NUL.
-fn after<M: Memory>(store: &mut MacroStore<M>, script: &str) {
+fn after<M: Buffer>(store: &mut MacroStore<M>, script: &str) {
     for word in script.split(' ').filter(|word| !word.is_empty()) {
         let payload = word.strip_prefix("D:").map(|payload| payload.replace('/', "\0"));
         let frame = match &payload {

@@ -35,7 +35,7 @@ fn feed_within<'p>(limits: Limits, pieces: impl IntoIterator<Item = &'p [u8]>) -
             });
             largest = largest.max(assembler.pending().saturating_sub(Frame::HEAD_LEN));
             held += taken.bytes_current;
-            let bound = (2 * largest).min(usize::try_from(limits.receive()).unwrap());
+            let bound = (2 * largest).min(usize::try_from(limits.max_receive_payload()).unwrap());
             assert!(held <= i64::try_from(bound).unwrap(), "{held} bytes for {largest} that came");
             assert!(taken.bytes_max <= u64::try_from(held).unwrap(), "more than is kept: {taken:?}");
             assert!(before <= held, "only release gives back");
@@ -47,7 +47,7 @@ fn feed_within<'p>(limits: Limits, pieces: impl IntoIterator<Item = &'p [u8]>) -
 #[test]
 fn what_a_length_announces_costs_nothing_until_it_comes() {
     for limit in [0, 1, 65_535, 1_048_576, u32::MAX] {
-        let limits = Limits::DEFAULT.with_receive(limit);
+        let limits = Limits::DEFAULT.with_max_receive_payload(limit);
         for announced in [0, 1, 2, 65_536, 65_537, 1_048_577, 1_048_578, 0x4745_5420, u32::MAX] {
             let head = [&announced.to_be_bytes()[..], b"B"].concat();
             for piece in 1..=5 {
@@ -68,7 +68,7 @@ fn a_cut_frame_takes_twice_what_has_come_and_never_over_the_limit() {
     for limit in [0, 1, 100, 65_535, 100_000] {
         let bytes = wire(b'B', &vec![b'x'; usize::try_from(limit).unwrap()]);
         for piece in [1, 7, 1000, 65_536] {
-            feed_within(Limits::DEFAULT.with_receive(limit), bytes.chunks(piece));
+            feed_within(Limits::DEFAULT.with_max_receive_payload(limit), bytes.chunks(piece));
         }
     }
     // The default limit, and one byte less than the whole frame.
@@ -154,7 +154,7 @@ proptest! {
         ends.extend([0, stream.len()]);
         ends.sort_unstable();
         let pieces = ends.windows(2).map(|ends| &stream[ends[0]..ends[1]]);
-        let held = feed_within(Limits::DEFAULT.with_receive(limit), pieces);
+        let held = feed_within(Limits::DEFAULT.with_max_receive_payload(limit), pieces);
         prop_assert!(held <= usize::try_from(limit).unwrap());
     }
 }

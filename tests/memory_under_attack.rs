@@ -13,11 +13,11 @@ use allocation_counter::{AllocationInfo, measure};
 use memory::{STORE, macro_frames, within};
 use milter_proto::Limits;
 use milter_proto::filter::Options;
-use milter_proto::macros::{MacroStore, Memory};
+use milter_proto::macros::MacroStore;
 use milter_proto::mta;
 use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
-    Actions, Answer, Assembler, Command, Direction, Frame, Offer, Peer, Response, Steps, Storage, TextList,
+    Actions, Answer, Assembler, Buffer, Command, Direction, Frame, Offer, Peer, Response, Steps, TextList,
     Verdict, Version,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, filter};
@@ -90,7 +90,7 @@ fn rounds(attack: &Attack, mut take: impl FnMut(&[u8]) -> Option<()>) {
 const RECEIVE: [u32; 2] = [65_535, 131_072];
 
 /// Memory that a filter takes while it is attacked, and the events that it gets.
-fn attacked_filter<S: Storage, M: Memory>(
+fn attacked_filter<S: Buffer, M: Buffer>(
     attack: &Attack,
     mut session: FilterSession,
     assembler: &mut Assembler<S>,
@@ -123,7 +123,7 @@ fn a_filter_that_is_attacked_holds_a_frame_and_its_macros() {
         (filter::Policy::LIBMILTER, RECEIVE[1]),
         (filter::Policy::STRICT, RECEIVE[0]),
     ] {
-        let limits = Limits::DEFAULT.with_receive(receive);
+        let limits = Limits::DEFAULT.with_max_receive_payload(receive);
         let receive = usize::try_from(receive).unwrap();
         for attack in attacks_on_a_filter(receive) {
             let session = FilterSession::with_limits(policy, limits);
@@ -140,7 +140,7 @@ fn a_filter_that_is_attacked_holds_a_frame_and_its_macros() {
 #[test]
 fn a_filter_that_is_attacked_in_memory_of_the_caller_takes_no_other() {
     let (mut frame, mut macros) = ([0; 8192], [0; 8192]);
-    let limits = Limits::DEFAULT.with_receive(RECEIVE[0]);
+    let limits = Limits::DEFAULT.with_max_receive_payload(RECEIVE[0]);
     for limit in [8192, 65_535] {
         for attack in attacks_on_a_filter(limit) {
             let session = FilterSession::with_limits(filter::Policy::LIBMILTER, limits);
@@ -181,7 +181,8 @@ fn attacks_on_an_mta(limit: usize) -> Vec<(u8, &'static str, Vec<u8>, Rule)> {
 
 #[test]
 fn an_mta_that_is_attacked_holds_a_frame_and_counts_what_comes() {
-    let limits = Limits::DEFAULT.with_receive(RECEIVE[1]).with_edits(10).with_progress(300);
+    let limits =
+        Limits::DEFAULT.with_max_receive_payload(RECEIVE[1]).with_max_edits(10).with_max_progress(300);
     let receive = usize::try_from(RECEIVE[1]).unwrap();
     for (at, name, again, end) in attacks_on_an_mta(receive) {
         let mut session = mta_at(at, limits);
@@ -220,7 +221,7 @@ fn an_mta_that_is_attacked_holds_a_frame_and_counts_what_comes() {
 // What replaces a body is of any length: whoever keeps it has to bound it.
 #[test]
 fn an_mta_that_gets_an_endless_body_holds_a_frame() {
-    let limits = Limits::DEFAULT.with_receive(RECEIVE[0]).with_edits(0);
+    let limits = Limits::DEFAULT.with_max_receive_payload(RECEIVE[0]).with_max_edits(0);
     let receive = usize::try_from(RECEIVE[0]).unwrap();
     for chunk in [&vec![b'x'; receive][..], b"x"] {
         let mut session = mta_at(b'E', limits);
@@ -268,7 +269,7 @@ fn mta_at(code: u8, limits: Limits) -> MtaSession {
 #[test]
 fn a_monitor_that_is_attacked_from_both_sides_holds_a_frame_of_each() {
     let receive = usize::try_from(RECEIVE[0]).unwrap();
-    let limits = Limits::DEFAULT.with_receive(RECEIVE[0]);
+    let limits = Limits::DEFAULT.with_max_receive_payload(RECEIVE[0]);
     let mut answers: Vec<u8> =
         attacks_on_an_mta(receive).into_iter().flat_map(|(_, _, again, _)| again).collect();
     answers.extend(wire(b'b', &vec![b'x'; receive]));

@@ -16,7 +16,7 @@ use milter_proto::mta::{Sent, SkipReason};
 use milter_proto::order::Rule;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
-    Actions, Answer, Assembler, Command, Direction, Frame, FrameBuf, Offer, Outgoing, Response, Steps,
+    Actions, Answer, Assembler, Command, Direction, Frame, FrameBuf, Offer, OutgoingFrame, Response, Steps,
     Version,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
@@ -320,7 +320,7 @@ fn replay(stream: &[Entry]) -> Option<Result<(), String>> {
     Some(Ok(()))
 }
 
-fn owned(frame: &Outgoing<'_>) -> FrameBuf {
+fn owned(frame: &OutgoingFrame<'_>) -> FrameBuf {
     let bytes = alphabet::bytes_of(frame);
     let (frame, _) = Frame::split(&bytes, Limits::DEFAULT).unwrap().unwrap();
     FrameBuf::from(frame)

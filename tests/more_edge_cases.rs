@@ -138,7 +138,8 @@ fn a_header_that_is_too_long_is_refused_with_its_name_and_both_nuls() {
         let header = Command::Header { name: text(b"X"), value: text(&value[..len]) };
         assert_eq!(mta.say(header), expected, "{len}");
     }
-    let mut larger = Mta(MtaSession::with_limits(mta::Policy::STRICT, Limits::DEFAULT.with_send(1000)));
+    let mut larger =
+        Mta(MtaSession::with_limits(mta::Policy::STRICT, Limits::DEFAULT.with_max_send_payload(1000)));
     larger.send(b'O').unwrap();
     larger.rule(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0");
     larger.go("CHMRT");
@@ -194,7 +195,7 @@ fn a_reply_text_is_checked_before_it_reaches_a_client() {
         assert_eq!(taken.join(" "), expected, "{}", payload.escape_ascii());
     }
     let reply = ReplyText::parse(b"550 all 100%% no").unwrap();
-    assert_eq!(reply.plain().to_string(), "550 all 100% no");
+    assert_eq!(reply.unescaped().to_string(), "550 all 100% no");
 }
 
 // 24. Postfix gives up on a verdict with a payload, Sendmail reads over it.

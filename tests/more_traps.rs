@@ -113,7 +113,7 @@ fn percent_signs_are_doubled_by_the_filter_and_undone_by_the_mta() {
     let reply =
         ReplyText::write(ReplyCode::new(550).unwrap(), None, [&b"all 100% spam"[..]], &mut storage).unwrap();
     assert_eq!(reply.as_text(), "550 all 100%% spam");
-    assert_eq!(reply.plain().to_string(), "550 all 100% spam");
+    assert_eq!(reply.unescaped().to_string(), "550 all 100% spam");
 }
 
 // 25. CHGHEADER counts from 1 within a name, INSHEADER from 0 over all: the numbers pass as they are.
@@ -196,7 +196,7 @@ fn folds_are_lf_and_bodies_are_any_bytes_cut_anywhere() {
     assert_eq!(folds_to_wire(b"one\r\n\ttwo").collect::<Vec<_>>().concat(), b"one\n\ttwo");
     let mut body = vec![b'x'; 65_534];
     body.extend_from_slice(b"\r\n\0\r");
-    let chunks: Vec<_> = Chunks::new(&body, DataSize::K64).collect();
+    let chunks: Vec<_> = Chunks::new(&body, DataSize::Kib64).collect();
     assert!(chunks[0].ends_with(b"\r") && chunks[1] == b"\n\0\r");
     let mut mta = Mta::with(mta::Policy::STRICT, Steps::NO_REPLY_BODY);
     mta.go("CHMRTLN");
@@ -208,7 +208,9 @@ fn folds_are_lf_and_bodies_are_any_bytes_cut_anywhere() {
 // 31. Leading space concerns both directions.
 #[test]
 fn leading_space_is_one_rule_for_both_directions() {
-    for (steps, rule) in [(Steps::EMPTY, LeadingSpace::Mta), (Steps::LEADING_SPACE, LeadingSpace::Value)] {
+    for (steps, rule) in
+        [(Steps::EMPTY, LeadingSpace::Stripped), (Steps::LEADING_SPACE, LeadingSpace::Preserved)]
+    {
         let mta = Mta::with(mta::Policy::STRICT, steps);
         let filter = Filter::with(filter::Policy::STRICT, steps);
         for agreed in [mta.0.negotiated(), filter.0.negotiated()] {

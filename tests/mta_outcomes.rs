@@ -165,7 +165,7 @@ fn sendmail_ignores_a_malformed_edit_and_goes_on() {
     }
     // They count as edits: no filter sends them for ever.
     let answer = Answer::new(Version::V6, Actions::ALL, Steps::EMPTY);
-    let limits = Limits::DEFAULT.with_edits(2);
+    let limits = Limits::DEFAULT.with_max_edits(2);
     let mut mta = Mta::answered(MtaSession::with_limits(mta::Policy::SENDMAIL, limits), answer);
     mta.go("CHMRTLN");
     mta.send(b'E').unwrap();

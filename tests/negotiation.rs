@@ -138,7 +138,7 @@ fn what_a_filter_needs_and_is_not_offered_is_refused_by_name() {
         (v2(everything().skip(Support::Required)), "the MTA did not offer SKIP"),
         (v2(everything().leading_space(Support::Required)), "the MTA did not offer LEADING_SPACE"),
         (v2(everything().rejected_recipients(Support::Required)), "the MTA did not offer REJECTED_RCPT"),
-        (v2(everything().data_size(DataSize::M1, Support::Required)), "the MTA did not offer DATA_SIZE_1M"),
+        (v2(everything().data_size(DataSize::Mib1, Support::Required)), "the MTA did not offer DATA_SIZE_1M"),
         ((offer(1, 0xf, 0x3f), everything()), "the MTA offers version 1; expected 2 to 2147483647"),
     ];
     for ((offer, wishes), expected) in rows {
@@ -157,21 +157,21 @@ fn what_a_filter_needs_and_is_not_offered_is_refused_by_name() {
 fn payloads_are_never_larger_than_both_sides_said() {
     const BOTH: u32 = 0x3000_0000;
     let up_to = |size| Options::all_commands().data_size(size, Support::Optional);
-    let best = up_to(DataSize::K256).data_size(DataSize::M1, Support::Optional);
-    let large = Options::all_commands().data_size(DataSize::M1, Support::Required);
+    let best = up_to(DataSize::Kib256).data_size(DataSize::Mib1, Support::Optional);
+    let large = Options::all_commands().data_size(DataSize::Mib1, Support::Required);
     let missing = NegotiationError::Steps { missing: Steps::DATA_SIZE_1M };
     assert_eq!(large.answer(offer(6, 0x1ff, 0x1000_0000)).unwrap_err(), missing);
     for (offered, wishes, expected) in [
-        (0x1f_ffff, up_to(DataSize::M1), DataSize::K64),
-        (0x1f_ffff, best, DataSize::K64),
-        (0x1000_0000, up_to(DataSize::K64), DataSize::K64),
-        (0x1000_0000, up_to(DataSize::K256), DataSize::K256),
-        (0x1000_0000, up_to(DataSize::M1), DataSize::K256),
-        (0x1000_0000, best, DataSize::K256),
-        (0x2000_0000, up_to(DataSize::K256), DataSize::K64),
-        (0x2000_0000, best, DataSize::M1),
-        (BOTH, up_to(DataSize::K256), DataSize::K256),
-        (BOTH, best, DataSize::M1),
+        (0x1f_ffff, up_to(DataSize::Mib1), DataSize::Kib64),
+        (0x1f_ffff, best, DataSize::Kib64),
+        (0x1000_0000, up_to(DataSize::Kib64), DataSize::Kib64),
+        (0x1000_0000, up_to(DataSize::Kib256), DataSize::Kib256),
+        (0x1000_0000, up_to(DataSize::Mib1), DataSize::Kib256),
+        (0x1000_0000, best, DataSize::Kib256),
+        (0x2000_0000, up_to(DataSize::Kib256), DataSize::Kib64),
+        (0x2000_0000, best, DataSize::Mib1),
+        (BOTH, up_to(DataSize::Kib256), DataSize::Kib256),
+        (BOTH, best, DataSize::Mib1),
     ] {
         let offer = offer(6, 0x1ff, offered);
         let decision = wishes.answer(offer).unwrap();

@@ -103,16 +103,16 @@ fn continue_stands_in_for_no_reply_and_nothing_else_does() {
 #[test]
 fn larger_payloads_are_of_one_connection_and_within_its_offer() {
     let wishes = Options::all_commands()
-        .data_size(DataSize::K256, Support::Optional)
-        .data_size(DataSize::M1, Support::Optional);
+        .data_size(DataSize::Kib256, Support::Optional)
+        .data_size(DataSize::Mib1, Support::Optional);
     for (offered, size) in
-        [(0x1f_ffff, DataSize::K64), (0x1000_0000, DataSize::K256), (0x2000_0000, DataSize::M1)]
+        [(0x1f_ffff, DataSize::Kib64), (0x1000_0000, DataSize::Kib256), (0x2000_0000, DataSize::Mib1)]
     {
         let answer = negotiate([6, 0x1ff, offered], &wishes).unwrap();
         assert_eq!(Steps::from_bits(words(&answer)[2]).data_size(), size);
         // A second connection of the same program is not concerned.
         let other = negotiate([6, 0x1ff, 0x1f_ffff], &wishes).unwrap();
-        assert_eq!(Steps::from_bits(words(&other)[2]).data_size(), DataSize::K64);
+        assert_eq!(Steps::from_bits(words(&other)[2]).data_size(), DataSize::Kib64);
     }
     let body = vec![b'x'; 262_143];
     let mut filter = Filter::offered(

@@ -5,17 +5,17 @@
 mod support;
 
 use milter_proto::Limits;
-use milter_proto::wire::{Command, Edit, Frame, MacroStage, Macros, Outgoing, Peer, Response};
+use milter_proto::wire::{Command, Edit, Frame, MacroStage, Macros, OutgoingFrame, Peer, Response};
 use proptest::prelude::*;
 use support::strategies::frame;
 use support::{bytes_of, list, text, wire};
 
 /// Every way to get at the bytes of a frame.
-fn all_ways_agree(out: &Outgoing<'_>, expected: &[u8]) {
+fn all_ways_agree(out: &OutgoingFrame<'_>, expected: &[u8]) {
     assert_eq!(out.len(), expected.len());
     assert!(!out.is_empty());
     assert!(out.segments().all(|segment| !segment.is_empty()));
-    assert!(out.segments().count() <= Outgoing::MAX_SEGMENTS);
+    assert!(out.segments().count() <= OutgoingFrame::MAX_SEGMENTS);
     assert_eq!(bytes_of(out), expected);
 
     let mut buffer = vec![0xaa; expected.len() + 3];
@@ -34,7 +34,7 @@ fn all_ways_agree(out: &Outgoing<'_>, expected: &[u8]) {
     }
     #[cfg(feature = "std")]
     {
-        let mut slots = [std::io::IoSlice::new(b""); Outgoing::MAX_SEGMENTS];
+        let mut slots = [std::io::IoSlice::new(b""); OutgoingFrame::MAX_SEGMENTS];
         let slices = out.io_slices(&mut slots);
         assert_eq!(slices.len(), out.segments().count());
         assert_eq!(slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>(), expected);
@@ -73,7 +73,7 @@ proptest! {
 }
 
 /// Whether some piece is exactly those bytes, at their own place.
-fn lends(out: &Outgoing<'_>, bytes: &[u8]) -> bool {
+fn lends(out: &OutgoingFrame<'_>, bytes: &[u8]) -> bool {
     out.segments().any(|segment| core::ptr::eq(segment, bytes))
 }
 
@@ -118,7 +118,7 @@ fn the_frame_of_most_pieces_has_five() {
     let segments: Vec<&[u8]> = out.segments().collect();
     let expected: [&[u8]; 5] = [b"\0\0\0\x19C", b"mx.example", b"\0\x34\0\x19", b"192.0.2.1", b"\0"];
     assert_eq!(segments, expected);
-    assert_eq!(Outgoing::MAX_SEGMENTS, 5);
+    assert_eq!(OutgoingFrame::MAX_SEGMENTS, 5);
     assert_eq!(Command::Quit.encode().segments().count(), 1);
 }
 
@@ -133,15 +133,15 @@ fn a_payload_over_the_sending_limit_is_refused_with_both_sizes() {
     let error = within(65_536, Limits::DEFAULT).unwrap_err();
     assert_eq!((error.payload, error.limit), (65_536, 65_535));
     assert_eq!(error.to_string(), "payload of 65536 bytes is over the sending limit of 65535");
-    assert_eq!(within(65_536, Limits::DEFAULT.with_send(65_536)), Ok(65_541));
-    assert_eq!(within(0, Limits::DEFAULT.with_send(0)), Ok(5));
-    assert!(within(1, Limits::DEFAULT.with_send(0)).is_err());
+    assert_eq!(within(65_536, Limits::DEFAULT.with_max_send_payload(65_536)), Ok(65_541));
+    assert_eq!(within(0, Limits::DEFAULT.with_max_send_payload(0)), Ok(5));
+    assert!(within(1, Limits::DEFAULT.with_max_send_payload(0)).is_err());
 }
 
 #[test]
 fn debug_shows_the_bytes_and_equality_compares_them() {
     let helo = Command::Helo { name: text(b"c\xe9") }.encode();
-    assert_eq!(format!("{helo:?}"), r#"Outgoing(b"\x00\x00\x00\x04Hc\xe9\x00")"#);
+    assert_eq!(format!("{helo:?}"), r#"OutgoingFrame(b"\x00\x00\x00\x04Hc\xe9\x00")"#);
     assert_eq!(helo, Frame::new(b'H', b"c\xe9\0").encode());
     assert_ne!(helo, Frame::new(b'H', b"c\xe9\0\0").encode());
     assert_ne!(helo, Frame::new(b'h', b"c\xe9\0").encode());

@@ -21,7 +21,7 @@ use milter_proto::mta::{EditStatus, Scope, Sent, SkipReason};
 use milter_proto::negotiation::Negotiated;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Answer, Command, Direction, Edit, Frame, Offer, Outgoing, Peer, Response, Steps, Verdict,
+    Actions, Answer, Command, Direction, Edit, Frame, Offer, OutgoingFrame, Peer, Response, Steps, Verdict,
     Version,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
@@ -344,7 +344,7 @@ impl Walk {
         commands.extend(alphabet::macro_commands());
         commands.extend(alphabet::bad_commands());
         commands.push(alphabet::negotiation(offer));
-        let surplus = Steps::from_bits(!offer.reading_zeros().steps.bits());
+        let surplus = Steps::from_bits(!offer.with_v1_defaults().steps.bits());
         let bad = [
             Answer::new(Version::new(offer.version.number() + 1), Actions::EMPTY, Steps::EMPTY),
             Answer::new(Version::new(1), Actions::EMPTY, Steps::EMPTY),
@@ -511,7 +511,7 @@ impl Walk {
 }
 
 /// The MTA takes what the filter said, and the monitor has nothing to say to it.
-fn hear(mut next: Joint, response: &Response<'_>, frame: &Outgoing<'_>) -> Result<Joint, String> {
+fn hear(mut next: Joint, response: &Response<'_>, frame: &OutgoingFrame<'_>) -> Result<Joint, String> {
     let bytes = alphabet::bytes_of(frame);
     let reaction = next.mta.receive(whole(&bytes));
     let reaction = reaction.map_err(|error| format!("the MTA does not take {response:?}: {error}"))?;

@@ -10,8 +10,8 @@ mod support;
 
 use milter_proto::Limits;
 use milter_proto::wire::{
-    Actions, Assembler, Command, DataSize, Edit, Fault, Foreign, Frame, FrameError, ListStage, MacroStage,
-    Macros, Peer, ReplyText, Response, Steps, Text, Tolerance, Verdict, Version,
+    Actions, Assembler, Command, DataSize, Edit, Fault, Frame, FrameError, ListStage, MacroStage, Macros,
+    OtherProtocol, Peer, ReplyText, Response, Steps, Text, Tolerance, Verdict, Version,
 };
 use support::{bytes_of, feed, reply, text, wire};
 
@@ -44,7 +44,7 @@ fn a_length_of_2_to_the_31_is_no_empty_frame() {
 #[test]
 fn a_length_over_the_limit_is_refused_before_memory_is_touched() {
     let mut room = [0xaa; 64];
-    let limits = Limits::DEFAULT.with_receive(16);
+    let limits = Limits::DEFAULT.with_max_receive_payload(16);
     let mut assembler = Assembler::with_limits(&mut room[..], limits);
     let (_, error) = feed(&mut assembler, wire(b'B', &[1; 17]).chunks(1));
     assert!(matches!(error, Some(FrameError::TooLong { payload: 17, limit: 16, .. })));
@@ -55,10 +55,10 @@ fn a_length_over_the_limit_is_refused_before_memory_is_touched() {
 #[test]
 fn a_peer_that_speaks_text_is_named_in_the_error() {
     for (bytes, foreign) in [
-        (&b"GET /ping HTTP/1.1\r\n"[..], Foreign::Http),
-        (b"220 mx ESMTP Postfix\r\n", Foreign::Smtp),
-        (b"<22>Aug 24 05:34:00 mx", Foreign::Text),
-        (b"\x16\x03\x01\x02\0\x01", Foreign::Tls),
+        (&b"GET /ping HTTP/1.1\r\n"[..], OtherProtocol::Http),
+        (b"220 mx ESMTP Postfix\r\n", OtherProtocol::Smtp),
+        (b"<22>Aug 24 05:34:00 mx", OtherProtocol::Text),
+        (b"\x16\x03\x01\x02\0\x01", OtherProtocol::Tls),
     ] {
         let (_, error) = feed(&mut Assembler::new([0; 8]), [bytes]);
         let Some(FrameError::TooLong { looks_like, .. }) = error else { panic!("{error:?}") };
@@ -130,13 +130,13 @@ fn unknown_bits_survive_a_round_trip() {
 // 12. NEG-9: the size was global to the process, or unknown.
 #[test]
 fn the_data_size_is_read_from_the_bits_and_set_for_one_connection() {
-    let mut first = Assembler::with_limits([0; 300], Limits::DEFAULT.with_receive(100));
-    let mut second = Assembler::with_limits([0; 300], Limits::DEFAULT.with_receive(100));
-    first.set_limits(Limits::DEFAULT.with_receive(DataSize::K256.bytes()));
+    let mut first = Assembler::with_limits([0; 300], Limits::DEFAULT.with_max_receive_payload(100));
+    let mut second = Assembler::with_limits([0; 300], Limits::DEFAULT.with_max_receive_payload(100));
+    first.set_limits(Limits::DEFAULT.with_max_receive_payload(DataSize::Kib256.bytes()));
     let frame = wire(b'B', &[0; 200]);
     assert_eq!(feed(&mut first, [&frame[..]]).1, None);
     assert!(feed(&mut second, [&frame[..]]).1.is_some());
-    assert_eq!((Steps::DATA_SIZE_256K | Steps::DATA_SIZE_1M).data_size(), DataSize::M1);
+    assert_eq!((Steps::DATA_SIZE_256K | Steps::DATA_SIZE_1M).data_size(), DataSize::Mib1);
 }
 
 // 13. NEG-10, NEG-11, TOL-11, TOL-12.

@@ -147,7 +147,7 @@ fn percent_is_doubled_on_the_wire_and_plain_for_the_reader() {
         assert_eq!(built, expected);
         let reply = reply(built.as_bytes());
         assert!(reply.lines().next().unwrap().text().bytes().eq(line.iter().copied()), "{expected}");
-        let plain: Vec<u8> = reply.plain().bytes().collect();
+        let plain: Vec<u8> = reply.unescaped().bytes().collect();
         assert_eq!(plain, [b"550 5.7.1 ", line].concat());
     }
 }
@@ -164,7 +164,7 @@ fn a_single_percent_is_refused_and_where_tolerated_dropped() {
         let frame = Frame::new(b'y', &payload);
         let decoded = Response::parse_as(frame, Tolerance::POSTFIX).unwrap();
         let Response::Verdict(Verdict::Reply(reply)) = decoded.value else { panic!("{decoded:?}") };
-        assert_eq!(reply.plain().to_string(), plain);
+        assert_eq!(reply.unescaped().to_string(), plain);
     }
 }
 
@@ -190,7 +190,7 @@ fn a_control_byte_is_refused_and_where_tolerated_dropped() {
         assert_eq!(error.deviation(), Some(Deviation::ReplyUnprintable), "{byte:#x}");
         let decoded = Response::parse_as(Frame::new(b'y', &payload), Tolerance::LENIENT).unwrap();
         let Response::Verdict(Verdict::Reply(reply)) = decoded.value else { panic!("{decoded:?}") };
-        assert!(reply.plain().bytes().eq(*b"550-ab\r\n550 c"), "{byte:#x}");
+        assert!(reply.unescaped().bytes().eq(*b"550-ab\r\n550 c"), "{byte:#x}");
         assert_eq!(plain_lines(reply), ["ab", "c"]);
         assert_eq!(bytes_of(&decoded.encode()), wire(b'y', &payload));
     }
@@ -203,7 +203,7 @@ fn a_line_that_is_no_ascii_is_read_but_not_built() {
     for byte in 0x80..=0xff {
         assert_eq!(build(550, status(5, 7, 1), &[&[b'a', byte]]), Err((ReplyFault::NotAscii, 11)));
         let bytes = [b"550 ", &[byte][..]].concat();
-        assert!(reply(&bytes).plain().bytes().eq(bytes.iter().copied()));
+        assert!(reply(&bytes).unescaped().bytes().eq(bytes.iter().copied()));
     }
     assert_eq!(
         build(550, None, &["ok", "\u{434a}250 ok"].map(str::as_bytes)),
@@ -253,7 +253,7 @@ fn no_hyphen_and_no_line_is_lost() {
     assert_eq!(plain_lines(reply), ["a", "", "b"]);
     assert!(reply.lines().all(|line| line.enhanced() == status(5, 7, 1)));
     assert_eq!(reply.as_text().as_bytes(), bytes);
-    assert!(reply.plain().bytes().eq(*bytes));
+    assert!(reply.unescaped().bytes().eq(*bytes));
     let out = Response::from(Verdict::Reply(reply)).encode();
     assert_eq!(bytes_of(&out), wire(b'y', b"550-5.7.1 a\r\n550-5.7.1 \r\n550 5.7.1 b\0"));
 }
@@ -288,7 +288,7 @@ fn a_buffer_that_is_too_small_is_told_the_size() {
     for available in 0..expected.len() {
         let mut storage = vec![0; available];
         let error = ReplyText::write(code(550), status(5, 7, 1), lines, &mut storage).unwrap_err();
-        let ReplyBuildError::Storage(error) = error else { panic!("{error}") };
+        let ReplyBuildError::Buffer(error) = error else { panic!("{error}") };
         assert_eq!((error.needed, error.available), (expected.len(), available));
     }
     let mut storage = vec![0; expected.len()];
@@ -300,7 +300,7 @@ fn a_buffer_that_is_too_small_is_told_the_size() {
 fn bytes_that_are_not_utf_8_pass_unchanged() {
     let reply = reply(b"550 \xe9\xff\t");
     assert_eq!(reply.lines().next().unwrap().text().to_string(), r"\xe9\xff\t");
-    assert!(reply.plain().bytes().eq(*b"550 \xe9\xff\t"));
+    assert!(reply.unescaped().bytes().eq(*b"550 \xe9\xff\t"));
     let frame = Response::from(Verdict::Reply(reply)).encode();
     assert_eq!(bytes_of(&frame), wire(b'y', b"550 \xe9\xff\t\0"));
 }

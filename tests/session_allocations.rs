@@ -10,7 +10,7 @@ use milter_proto::mta;
 use milter_proto::mta::Sent;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Command, Direction, Edit, Frame, MacroStage, Macros, Offer, Outgoing, Peer, Text, TextList,
+    Actions, Command, Direction, Edit, Frame, MacroStage, Macros, Offer, OutgoingFrame, Peer, Text, TextList,
     Verdict,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, filter};
@@ -116,13 +116,13 @@ fn converse(rooms: &mut Rooms) {
     assert_eq!(filter.turn(), filter::Turn::Closed);
 }
 
-fn answer(outgoing: &Outgoing<'_>, wire: &mut Vec<u8>, monitor: &mut Monitor, mta: &mut MtaSession) {
+fn answer(outgoing: &OutgoingFrame<'_>, wire: &mut Vec<u8>, monitor: &mut Monitor, mta: &mut MtaSession) {
     let frame = written(outgoing, wire);
     assert_eq!(monitor.observe(Direction::ToMta, frame).violations().count(), 0);
     mta.receive(frame).unwrap();
 }
 
-fn written<'w>(outgoing: &Outgoing<'_>, wire: &'w mut Vec<u8>) -> Frame<'w> {
+fn written<'w>(outgoing: &OutgoingFrame<'_>, wire: &'w mut Vec<u8>) -> Frame<'w> {
     wire.clear();
     outgoing.append_to(wire);
     Frame::split(wire, milter_proto::Limits::DEFAULT).unwrap().unwrap().0

@@ -65,7 +65,7 @@ fn every_test_that_is_named_exists() {
     let mut named = 0;
     for name in code_spans(&notes()).iter().filter(|span| span.contains("::")) {
         let Some((file, function)) = name.split_once("::") else { continue };
-        // `Outgoing::within` and its like are of the crate, not of the tests.
+        // `OutgoingFrame::within` and its like are of the crate, not of the tests.
         if file.starts_with(char::is_uppercase) {
             continue;
         }

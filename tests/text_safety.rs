@@ -177,7 +177,7 @@ fn responses(shown: &Shown, frame: Frame<'_>) {
             shown.debug(verdict);
             let Verdict::Reply(reply) = verdict else { return };
             shown.debug(reply);
-            shown.both(reply.plain());
+            shown.both(reply.unescaped());
             shown.both(reply.code());
             for line in reply.lines() {
                 shown.debug(line);
@@ -283,7 +283,7 @@ fn texts(shown: &Shown) {
         let mut storage = [0; 2048];
         let _ = ReplyText::write(code, None, [&hostile], &mut storage).map_err(|error| shown.both(error));
         let _ = ReplyBuf::new(code, EnhancedCode::new(5, 7, 1), [b"%"]).map(|reply| shown.debug(reply));
-        shown.debug(Chunks::new(&hostile, DataSize::K64));
+        shown.debug(Chunks::new(&hostile, DataSize::Kib64));
         let parsed = String::from_utf8_lossy(&hostile).parse::<Entry>();
         let error = parsed.expect_err("no transcript");
         shown.both::<ReadFault>(error.fault);
@@ -308,7 +308,7 @@ fn texts(shown: &Shown) {
 /// What cannot be cut.
 fn streams(shown: &Shown) {
     for hostile in hostile::texts() {
-        let mut assembler = Assembler::with_limits(Vec::new(), Limits::DEFAULT.with_receive(64));
+        let mut assembler = Assembler::with_limits(Vec::new(), Limits::DEFAULT.with_max_receive_payload(64));
         for bytes in [&b"\0\0\0\x20M"[..], &hostile, &[0; 64]] {
             let mut input = bytes;
             if let Err(error) = assembler.next_frame(&mut input) {
@@ -321,7 +321,7 @@ fn streams(shown: &Shown) {
         shown.debug(assembler);
     }
     let frame = Frame::new(b'H', b"x\0").encode();
-    shown.both(frame.within(Limits::DEFAULT.with_send(1)).unwrap_err());
+    shown.both(frame.within(Limits::DEFAULT.with_max_send_payload(1)).unwrap_err());
     let http = Assembler::new(Vec::new()).next_frame(&mut &b"GET / HTTP/1.1"[..]).unwrap_err();
     if let milter_proto::wire::FrameError::TooLong { looks_like, .. } = http {
         shown.debug(looks_like.unwrap());
@@ -332,8 +332,8 @@ fn streams(shown: &Shown) {
 fn values_without_text(shown: &Shown) {
     shown.both(Version::V6);
     shown.debug(Steps::ALL);
-    shown.debug(DataSize::K64);
-    shown.debug(LeadingSpace::Mta);
+    shown.debug(DataSize::Kib64);
+    shown.debug(LeadingSpace::Stripped);
     shown.debug(Limits::DEFAULT);
     shown.debug(Tolerance::LENIENT);
     shown.debug(mta::Policy::POSTFIX);

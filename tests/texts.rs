@@ -145,7 +145,7 @@ fn is_one_reply(reply: ReplyText<'_>, plain: &[u8]) {
 fn read_in_every_way(bytes: &[u8]) -> usize {
     let mut read = 0;
     if let Ok(reply) = ReplyText::parse(bytes) {
-        is_one_reply(reply, &reply.plain().bytes().collect::<Vec<_>>());
+        is_one_reply(reply, &reply.unescaped().bytes().collect::<Vec<_>>());
         read += 1;
     }
     for end in [&b"\0"[..], b""] {
@@ -154,7 +154,7 @@ fn read_in_every_way(bytes: &[u8]) -> usize {
         for tolerance in TOLERANCES {
             let decoded = Response::parse_as(frame, tolerance).map(|decoded| decoded.value);
             if let Ok(Response::Verdict(Verdict::Reply(reply))) = decoded {
-                is_one_reply(reply, &reply.plain().bytes().collect::<Vec<_>>());
+                is_one_reply(reply, &reply.unescaped().bytes().collect::<Vec<_>>());
                 let lines: Vec<u8> = reply.lines().flat_map(|line| line.text().bytes()).collect();
                 assert!(!lines.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t'));
                 read += 1;
@@ -166,7 +166,7 @@ fn read_in_every_way(bytes: &[u8]) -> usize {
             session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\x01")).unwrap();
             let _ = session.send(Command::Helo { name: text(b"mx.example") }).unwrap();
             if let Ok(mta::Event::Verdict { verdict: Verdict::Reply(reply), .. }) = session.receive(frame) {
-                is_one_reply(reply, &reply.plain().bytes().collect::<Vec<_>>());
+                is_one_reply(reply, &reply.unescaped().bytes().collect::<Vec<_>>());
                 read += 1;
             }
         }
@@ -237,7 +237,7 @@ fn no_reply_that_is_built_of_hostile_lines_is_split() {
                 }
                 let Ok(reply) = written else { continue };
                 assert!(reply.as_text().as_bytes().is_ascii(), "{reply:?}");
-                let masked: Vec<u8> = reply.plain().bytes().map(|byte| byte & 0x7f).collect();
+                let masked: Vec<u8> = reply.unescaped().bytes().map(|byte| byte & 0x7f).collect();
                 is_one_reply(reply, &masked);
                 assert_eq!(reply.lines().count(), lines.len());
                 built += 1;

@@ -175,7 +175,7 @@ fn bounded(limits: Limits, policy: mta::Policy) -> Mta {
 #[test]
 fn edits_are_counted_for_a_message_and_chunks_are_not() {
     for bound in [0, 1, 3] {
-        let mut mta = bounded(Limits::DEFAULT.with_edits(bound), mta::Policy::STRICT);
+        let mut mta = bounded(Limits::DEFAULT.with_max_edits(bound), mta::Policy::STRICT);
         for message in 0..2 {
             let mut payload = Vec::new();
             for _ in 0..bound {
@@ -194,7 +194,7 @@ fn edits_are_counted_for_a_message_and_chunks_are_not() {
 
 #[test]
 fn progress_is_counted_for_one_command() {
-    let mut mta = bounded(Limits::DEFAULT.with_progress(3), mta::Policy::POSTFIX);
+    let mut mta = bounded(Limits::DEFAULT.with_max_progress(3), mta::Policy::POSTFIX);
     let flood = |mta: &mut Mta| {
         for _ in 0..3 {
             assert_eq!(mta.rule(b'p', b""), None);
@@ -215,7 +215,7 @@ fn progress_is_counted_for_one_command() {
 
 #[test]
 fn what_is_over_a_bound_ends_the_connection() {
-    let mut mta = bounded(Limits::DEFAULT.with_edits(0), mta::Policy::STRICT);
+    let mut mta = bounded(Limits::DEFAULT.with_max_edits(0), mta::Policy::STRICT);
     assert_eq!(mta.rule(b'h', b"X\0y\0"), Some(Rule::TooManyEdits));
     assert_eq!(mta.0.turn(), mta::Turn::Closed);
     assert!(!mta.0.disconnect(0).clean);
@@ -223,7 +223,7 @@ fn what_is_over_a_bound_ends_the_connection() {
 
 #[test]
 fn the_default_bounds_are_far_over_what_filters_do() {
-    assert_eq!((Limits::DEFAULT.edits(), Limits::DEFAULT.progress()), (4096, 10_000));
+    assert_eq!((Limits::DEFAULT.max_edits(), Limits::DEFAULT.max_progress()), (4096, 10_000));
     let mut mta = bounded(Limits::DEFAULT, mta::Policy::STRICT);
     let mut payload = Vec::new();
     for _ in 0..4096 {

@@ -76,7 +76,7 @@ fn an_empty_macro_list_is_not_an_absent_one() {
 // 5. The length counts the code byte, a limit does not.
 #[test]
 fn a_length_of_one_more_than_the_limit_is_legal() {
-    let limits = Limits::DEFAULT.with_receive(3);
+    let limits = Limits::DEFAULT.with_max_receive_payload(3);
     assert!(Frame::split(b"\0\0\0\x04Babc", limits).unwrap().is_some());
     assert!(matches!(Frame::split(b"\0\0\0\x05Babcd", limits), Err(FrameError::TooLong { .. })));
 }

@@ -202,7 +202,7 @@ fn session(headers: Vec<Command<'static>>, body_len: usize, replies: bool) -> Sc
     commands.extend(headers);
     commands.push(macros(MacroStage::END_OF_HEADERS, &["i", "4Xk2Pq6bTzz9sYd"]));
     commands.push(Command::EndOfHeaders);
-    commands.extend(Chunks::new(body(body_len), DataSize::K64).map(|chunk| Command::Body { chunk }));
+    commands.extend(Chunks::new(body(body_len), DataSize::Kib64).map(|chunk| Command::Body { chunk }));
     commands.push(macros(MacroStage::END_OF_MESSAGE, &["i", "4Xk2Pq6bTzz9sYd"]));
     commands.push(Command::EndOfMessage { chunk: b"" });
     commands.push(Command::Quit);

@@ -67,7 +67,8 @@ fn answer(
         return Ok(());
     }
     if manner == Manner::Marks && session.may_edit(Actions::ADD_HEADERS | Actions::CHANGE_HEADERS) {
-        let space = session.negotiated().map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
+        let space =
+            session.negotiated().map_or(LeadingSpace::Stripped, |agreed| LeadingSpace::of(agreed.steps));
         for edit in marks(space) {
             link.push(Direction::ToMta, &session.send(edit)?);
         }

@@ -10,7 +10,7 @@ use milter_proto::Monitor;
 use milter_proto::monitor::Observation;
 use milter_proto::transcript::Line;
 use milter_proto::wire::codes::command;
-use milter_proto::wire::{Assembler, Direction, Frame, Outgoing};
+use milter_proto::wire::{Assembler, Direction, Frame, OutgoingFrame};
 
 use crate::layout::{shortened, words};
 use crate::support::failure::Failure;
@@ -39,7 +39,7 @@ impl Link {
     }
 
     /// Keeps a frame for the next write.
-    pub(crate) fn push(&mut self, direction: Direction, outgoing: &Outgoing<'_>) {
+    pub(crate) fn push(&mut self, direction: Direction, outgoing: &OutgoingFrame<'_>) {
         let start = self.out.len();
         outgoing.append_to(&mut self.out);
         if let Some((&code, payload)) = self.out.get(start..).and_then(|frame| frame.get(4..)?.split_first())

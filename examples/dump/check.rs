@@ -8,7 +8,7 @@ use milter_proto::Monitor;
 use milter_proto::monitor::Observation;
 use milter_proto::order::Rule;
 use milter_proto::wire::{
-    Command, DecodeError, Deviation, Direction, Frame, Outgoing, Response, Tolerance, code_name,
+    Command, DecodeError, Deviation, Direction, Frame, OutgoingFrame, Response, Tolerance, code_name,
 };
 
 use crate::capture::{Side, What};
@@ -233,7 +233,7 @@ impl Finding {
     }
 }
 
-fn is_same(again: Outgoing<'_>, frame: Frame<'_>) -> bool {
+fn is_same(again: OutgoingFrame<'_>, frame: Frame<'_>) -> bool {
     again == frame.encode()
 }
 

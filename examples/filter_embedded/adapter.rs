@@ -7,7 +7,7 @@ use embedded_io::{Read, Write};
 use milter_proto::NegotiateError;
 use milter_proto::filter::Options;
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Assembler, Command, Outgoing, Response};
+use milter_proto::wire::{Assembler, Command, OutgoingFrame, Response};
 use milter_proto::{FilterSession, Misuse, ReceiveError, filter};
 use thiserror::Error;
 
@@ -97,7 +97,7 @@ struct Turn<'t, C> {
 impl<C: Read + Write> Turn<'_, C> {
     /// Adds a frame. If there is no room, what was gathered goes out first; a frame that is larger than
     /// the whole buffer is written from where it lies.
-    fn push(&mut self, frame: &Outgoing<'_>) -> Result<(), Error<C::Error>> {
+    fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Error<C::Error>> {
         if self.gather(frame) {
             return Ok(());
         }
@@ -110,7 +110,7 @@ impl<C: Read + Write> Turn<'_, C> {
         Ok(())
     }
 
-    fn gather(&mut self, frame: &Outgoing<'_>) -> bool {
+    fn gather(&mut self, frame: &OutgoingFrame<'_>) -> bool {
         let free = self.buffer.get_mut(self.used..).unwrap_or_default();
         let written = frame.write_to(free);
         self.used = self.used.saturating_add(written.unwrap_or_default());

@@ -66,11 +66,11 @@ impl<'m> Client<'m> {
             asked: 0,
             outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
             show,
-            body: Chunks::new(&message.body, DataSize::K64),
+            body: Chunks::new(&message.body, DataSize::Kib64),
             progress: ProgressBar::hidden(),
             lists: MacroListsBuf::new(),
             storage: vec![0; 4096],
-            space: LeadingSpace::Mta,
+            space: LeadingSpace::Stripped,
         }
     }
 
@@ -197,7 +197,7 @@ impl<'m> Client<'m> {
         self.outcome = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
         self.left = self.left.saturating_sub(1);
         self.is_decided = false;
-        self.body = Chunks::new(&self.message.body, DataSize::K64);
+        self.body = Chunks::new(&self.message.body, DataSize::Kib64);
         self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io::{self, IoSlice, Write};
 
-use milter_proto::wire::Outgoing;
+use milter_proto::wire::OutgoingFrame;
 
 use super::failure::{Failure, is_timeout};
 use super::pool::{Lent, Pool};
@@ -124,7 +124,7 @@ impl<'c> Writer<'c> {
     }
 
     /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
-    pub(crate) fn push(&mut self, frame: &Outgoing<'_>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         if let Some(tap) = &mut self.tap {
             tap.pass_frame(frame);
         }
@@ -148,9 +148,9 @@ impl<'c> Writer<'c> {
 /// What was gathered, and a frame behind it, from where they lie.
 pub(super) fn pieces<'a>(
     gathered: &'a [u8],
-    frame: &'a Outgoing<'_>,
-) -> [IoSlice<'a>; 1 + Outgoing::MAX_SEGMENTS] {
-    let mut slots = [IoSlice::new(&[]); 1 + Outgoing::MAX_SEGMENTS];
+    frame: &'a OutgoingFrame<'_>,
+) -> [IoSlice<'a>; 1 + OutgoingFrame::MAX_SEGMENTS] {
+    let mut slots = [IoSlice::new(&[]); 1 + OutgoingFrame::MAX_SEGMENTS];
     let pieces = [gathered].into_iter().chain(frame.segments());
     slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
     slots

@@ -76,8 +76,8 @@ impl Rules {
     ///
     /// libmilter closes on more, and so does this filter: no MTA sends it.
     pub(crate) fn limits(agreed: Option<&Negotiated>) -> Limits {
-        let size = agreed.map_or(DataSize::K64, Negotiated::data_size);
-        Limits::DEFAULT.with_receive(size.bytes())
+        let size = agreed.map_or(DataSize::Kib64, Negotiated::data_size);
+        Limits::DEFAULT.with_max_receive_payload(size.bytes())
     }
 
     /// How long a peer may be silent, and how long it may take nothing.
@@ -111,7 +111,7 @@ impl Rules {
 
     /// The actions that the edits need, and those that were asked for besides.
     fn actions(&self) -> Actions {
-        let steps = self.options.changes.steps(LeadingSpace::Mta, DataSize::K64);
+        let steps = self.options.changes.steps(LeadingSpace::Stripped, DataSize::Kib64);
         let needed = steps.fold(Actions::EMPTY, |actions, step| match step {
             Next::Say(Response::Edit(edit)) => actions | edit.action(),
             _ => actions,

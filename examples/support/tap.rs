@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::Args;
 use milter_proto::transcript::Line;
-use milter_proto::wire::{Assembler, Direction, Outgoing};
+use milter_proto::wire::{Assembler, Direction, OutgoingFrame};
 use serde_json::json;
 
 /// Options for logs and captures.
@@ -76,7 +76,7 @@ impl Tap {
     }
 
     /// Takes note of a frame that is to be written.
-    pub(crate) fn pass_frame(&mut self, frame: &Outgoing<'_>) {
+    pub(crate) fn pass_frame(&mut self, frame: &OutgoingFrame<'_>) {
         self.pass(&frame.segments().flatten().copied().collect::<Vec<_>>());
     }
 

@@ -17,7 +17,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use milter_proto::wire::Outgoing;
+use milter_proto::wire::OutgoingFrame;
 
 use super::failure::Failure;
 use super::io::{LARGE, TURN, pieces};
@@ -128,7 +128,7 @@ impl<'c, S: Stream> Link<'c, S> {
     }
 
     /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
-    pub(crate) async fn push(&mut self, frame: &Outgoing<'_>) -> Result<(), Failure> {
+    pub(crate) async fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         if let [_, Some(tap)] = &mut self.taps {
             tap.pass_frame(frame);
         }

@@ -1,7 +1,7 @@
 //! Cutting: the same bytes, in whatever pieces, into the same frames.
 
 use milter_proto::Limits;
-use milter_proto::wire::{Assembler, Frame, FrameBuf, FrameError, Storage};
+use milter_proto::wire::{Assembler, Buffer, Frame, FrameBuf, FrameError};
 
 /// What a stream is: its frames, and how it ends.
 #[derive(Debug, PartialEq)]
@@ -22,10 +22,10 @@ struct Rest {
 pub fn assembler(data: &[u8]) {
     let Some((&[one, other, high, low], stream)) = data.split_first_chunk() else { return };
     let limit = match u16::from_be_bytes([high, low]) {
-        0 => Limits::DEFAULT.receive(),
+        0 => Limits::DEFAULT.max_receive_payload(),
         limit => limit.into(),
     };
-    let limits = Limits::DEFAULT.with_receive(limit);
+    let limits = Limits::DEFAULT.with_max_receive_payload(limit);
     let expected = reference(stream, limit);
     for seed in [0, one, other] {
         assert_eq!(cut(stream, seed, Assembler::with_limits(Vec::new(), limits)), expected, "seed {seed}");
@@ -43,7 +43,7 @@ pub fn assembler(data: &[u8]) {
 }
 
 /// Feeds the stream in pieces that follow from `seed`; 0 is in one piece, 1 is byte by byte.
-fn cut<S: Storage>(stream: &[u8], seed: u8, mut assembler: Assembler<S>) -> Outcome {
+fn cut<S: Buffer>(stream: &[u8], seed: u8, mut assembler: Assembler<S>) -> Outcome {
     let mut frames = Vec::new();
     let mut state = u32::from(seed);
     let mut rest = stream;
@@ -102,7 +102,8 @@ fn reference(stream: &[u8], limit: u32) -> Outcome {
         }
         if length - 1 > u64::from(limit) {
             // What the length looks like is told from the four bytes alone.
-            let error = Frame::split(&rest[..4], Limits::DEFAULT.with_receive(limit)).unwrap_err();
+            let error =
+                Frame::split(&rest[..4], Limits::DEFAULT.with_max_receive_payload(limit)).unwrap_err();
             let FrameError::TooLong { payload, limit: over, .. } = error else { panic!("{error:?}") };
             assert_eq!((u64::from(payload), over), (length - 1, limit));
             assert!(error.to_string().is_ascii());

@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 
 use milter_proto::wire::{
-    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, Outgoing, ReplyCode, Response,
+    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, OutgoingFrame, ReplyCode, Response,
     Tolerance, Verdict, codes,
 };
 
@@ -11,7 +11,7 @@ use milter_proto::wire::{
 trait Meaning<'a>: Copy + Debug + PartialEq {
     fn strict(frame: Frame<'a>) -> Result<Self, DecodeError>;
     fn tolerant(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError>;
-    fn bytes(&self) -> Outgoing<'a>;
+    fn bytes(&self) -> OutgoingFrame<'a>;
     fn byte(&self) -> u8;
     fn clean_again(frame: Frame<'_>) -> Option<FrameBuf>;
 }
@@ -25,7 +25,7 @@ impl<'a> Meaning<'a> for Command<'a> {
         Self::parse_as(frame, tolerance)
     }
 
-    fn bytes(&self) -> Outgoing<'a> {
+    fn bytes(&self) -> OutgoingFrame<'a> {
         self.encode()
     }
 
@@ -47,7 +47,7 @@ impl<'a> Meaning<'a> for Response<'a> {
         Self::parse_as(frame, tolerance)
     }
 
-    fn bytes(&self) -> Outgoing<'a> {
+    fn bytes(&self) -> OutgoingFrame<'a> {
         self.encode()
     }
 
@@ -161,7 +161,7 @@ fn tolerances() -> impl Iterator<Item = Tolerance> {
     named.into_iter().chain(alone).chain(without)
 }
 
-fn frame_of(code: u8, bytes: &Outgoing<'_>) -> FrameBuf {
+fn frame_of(code: u8, bytes: &OutgoingFrame<'_>) -> FrameBuf {
     FrameBuf::new(code, bytes.segments().flatten().copied().skip(Frame::HEAD_LEN).collect())
 }
 
@@ -218,10 +218,10 @@ fn read_response(response: Response<'_>) {
         Response::Verdict(Verdict::Reply(reply)) => {
             assert!((400..600).contains(&reply.code().number()));
             let bytes = reply.as_text().as_bytes();
-            let plain = reply.plain().bytes().count();
+            let plain = reply.unescaped().bytes().count();
             assert!(plain <= bytes.len());
-            assert!(reply.plain().to_string().is_ascii());
-            is_one_reply(&reply.plain().bytes().collect::<Vec<_>>(), reply.code());
+            assert!(reply.unescaped().to_string().is_ascii());
+            is_one_reply(&reply.unescaped().bytes().collect::<Vec<_>>(), reply.code());
             let lines: usize = reply.lines().map(|line| line.text().bytes().count()).sum();
             assert!(lines <= plain);
             for line in reply.lines() {

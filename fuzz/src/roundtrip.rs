@@ -5,8 +5,8 @@ use std::io::{IoSlice, Write};
 use arbitrary::Unstructured;
 use milter_proto::Limits;
 use milter_proto::wire::{
-    Command, Decoded, Frame, MacroLists, MacroListsBuf, Outgoing, ReplyBuf, ReplyText, Response, TextList,
-    TextListBuf, Tolerance,
+    Command, Decoded, Frame, MacroLists, MacroListsBuf, OutgoingFrame, ReplyBuf, ReplyText, Response,
+    TextList, TextListBuf, Tolerance,
 };
 
 /// The first byte chooses what is made of the others.
@@ -69,11 +69,11 @@ fn of_owned((texts, lists, reply): (TextListBuf, MacroListsBuf, ReplyBuf)) {
 }
 
 /// The bytes of a frame, which every way to write it agrees on.
-fn in_every_way(out: &Outgoing<'_>) -> Vec<u8> {
+fn in_every_way(out: &OutgoingFrame<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     out.append_to(&mut bytes);
     assert_eq!(bytes.len(), out.len());
-    assert!(out.segments().count() <= Outgoing::MAX_SEGMENTS);
+    assert!(out.segments().count() <= OutgoingFrame::MAX_SEGMENTS);
     assert!(out.segments().all(|piece| !piece.is_empty()));
     assert_eq!(out.segments().collect::<Vec<_>>().concat(), bytes);
 
@@ -85,14 +85,14 @@ fn in_every_way(out: &Outgoing<'_>) -> Vec<u8> {
     assert_eq!((error.needed, error.available), (bytes.len(), bytes.len() - 1));
     assert!(short.iter().all(|&byte| byte == 0xaa));
 
-    let mut slots = [IoSlice::new(&[]); Outgoing::MAX_SEGMENTS];
+    let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
     let mut written = Vec::new();
     assert_eq!(written.write_vectored(out.io_slices(&mut slots)).unwrap(), bytes.len());
     assert_eq!(written, bytes);
 
     let payload = u32::try_from(bytes.len() - Frame::HEAD_LEN).unwrap();
-    assert!(out.within(Limits::DEFAULT.with_send(payload)).is_ok());
-    assert!(payload == 0 || out.within(Limits::DEFAULT.with_send(payload - 1)).is_err());
+    assert!(out.within(Limits::DEFAULT.with_max_send_payload(payload)).is_ok());
+    assert!(payload == 0 || out.within(Limits::DEFAULT.with_max_send_payload(payload - 1)).is_err());
     bytes
 }
 

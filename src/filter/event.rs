@@ -2,7 +2,7 @@
 
 use crate::negotiation::Negotiation;
 use crate::order::CommandKind;
-use crate::wire::{Command, DecodeError, Outgoing};
+use crate::wire::{Command, DecodeError, OutgoingFrame};
 
 /// Whose turn it is, seen from the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl<'f> Event<'f> {
 #[must_use = "a frame that is not written leaves the MTA waiting"]
 pub struct NegotiationSent<'o> {
     /// The frame to write.
-    pub frame: Outgoing<'o>,
+    pub frame: OutgoingFrame<'o>,
     /// What became of every bit.
     pub negotiation: Negotiation<'o>,
 }

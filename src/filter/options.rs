@@ -120,10 +120,10 @@ impl<'a> Options<'a> {
     #[doc(alias = "SMFIP_MDS_1M")]
     pub const fn data_size(self, size: DataSize, support: Support) -> Self {
         match (size, support) {
-            (DataSize::K64, _) => self,
-            (DataSize::K256, _) => self.step(Steps::DATA_SIZE_256K, support),
-            (DataSize::M1, Support::Required) => self.step(Steps::DATA_SIZE_1M, support),
-            (DataSize::M1, _) => self.step(Steps::DATA_SIZE_256K.union(Steps::DATA_SIZE_1M), support),
+            (DataSize::Kib64, _) => self,
+            (DataSize::Kib256, _) => self.step(Steps::DATA_SIZE_256K, support),
+            (DataSize::Mib1, Support::Required) => self.step(Steps::DATA_SIZE_1M, support),
+            (DataSize::Mib1, _) => self.step(Steps::DATA_SIZE_256K.union(Steps::DATA_SIZE_1M), support),
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a> Options<'a> {
 
     fn answer_with(&self, offer: Offer, can_emulate: Steps) -> Result<Negotiation<'a>, NegotiationError> {
         check_offer(&offer)?;
-        let offer = offer.reading_zeros();
+        let offer = offer.with_v1_defaults();
         let version = newest(offer.version);
 
         let missing = self.required_actions.difference(offer.actions);

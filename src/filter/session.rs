@@ -11,7 +11,7 @@ use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
 use crate::wire::{
-    Actions, Assembler, Command, DecodeError, Edit, Frame, Offer, Outgoing, Response, Steps, Storage,
+    Actions, Assembler, Buffer, Command, DecodeError, Edit, Frame, Offer, OutgoingFrame, Response, Steps,
 };
 
 /// The filter's side of one connection: commands in, replies out, in the right order.
@@ -125,9 +125,9 @@ impl FilterSession {
     /// broken, and every later call returns the same error. Flush the output before handling the error: earlier
     /// frames of the same read may already have been answered.
     #[inline]
-    pub fn next_event<'s, 'i: 's, S: Storage>(
+    pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
-        assembler: &'s mut Assembler<S>,
+        assembler: &'s mut Assembler<B>,
         input: &mut &'i [u8],
     ) -> Result<Option<Event<'s>>, ReceiveError> {
         if let Some(event) = self.rest_of_frame() {
@@ -295,7 +295,7 @@ impl FilterSession {
     ///
     /// # Errors
     /// [`Misuse`]: nothing changed, and nothing is to be written.
-    pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<Outgoing<'m>, Misuse> {
+    pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<OutgoingFrame<'m>, Misuse> {
         let response = response.into();
         if let Err(rule) = self.judge(&response) {
             return Err(self.misuse(response.code(), rule));
@@ -361,9 +361,9 @@ impl FilterSession {
     }
 
     #[inline]
-    fn is_within(&self, outgoing: &Outgoing<'_>) -> bool {
+    fn is_within(&self, outgoing: &OutgoingFrame<'_>) -> bool {
         let limit = self.max_send.min(self.conversation.max_payload());
-        outgoing.is_within(Limits::DEFAULT.with_send(limit))
+        outgoing.is_within(Limits::DEFAULT.with_max_send_payload(limit))
     }
 
     /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
@@ -435,7 +435,7 @@ impl FilterSession {
 
     /// The offer that is to be answered.
     fn offer(&self) -> Offer {
-        self.conversation.offer().reading_zeros()
+        self.conversation.offer().with_v1_defaults()
     }
 
     #[cold]

@@ -5,4 +5,4 @@ mod requests;
 mod store;
 
 pub use requests::MacroRequests;
-pub use store::{MacroStore, MacroStoreFull, Memory};
+pub use store::{MacroStore, MacroStoreFull};

@@ -3,7 +3,7 @@
 use crate::filter::Event;
 use crate::filter::event::Flags;
 use crate::wire::codes::command;
-use crate::wire::{Command, MacroStage, Macros, Text, TextList};
+use crate::wire::{Buffer, Command, MacroStage, Macros, Text, TextList};
 
 use thiserror::Error;
 
@@ -35,6 +35,9 @@ const fn slot_of(stage: MacroStage) -> Option<usize> {
 
 /// The first slot that belongs to a message and not to the connection.
 const FIRST_OF_MESSAGE: usize = 2;
+
+/// Bytes that a vector grows to: no peer can make it larger, and no real list comes near.
+const MOST: usize = 65_536;
 
 /// The last slot whose command forgets all later ones: RCPT.
 const LAST_THAT_FORGETS: usize = 3;
@@ -70,8 +73,8 @@ const LAST_THAT_FORGETS: usize = 3;
 /// `st_macros`, `mi_clr_macros` in libmilter/engine.c; `smfi_getsymval` in libmilter/smfi.c.
 /// SPEC_NOTES MAC-7 to MAC-12.
 #[derive(Clone, Debug, Default)]
-pub struct MacroStore<M> {
-    memory: M,
+pub struct MacroStore<B> {
+    buffer: B,
     /// Where the list of each slot in `filled` ends; it begins where the one before it ends.
     ends: [usize; SLOTS.len()],
     /// Slots that have a list which is not empty, a bit each.
@@ -82,10 +85,10 @@ pub struct MacroStore<M> {
     is_over: bool,
 }
 
-impl<M: Memory> MacroStore<M> {
+impl<B: Buffer> MacroStore<B> {
     /// Starts without macros.
-    pub const fn new(memory: M) -> Self {
-        Self { memory, ends: [0; SLOTS.len()], filled: 0, fresh: 0, is_over: false }
+    pub const fn new(buffer: B) -> Self {
+        Self { buffer, ends: [0; SLOTS.len()], filled: 0, fresh: 0, is_over: false }
     }
 
     /// Takes note of an event: keeps macros, forgets those that the event makes obsolete.
@@ -158,7 +161,7 @@ impl<M: Memory> MacroStore<M> {
         let place = self.range(slot);
         let behind = self.used().saturating_sub(place.end);
         let needed = place.start.saturating_add(list.len()).saturating_add(behind);
-        if self.memory.make_room(needed) < needed {
+        if self.buffer.make_room(needed, MOST) < needed {
             self.replace(slot, place, &[], behind);
             return Err(MacroStoreFull { needed });
         }
@@ -177,7 +180,7 @@ impl<M: Memory> MacroStore<M> {
     #[must_use]
     pub fn stage(&self, stage: MacroStage) -> Macros<'_> {
         let range = slot_of(stage).map_or(0..0, |slot| self.range(slot));
-        let list = TextList::new(self.memory.bytes().get(range).unwrap_or_default()).unwrap_or_default();
+        let list = TextList::new(self.buffer.bytes().get(range).unwrap_or_default()).unwrap_or_default();
         Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage))
     }
 
@@ -213,7 +216,7 @@ impl<M: Memory> MacroStore<M> {
     /// command: as in libmilter, the end of the connection still sees them.
     pub fn release(&mut self) {
         let used = self.used();
-        self.memory.release(used);
+        self.buffer.release(used);
     }
 
     /// Forgets a slot and all later ones: they are the end of the row.
@@ -252,7 +255,7 @@ impl<M: Memory> MacroStore<M> {
         if behind > 0 {
             self.shift(slot, old.end, end, behind);
         }
-        let bytes = self.memory.bytes_mut();
+        let bytes = self.buffer.bytes_mut();
         if let Some(place) = bytes.get_mut(old.start..).and_then(|free| free.get_mut(..list.len())) {
             place.copy_from_slice(list);
         }
@@ -272,90 +275,10 @@ impl<M: Memory> MacroStore<M> {
             *end = end.saturating_sub(from).saturating_add(to);
         }
         let by = from.abs_diff(to);
-        let row = self.memory.bytes_mut().get_mut(from.min(to)..);
+        let row = self.buffer.bytes_mut().get_mut(from.min(to)..);
         let Some(row) = row.and_then(|row| row.get_mut(..len.saturating_add(by))) else { return };
         let Some(kept) = row.len().checked_sub(by) else { return };
         if to < from { row.copy_within(by.., 0) } else { row.copy_within(..kept, by) }
-    }
-}
-
-/// Memory for macros: a `Vec<u8>`, or bytes of the caller.
-///
-/// This trait is sealed and cannot be implemented outside this crate.
-pub trait Memory: sealed::Memory {}
-
-mod sealed {
-    #[expect(unnameable_types, reason = "it seals the public trait")]
-    pub trait Memory {
-        /// Tries to have room for that many bytes, and says how many there are.
-        fn make_room(&mut self, bytes: usize) -> usize;
-        /// Gives back what is behind the first `used` bytes.
-        fn release(&mut self, _used: usize) {}
-        fn bytes(&self) -> &[u8];
-        fn bytes_mut(&mut self) -> &mut [u8];
-    }
-}
-
-impl Memory for &mut [u8] {}
-
-impl sealed::Memory for &mut [u8] {
-    fn make_room(&mut self, _bytes: usize) -> usize {
-        self.len()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self
-    }
-}
-
-impl<const N: usize> Memory for [u8; N] {}
-
-impl<const N: usize> sealed::Memory for [u8; N] {
-    fn make_room(&mut self, _bytes: usize) -> usize {
-        N
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl Memory for alloc::vec::Vec<u8> {}
-
-/// Bytes that a vector grows to: no peer can make it larger, and no real list comes near.
-#[cfg(feature = "alloc")]
-const MOST: usize = 65_536;
-
-#[cfg(feature = "alloc")]
-impl sealed::Memory for alloc::vec::Vec<u8> {
-    fn make_room(&mut self, bytes: usize) -> usize {
-        if bytes > self.len() && bytes <= MOST {
-            crate::room::make_room(self, bytes, MOST);
-            self.resize(bytes, 0);
-        }
-        self.len()
-    }
-
-    fn release(&mut self, used: usize) {
-        self.truncate(used);
-        self.shrink_to_fit();
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self
     }
 }
 

@@ -25,7 +25,7 @@ pub fn accept<'a>(
 ) -> Result<Negotiation<'a>, NegotiationError> {
     check_answer(&offer, &answer, policy.honours_surplus_steps())?;
     Ok(Negotiation {
-        offer: offer.reading_zeros(),
+        offer: offer.with_v1_defaults(),
         answer,
         negotiated: Negotiated::from_answer(&answer),
         stripped: Steps::EMPTY,

@@ -1,7 +1,7 @@
 //! What the MTA's side tells its caller.
 
 use crate::order::CommandKind;
-use crate::wire::{Answer, DecodeError, Edit, Frame, Outgoing, ReplyCode, Verdict};
+use crate::wire::{Answer, DecodeError, Edit, Frame, OutgoingFrame, ReplyCode, Verdict};
 
 /// Whose turn it is, seen from the MTA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub enum Turn {
 #[must_use = "a frame that is not written leaves the filter waiting"]
 pub enum Sent<'m> {
     /// Write this frame: the given command, or ABORT if the filter declined it but it ends a message.
-    Frame(Outgoing<'m>),
+    Frame(OutgoingFrame<'m>),
     /// Do not write the command: act on `answer` as if the filter had given it.
     Skipped {
         /// The reason it is skipped.
@@ -38,7 +38,7 @@ pub enum Sent<'m> {
     ///
     /// The filter has accepted DATA, but somebody else refused it, and the SMTP client continues with RCPT or DATA:
     /// libmilter would not reply to that. SPEC_NOTES ORD-36.
-    ResendEnvelope(Outgoing<'m>),
+    ResendEnvelope(OutgoingFrame<'m>),
 }
 
 /// Why a command is not to be written.

@@ -7,7 +7,7 @@ use crate::error::{ReceiveError, ViolationDetail};
 use crate::order::table::{Effect, effect};
 use crate::order::{CommandKind, Rule, Stage};
 use crate::wire::codes::response;
-use crate::wire::{Answer, Assembler, DecodeError, Edit, Frame, Response, Steps, Storage, Verdict};
+use crate::wire::{Answer, Assembler, Buffer, DecodeError, Edit, Frame, Response, Steps, Verdict};
 
 impl MtaSession {
     /// Takes the next response from the front of `input`.
@@ -16,9 +16,9 @@ impl MtaSession {
     ///
     /// # Errors
     /// [`ReceiveError`]: the connection is broken, and every later call returns the same error.
-    pub fn next_event<'s, 'i: 's, S: Storage>(
+    pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
-        assembler: &'s mut Assembler<S>,
+        assembler: &'s mut Assembler<B>,
         input: &mut &'i [u8],
     ) -> Result<Option<Event<'s>>, ReceiveError> {
         if self.broken.is_none() && self.conversation.stage() == Stage::Closed {

@@ -20,7 +20,7 @@ use crate::wire::{Command, MacroStage, Peer, Steps, Text};
 ///
 /// # Memory
 /// At most 64 bytes and no heap memory, whatever the peer sends. Edits and PROGRESS are counted, and
-/// end the session at [`Limits::edits`] and [`Limits::progress`]. Chunks of a new body are not: if you
+/// end the session at [`Limits::max_edits`] and [`Limits::max_progress`]. Chunks of a new body are not: if you
 /// keep them, limit them yourself.
 ///
 /// # Examples
@@ -127,8 +127,8 @@ impl MtaSession {
             policy,
             limits: Bounds {
                 send: limits.session_send(),
-                edits: limits.edits(),
-                progress: limits.progress(),
+                edits: limits.max_edits(),
+                progress: limits.max_progress(),
             },
             edits: 0,
             progress: 0,
@@ -293,7 +293,11 @@ impl MtaSession {
             check_offer(offer).map_err(|_| Rule::NegotiationFailed)?;
         }
         let limit = self.limits.send.min(self.conversation.max_payload());
-        command.encode().within(Limits::DEFAULT.with_send(limit)).map(drop).map_err(|_| Rule::TooLong)
+        command
+            .encode()
+            .within(Limits::DEFAULT.with_max_send_payload(limit))
+            .map(drop)
+            .map_err(|_| Rule::TooLong)
     }
 
     fn reason_to_skip(

@@ -247,7 +247,7 @@ impl<'a> Arbitrary<'a> for Steps {
 
 impl<'a> Arbitrary<'a> for DataSize {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&[Self::K64, Self::K256, Self::M1]).copied()
+        u.choose(&[Self::Kib64, Self::Kib256, Self::Mib1]).copied()
     }
 }
 
@@ -325,8 +325,9 @@ fn line(bytes: &[u8]) -> &[u8] {
 
 impl<'a> Arbitrary<'a> for Limits {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let sizes = Self::DEFAULT.with_receive(u.arbitrary()?).with_send(u.arbitrary()?);
-        Ok(sizes.with_edits(u.arbitrary()?).with_progress(u.arbitrary()?))
+        let sizes =
+            Self::DEFAULT.with_max_receive_payload(u.arbitrary()?).with_max_send_payload(u.arbitrary()?);
+        Ok(sizes.with_max_edits(u.arbitrary()?).with_max_progress(u.arbitrary()?))
     }
 }
 
@@ -338,7 +339,7 @@ impl<'a> Arbitrary<'a> for Direction {
 
 impl<'a> Arbitrary<'a> for LeadingSpace {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&[Self::Mta, Self::Value]).copied()
+        u.choose(&[Self::Stripped, Self::Preserved]).copied()
     }
 }
 

@@ -47,8 +47,8 @@ use crate::Limits;
 use crate::transcript::Entry;
 use crate::wire::{
     Actions, Answer, Command, DataSize, Deviation, Direction, Edit, EnhancedCode, Frame, FrameBuf,
-    LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, Outgoing, Peer, ReplyBuf,
-    ReplyCode, Response, Steps, TextListBuf, Tolerance, Verdict, Version, codes,
+    LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, OutgoingFrame, Peer,
+    ReplyBuf, ReplyCode, Response, Steps, TextListBuf, Tolerance, Verdict, Version, codes,
 };
 
 mod parts;
@@ -332,7 +332,7 @@ fn of_response(response: &Response<'_>) -> FrameBuf {
     frame_of(response.code(), &response.encode())
 }
 
-fn frame_of(code: u8, bytes: &Outgoing<'_>) -> FrameBuf {
+fn frame_of(code: u8, bytes: &OutgoingFrame<'_>) -> FrameBuf {
     let payload = bytes.segments().flatten().copied().skip(Frame::HEAD_LEN);
     FrameBuf::new(code, payload.collect())
 }

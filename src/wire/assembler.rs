@@ -2,10 +2,9 @@
 
 use core::{fmt, mem};
 
+use super::buffer::Buffer;
 use super::frame::{Frame, FrameError, payload_len};
 use crate::Limits;
-#[cfg(feature = "alloc")]
-use crate::room::make_room;
 
 /// Cuts a byte stream into frames, whatever the pieces it arrives in.
 ///
@@ -13,11 +12,11 @@ use crate::room::make_room;
 /// collected, and each of its bytes is copied into the storage once. Nothing is scanned, so the cost is
 /// linear in the bytes even when they arrive one at a time.
 ///
-/// `S` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
+/// `B` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
 /// that is larger than it counts as too long, however the input is cut.
 ///
 /// # Memory
-/// 64 bytes and the storage. A vector grows to [`Limits::receive`] bytes at most, the largest that was in
+/// 64 bytes and the storage. A vector grows to [`Limits::max_receive_payload`] bytes at most, the largest that was in
 /// force, and never over twice what has arrived of a frame that was cut: bytes that a length field merely
 /// announces take no room. While it grows, the old room stands beside the new. It keeps its room from frame
 /// to frame, until [`release`](Self::release).
@@ -38,8 +37,8 @@ use crate::room::make_room;
 ///
 /// # Source
 /// SPEC_NOTES FRM-1 to FRM-8.
-pub struct Assembler<S> {
-    storage: S,
+pub struct Assembler<B> {
+    buffer: B,
     head: [u8; Frame::HEAD_LEN],
     /// Bytes of the head that are held back. 0 once the frame was given out.
     held: usize,
@@ -51,16 +50,16 @@ pub struct Assembler<S> {
     broken: Option<FrameError>,
 }
 
-impl<S: Storage> Assembler<S> {
+impl<B: Buffer> Assembler<B> {
     /// Starts at the beginning of a stream, with the default limits.
-    pub const fn new(storage: S) -> Self {
-        Self::with_limits(storage, Limits::DEFAULT)
+    pub const fn new(buffer: B) -> Self {
+        Self::with_limits(buffer, Limits::DEFAULT)
     }
 
     /// Starts at the beginning of a stream.
-    pub const fn with_limits(storage: S, limits: Limits) -> Self {
+    pub const fn with_limits(buffer: B, limits: Limits) -> Self {
         let head = [0; Frame::HEAD_LEN];
-        Self { storage, head, held: 0, kept: 0, payload: 0, limits, broken: None }
+        Self { buffer, head, held: 0, kept: 0, payload: 0, limits, broken: None }
     }
 
     /// Takes the next whole frame from the front of `input`.
@@ -90,7 +89,7 @@ impl<S: Storage> Assembler<S> {
             return self.broken.map_or(Ok(None), Err);
         }
         let [.., code] = self.head;
-        let payload = self.storage.bytes().get(..self.payload).unwrap_or_default();
+        let payload = self.buffer.bytes().get(..self.payload).unwrap_or_default();
         Ok(Some(Frame::new(code, payload)))
     }
 
@@ -104,12 +103,12 @@ impl<S: Storage> Assembler<S> {
         let Some((new, rest)) = input.split_at_checked(self.payload.wrapping_sub(kept)) else {
             let new = mem::take(input);
             self.kept = kept.wrapping_add(new.len());
-            self.storage.put(kept, new, self.payload);
+            self.buffer.put(kept, new, self.payload);
             return false;
         };
         *input = rest;
         (self.held, self.kept) = (0, 0);
-        self.storage.put(kept, new, self.payload);
+        self.buffer.put(kept, new, self.payload);
         true
     }
 
@@ -127,7 +126,7 @@ impl<S: Storage> Assembler<S> {
             *input = rest;
             self.held = self.held.saturating_add(1);
             if let (4, Some(&length)) = (self.held, self.head.first_chunk::<4>()) {
-                match payload_len(length, self.limits_in_force().receive()) {
+                match payload_len(length, self.limits_in_force().max_receive_payload()) {
                     Ok(len) => self.payload = len,
                     Err(error) => {
                         self.broken = Some(error);
@@ -136,15 +135,17 @@ impl<S: Storage> Assembler<S> {
                 }
             }
         }
-        self.storage.clear();
+        self.buffer.clear();
         true
     }
 
     /// The limits, with the storage's own bound taken into account.
     #[inline]
     fn limits_in_force(&self) -> Limits {
-        match self.storage.capacity() {
-            Some(room) if room < self.limits.receive() => self.limits.with_receive(room),
+        match self.buffer.capacity() {
+            Some(room) if room < self.limits.max_receive_payload() => {
+                self.limits.with_max_receive_payload(room)
+            }
             _ => self.limits,
         }
     }
@@ -180,7 +181,7 @@ impl<S: Storage> Assembler<S> {
     /// Call it when a connection falls idle: it then holds no buffer at all.
     pub fn release(&mut self) {
         if self.held == 0 {
-            self.storage.release();
+            self.buffer.release(0);
         }
     }
 
@@ -195,7 +196,7 @@ impl<S: Storage> Assembler<S> {
     /// Bytes that are certainly still to come before the next frame is whole: a hint for how much
     /// to read.
     ///
-    /// The number is what the peer claims, up to the limit of [`Limits::receive`], and may be over a megabyte after four
+    /// The number is what the peer claims, up to the limit of [`Limits::max_receive_payload`], and may be over a megabyte after four
     /// bytes. Do not allocate it.
     #[must_use]
     pub const fn missing(&self) -> usize {
@@ -206,7 +207,7 @@ impl<S: Storage> Assembler<S> {
     }
 }
 
-impl<S> fmt::Debug for Assembler<S> {
+impl<B> fmt::Debug for Assembler<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Assembler")
             .field("held", &self.held)
@@ -214,103 +215,4 @@ impl<S> fmt::Debug for Assembler<S> {
             .field("broken", &self.broken)
             .finish_non_exhaustive()
     }
-}
-
-/// Memory for a frame that was cut: a `Vec<u8>`, or bytes of the caller.
-///
-/// Sealed: its contract is between it and [`Assembler`].
-pub trait Storage: sealed::Storage {}
-
-mod sealed {
-    #[expect(unnameable_types, reason = "it seals the public trait")]
-    pub trait Storage {
-        /// Bytes that fit, if that is bounded.
-        fn capacity(&self) -> Option<u32>;
-        /// Puts `new` behind the first `kept` bytes, of `most` that there will be.
-        fn put(&mut self, kept: usize, new: &[u8], most: usize);
-        fn bytes(&self) -> &[u8];
-        fn clear(&mut self) {}
-        fn release(&mut self) {}
-    }
-}
-
-impl Storage for &mut [u8] {}
-
-impl sealed::Storage for &mut [u8] {
-    #[inline]
-    fn capacity(&self) -> Option<u32> {
-        u32::try_from(self.len()).ok()
-    }
-
-    #[inline]
-    fn put(&mut self, kept: usize, new: &[u8], _most: usize) {
-        if let Some(free) = self.get_mut(kept..).and_then(|free| free.get_mut(..new.len())) {
-            free.copy_from_slice(new);
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<const N: usize> Storage for [u8; N] {}
-
-impl<const N: usize> sealed::Storage for [u8; N] {
-    #[inline]
-    fn capacity(&self) -> Option<u32> {
-        u32::try_from(N).ok()
-    }
-
-    #[inline]
-    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
-        self.as_mut_slice().put(kept, new, most);
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl Storage for alloc::vec::Vec<u8> {}
-
-#[cfg(feature = "alloc")]
-impl sealed::Storage for alloc::vec::Vec<u8> {
-    #[inline]
-    fn capacity(&self) -> Option<u32> {
-        None
-    }
-
-    #[inline]
-    fn put(&mut self, kept: usize, new: &[u8], most: usize) {
-        match *new {
-            // Who sends single bytes shall not cost a call of memcpy for each.
-            [byte] if self.len() < self.capacity() => self.push(byte),
-            _ => put_all(self, kept, new, most),
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-
-    #[inline]
-    fn clear(&mut self) {
-        Self::clear(self);
-    }
-
-    fn release(&mut self) {
-        *self = Self::new();
-    }
-}
-
-#[cfg(feature = "alloc")]
-#[inline(never)]
-fn put_all(bytes: &mut alloc::vec::Vec<u8>, kept: usize, new: &[u8], most: usize) {
-    make_room(bytes, kept.saturating_add(new.len()), most);
-    bytes.extend_from_slice(new);
 }

@@ -292,11 +292,11 @@ impl Steps {
     #[must_use]
     pub const fn data_size(self) -> DataSize {
         if self.contains(Self::DATA_SIZE_1M) {
-            DataSize::M1
+            DataSize::Mib1
         } else if self.contains(Self::DATA_SIZE_256K) {
-            DataSize::K256
+            DataSize::Kib256
         } else {
-            DataSize::K64
+            DataSize::Kib64
         }
     }
 }
@@ -312,11 +312,11 @@ impl Steps {
 pub enum DataSize {
     /// 65,535 bytes, without negotiation.
     #[default]
-    K64,
+    Kib64,
     /// 262,143 bytes.
-    K256,
+    Kib256,
     /// 1,048,575 bytes.
-    M1,
+    Mib1,
 }
 
 impl DataSize {
@@ -324,9 +324,9 @@ impl DataSize {
     #[must_use]
     pub const fn bytes(self) -> u32 {
         match self {
-            Self::K64 => 65_535,
-            Self::K256 => 262_143,
-            Self::M1 => 1_048_575,
+            Self::Kib64 => 65_535,
+            Self::Kib256 => 262_143,
+            Self::Mib1 => 1_048_575,
         }
     }
 }

@@ -13,8 +13,8 @@ use super::bits::DataSize;
 /// use milter_proto::wire::{Chunks, DataSize};
 ///
 /// let body = vec![b'x'; 70_000];
-/// assert!(Chunks::new(&body, DataSize::K64).map(<[u8]>::len).eq([65_535, 4_465]));
-/// assert_eq!(Chunks::new(b"", DataSize::K64).next(), None);
+/// assert!(Chunks::new(&body, DataSize::Kib64).map(<[u8]>::len).eq([65_535, 4_465]));
+/// assert_eq!(Chunks::new(b"", DataSize::Kib64).next(), None);
 /// ```
 ///
 /// # Source

@@ -7,13 +7,15 @@ use nom::combinator::map;
 
 use super::bits::{Actions, Steps, Version};
 use super::code::{MacroStage, command};
-use super::decode::{DecodeError, Decoded, Decoder, Fault, Field};
+use super::decode::{Decoded, Decoder};
+use super::error::{DecodeError, Fault, Field};
 use super::frame::Frame;
 use super::ip;
 use super::macros::Macros;
 use super::negotiate::Offer;
-use super::outgoing::Outgoing;
-use super::parse::{Step, byte, find_nul, half, text, word};
+use super::outgoing::OutgoingFrame;
+use super::parse::{Step, byte, half, text, word};
+use super::scan::find_nul;
 use super::text::{Text, TextList};
 use super::tolerance::{Deviation, Tolerance};
 
@@ -236,16 +238,16 @@ impl<'a> Command<'a> {
 
     /// The command as bytes to send. What is long stays borrowed.
     #[inline]
-    pub fn encode(&self) -> Outgoing<'a> {
+    pub fn encode(&self) -> OutgoingFrame<'a> {
         // Most commands are headers, so these few instructions belong to the caller.
         if let Self::Header { name, value } = *self {
-            return Outgoing::texts(command::HEADER, name, value);
+            return OutgoingFrame::texts(command::HEADER, name, value);
         }
         self.encode_fields()
     }
 
-    fn encode_fields(&self) -> Outgoing<'a> {
-        let out = Outgoing::new(self.code());
+    fn encode_fields(&self) -> OutgoingFrame<'a> {
+        let out = OutgoingFrame::new(self.code());
         match *self {
             Self::Negotiate(Offer { version, actions, steps }) => out
                 .fixed(&version.number().to_be_bytes())
@@ -263,7 +265,7 @@ impl<'a> Command<'a> {
             Self::MailFrom { address, arguments } | Self::RcptTo { address, arguments } => {
                 out.text(address, &[]).raw(arguments.as_bytes())
             }
-            Self::Header { name, value } => Outgoing::texts(command::HEADER, name, value),
+            Self::Header { name, value } => OutgoingFrame::texts(command::HEADER, name, value),
             Self::Body { chunk } | Self::EndOfMessage { chunk } => out.raw(chunk),
             Self::Unknown { line } => out.last_text(line),
             Self::Data | Self::EndOfHeaders | Self::Abort | Self::Quit | Self::QuitNewConnection => {
@@ -371,7 +373,7 @@ fn macros<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Command<'a
     let (macros, odd) = Macros::split(MacroStage::new(stage), list);
     if odd.is_some() {
         let left = rest.len().saturating_sub(macros.list().as_bytes().len());
-        decoder.tolerate(Deviation::OddMacros, left, Field::Macros, Fault::Odd)?;
+        decoder.tolerate(Deviation::UnpairedMacro, left, Field::Macros, Fault::Odd)?;
     }
     Ok(Command::Macros(macros))
 }

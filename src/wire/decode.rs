@@ -1,175 +1,14 @@
-//! What can be wrong with a payload, and how that is reported.
-
-use core::fmt;
+//! Decoding the payload of one frame: where errors get their place, and deviations their verdict.
 
 use nom::{Err, Parser};
-use thiserror::Error;
 
-use super::code;
+use super::error::{DecodeError, Fault, Field};
 use super::frame::Frame;
-use super::outgoing::Outgoing;
-use super::parse::{Step, Stop, holds_nul, split_text};
-use super::reply_fault::ReplyFault;
+use super::outgoing::OutgoingFrame;
+use super::parse::{Step, Stop, split_text};
+use super::scan::holds_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
-
-/// A field of a payload, as errors name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Field {
-    /// The payload as a whole.
-    Payload,
-    /// OPTNEG: the protocol version.
-    Version,
-    /// OPTNEG: the action bits.
-    Actions,
-    /// OPTNEG: the protocol bits.
-    Steps,
-    /// OPTNEG: the stage of a macro list.
-    ListStage,
-    /// OPTNEG: the names of a macro list.
-    ListNames,
-    /// MACRO: the stage, a command byte.
-    Stage,
-    /// MACRO: the names and values.
-    Macros,
-    /// CONNECT: the host name.
-    Host,
-    /// CONNECT: the address family.
-    Family,
-    /// CONNECT: the port.
-    Port,
-    /// CONNECT: the address of the client; elsewhere an envelope address.
-    Address,
-    /// The ESMTP arguments.
-    Arguments,
-    /// The name of a header, or of the client in HELO.
-    Name,
-    /// The value of a header.
-    Value,
-    /// The position of a header.
-    Index,
-    /// The line of an unknown SMTP command.
-    Line,
-    /// Bytes of a body.
-    Chunk,
-    /// The SMTP reply text.
-    Reply,
-    /// The reason of a quarantine.
-    Reason,
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Payload => "payload",
-            Self::Version => "version",
-            Self::Actions => "actions",
-            Self::Steps => "steps",
-            Self::ListStage => "stage of a macro list",
-            Self::ListNames => "names of a macro list",
-            Self::Stage => "stage",
-            Self::Macros => "macros",
-            Self::Host => "host",
-            Self::Family => "address family",
-            Self::Port => "port",
-            Self::Address => "address",
-            Self::Arguments => "arguments",
-            Self::Name => "name",
-            Self::Value => "value",
-            Self::Index => "index",
-            Self::Line => "line",
-            Self::Chunk => "chunk",
-            Self::Reply => "reply",
-            Self::Reason => "reason",
-        })
-    }
-}
-
-/// What is wrong with a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The payload ends inside the field, or before it.
-    Truncated,
-    /// The text has no NUL behind it.
-    Unterminated,
-    /// The field is empty, but must not be.
-    Empty,
-    /// Bytes follow the last field.
-    Surplus,
-    /// The value is none that is known.
-    UnknownValue,
-    /// The last name of a list of macros has no value.
-    Odd,
-    /// The SMTP reply text is not well formed.
-    Reply(ReplyFault),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truncated => "is cut short",
-            Self::Unterminated => "has no final NUL",
-            Self::Empty => "is empty",
-            Self::Surplus => "is followed by bytes of no field",
-            Self::UnknownValue => "has an unknown value",
-            Self::Odd => "end with a name that has no value",
-            Self::Reply(fault) => return fault.fmt(f),
-        })
-    }
-}
-
-/// A payload that is not what its code byte promises.
-///
-/// # Examples
-/// ```
-/// use milter_proto::wire::{Command, Frame};
-///
-/// let error = Command::parse(Frame::new(b'L', b"Subject\0no end")).unwrap_err();
-/// assert_eq!(error.to_string(), "HEADER: value at offset 8 has no final NUL");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("{}: {field} at offset {offset} {fault}", code::name(*.code).unwrap_or("frame"))]
-pub struct DecodeError {
-    offset: u32,
-    code: u8,
-    field: Field,
-    fault: Fault,
-    deviation: Option<Deviation>,
-}
-
-impl DecodeError {
-    /// The code byte of the frame.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self.code
-    }
-
-    /// The field that is wrong.
-    #[must_use]
-    pub const fn field(self) -> Field {
-        self.field
-    }
-
-    /// What is wrong with it.
-    #[must_use]
-    pub const fn fault(self) -> Fault {
-        self.fault
-    }
-
-    /// Where in the payload the field, or the surplus, begins: bytes from 0.
-    #[must_use]
-    pub const fn offset(self) -> u32 {
-        self.offset
-    }
-
-    /// The departure that this is, if a [`Tolerance`] can accept it.
-    #[must_use]
-    pub const fn deviation(self) -> Option<Deviation> {
-        self.deviation
-    }
-}
 
 /// A meaning, and how far the frame that carried it departs from the clean form.
 ///
@@ -188,7 +27,7 @@ pub struct Decoded<'a, T> {
 
 impl<'a, T> Decoded<'a, T> {
     /// The frame as it came, deviations included, to send it on.
-    pub fn encode(&self) -> Outgoing<'a> {
+    pub fn encode(&self) -> OutgoingFrame<'a> {
         self.frame.encode()
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use super::outgoing::Outgoing;
+use super::outgoing::{HEAD_LEN, OutgoingFrame};
 use crate::Limits;
 
 /// One frame of either direction: a code byte and its payload, without a meaning yet.
@@ -34,7 +34,7 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Bytes before the payload: the length and the code.
-    pub const HEAD_LEN: usize = 5;
+    pub const HEAD_LEN: usize = HEAD_LEN;
 
     /// Makes a frame of any code and any payload.
     #[must_use]
@@ -51,10 +51,10 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn split(input: &'a [u8], limits: Limits) -> Result<Option<(Self, &'a [u8])>, FrameError> {
         let Some((&[a, b, c, d, code], rest)) = input.split_first_chunk() else {
-            let length = input.first_chunk().map(|&length| payload_len(length, limits.receive()));
+            let length = input.first_chunk().map(|&length| payload_len(length, limits.max_receive_payload()));
             return length.transpose().map(|_| None);
         };
-        let payload_len = payload_len([a, b, c, d], limits.receive())?;
+        let payload_len = payload_len([a, b, c, d], limits.max_receive_payload())?;
         let Some((payload, rest)) = rest.split_at_checked(payload_len) else { return Ok(None) };
         Ok(Some((Self { code, payload }, rest)))
     }
@@ -72,8 +72,8 @@ impl<'a> Frame<'a> {
     }
 
     /// The frame as bytes to send: its head and the borrowed payload.
-    pub fn encode(self) -> Outgoing<'a> {
-        Outgoing::new(self.code).raw(self.payload)
+    pub fn encode(self) -> OutgoingFrame<'a> {
+        OutgoingFrame::new(self.code).raw(self.payload)
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn payload_len(length: [u8; 4], limit: u32) -> Result<usize, FrameErr
     let Some(payload) = u32::from_be_bytes(length).checked_sub(1) else { return Err(FrameError::Empty) };
     match usize::try_from(payload) {
         Ok(len) if payload <= limit => Ok(len),
-        _ => Err(FrameError::TooLong { payload, limit, looks_like: Foreign::guess(length) }),
+        _ => Err(FrameError::TooLong { payload, limit, looks_like: OtherProtocol::guess(length) }),
     }
 }
 
@@ -113,7 +113,7 @@ pub enum FrameError {
         /// Bytes of payload that are allowed.
         limit: u32,
         /// The protocol that the four length bytes look like, if they look like one.
-        looks_like: Option<Foreign>,
+        looks_like: Option<OtherProtocol>,
     },
 }
 
@@ -123,7 +123,7 @@ pub enum FrameError {
 /// when a milter client is pointed at another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Foreign {
+pub enum OtherProtocol {
     /// An HTTP request or answer.
     Http,
     /// A TLS record of any type.
@@ -134,7 +134,7 @@ pub enum Foreign {
     Text,
 }
 
-impl Foreign {
+impl OtherProtocol {
     fn guess(length: [u8; 4]) -> Option<Self> {
         match &length.map(|byte| byte.to_ascii_uppercase()) {
             b"GET " | b"HEAD" | b"POST" | b"PUT " | b"DELE" | b"OPTI" | b"PRI " | b"HTTP" => Some(Self::Http),
@@ -150,16 +150,16 @@ impl Foreign {
     }
 }
 
-struct Hint(Option<Foreign>);
+struct Hint(Option<OtherProtocol>);
 
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             None => "",
-            Some(Foreign::Http) => "; these bytes look like HTTP: the peer does not speak Milter",
-            Some(Foreign::Tls) => "; these bytes look like TLS: the peer does not speak plain Milter",
-            Some(Foreign::Smtp) => "; these bytes look like SMTP: the peer does not speak Milter",
-            Some(Foreign::Text) => "; these bytes look like text: the peer does not speak Milter",
+            Some(OtherProtocol::Http) => "; these bytes look like HTTP: the peer does not speak Milter",
+            Some(OtherProtocol::Tls) => "; these bytes look like TLS: the peer does not speak plain Milter",
+            Some(OtherProtocol::Smtp) => "; these bytes look like SMTP: the peer does not speak Milter",
+            Some(OtherProtocol::Text) => "; these bytes look like text: the peer does not speak Milter",
         })
     }
 }

@@ -25,16 +25,16 @@ use super::bits::Steps;
 #[expect(clippy::exhaustive_enums, reason = "the bit is set or not")]
 pub enum LeadingSpace {
     /// The MTA takes one space off and puts one on: values travel without it. The default.
-    Mta,
+    Stripped,
     /// Values travel as they stand behind the colon. Negotiated with [`Steps::LEADING_SPACE`].
-    Value,
+    Preserved,
 }
 
 impl LeadingSpace {
     /// Reads the rule from what was negotiated.
     #[must_use]
     pub const fn of(steps: Steps) -> Self {
-        if steps.contains(Steps::LEADING_SPACE) { Self::Value } else { Self::Mta }
+        if steps.contains(Steps::LEADING_SPACE) { Self::Preserved } else { Self::Stripped }
     }
 
     /// The value to send for what stands behind the colon: without one space, or as it is.
@@ -43,7 +43,7 @@ impl LeadingSpace {
     #[must_use]
     pub fn to_wire(self, behind_colon: &[u8]) -> &[u8] {
         match (self, behind_colon) {
-            (Self::Mta, [b' ', value @ ..]) => value,
+            (Self::Stripped, [b' ', value @ ..]) => value,
             _ => behind_colon,
         }
     }
@@ -52,8 +52,8 @@ impl LeadingSpace {
     #[must_use]
     pub const fn before(self) -> &'static [u8] {
         match self {
-            Self::Mta => b" ",
-            Self::Value => b"",
+            Self::Stripped => b" ",
+            Self::Preserved => b"",
         }
     }
 }

@@ -5,9 +5,9 @@ use core::fmt;
 use nom::Parser;
 
 use super::code::{MacroStage, command};
-use super::decode::{DecodeError, Decoder, Fault, Field};
+use super::decode::Decoder;
+use super::error::{BufferTooSmall, DecodeError, Fault, Field};
 use super::frame::Frame;
-use super::outgoing::BufferTooSmall;
 use super::parse::{text, word};
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};

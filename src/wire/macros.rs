@@ -5,7 +5,7 @@ use core::fmt;
 use thiserror::Error;
 
 use super::code::MacroStage;
-use super::parse::has_odd_nuls;
+use super::scan::has_odd_nuls;
 use super::text::{Text, TextList};
 use crate::debug;
 
@@ -38,11 +38,11 @@ impl<'a> Macros<'a> {
     /// Takes a list of names and values in turn.
     ///
     /// # Errors
-    /// [`OddMacros`] if the last name has no value.
-    pub fn new(stage: MacroStage, list: TextList<'a>) -> Result<Self, OddMacros> {
+    /// [`UnpairedMacro`] if the last name has no value.
+    pub fn new(stage: MacroStage, list: TextList<'a>) -> Result<Self, UnpairedMacro> {
         match Self::split(stage, list) {
             (macros, None) => Ok(macros),
-            (macros, Some(_)) => Err(OddMacros { offset: macros.list.as_bytes().len() }),
+            (macros, Some(_)) => Err(UnpairedMacro { offset: macros.list.as_bytes().len() }),
         }
     }
 
@@ -120,7 +120,7 @@ impl fmt::Debug for Macros<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error("the macro name at offset {offset} has no value")]
-pub struct OddMacros {
+pub struct UnpairedMacro {
     /// Where in the list the name begins, in bytes.
     pub offset: usize,
 }

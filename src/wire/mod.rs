@@ -2,16 +2,18 @@
 //!
 //! 1. [`Assembler`] and [`Frame::split`] cut a stream into [`Frame`]s.
 //! 2. [`Command::parse`] and [`Response::parse`] find the meaning of a frame. They borrow from it.
-//! 3. [`Command::encode`] and [`Response::encode`] give an [`Outgoing`], which borrows what is long.
+//! 3. [`Command::encode`] and [`Response::encode`] give an [`OutgoingFrame`], which borrows what is long.
 //!
 //! For every frame that is parsed, encoding gives the same bytes again.
 
 mod assembler;
 mod bits;
 mod body;
+mod buffer;
 pub(crate) mod code;
 mod command;
 mod decode;
+mod error;
 mod frame;
 mod header;
 mod ip;
@@ -21,33 +23,34 @@ mod negotiate;
 mod outgoing;
 mod parse;
 mod reply;
-mod reply_code;
-mod reply_fault;
 mod response;
+mod scan;
 mod text;
 mod tolerance;
 
-pub use assembler::{Assembler, Storage};
+pub use assembler::Assembler;
 pub use bits::{Actions, DataSize, Steps, Version};
 pub use body::Chunks;
+pub use buffer::Buffer;
 pub use code::{Direction, MacroStage, name as code_name};
 pub use command::{Command, Peer};
-pub use decode::{DecodeError, Decoded, Fault, Field};
+pub use decode::Decoded;
+pub use error::{
+    BufferTooSmall, DecodeError, Fault, Field, ReplyBuildError, ReplyError, ReplyFault, TooLong,
+};
 #[cfg(feature = "alloc")]
 pub use frame::FrameBuf;
-pub use frame::{Foreign, Frame, FrameError};
+pub use frame::{Frame, FrameError, OtherProtocol};
 pub use header::{LeadingSpace, folds_from_wire, folds_to_wire};
 #[cfg(feature = "alloc")]
 pub use macro_lists::MacroListsBuf;
 pub use macro_lists::{ListStage, MacroLists};
-pub use macros::{Macros, OddMacros};
+pub use macros::{Macros, UnpairedMacro};
 pub use negotiate::{Answer, Offer};
-pub use outgoing::{BufferTooSmall, Outgoing, TooLong};
+pub use outgoing::OutgoingFrame;
 #[cfg(feature = "alloc")]
 pub use reply::ReplyBuf;
-pub use reply::{Plain, ReplyLine, ReplyText};
-pub use reply_code::{EnhancedCode, ReplyCode};
-pub use reply_fault::{ReplyBuildError, ReplyError, ReplyFault};
+pub use reply::{EnhancedCode, ReplyCode, ReplyLine, ReplyText, UnescapedReply};
 pub use response::{Edit, Response, Verdict};
 #[cfg(feature = "alloc")]
 pub use text::TextListBuf;

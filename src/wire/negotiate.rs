@@ -32,7 +32,7 @@ impl Offer {
     /// # Source
     /// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-6.
     #[must_use]
-    pub const fn reading_zeros(self) -> Self {
+    pub const fn with_v1_defaults(self) -> Self {
         Self {
             actions: if self.actions.is_empty() { Actions::V1 } else { self.actions },
             steps: if self.steps.is_empty() { Steps::V1 } else { self.steps },

@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-use thiserror::Error;
-
-#[cfg(feature = "alloc")]
-use super::frame::Frame;
+use super::error::{BufferTooSmall, TooLong};
 use super::text::Text;
 use crate::Limits;
+
+/// Bytes before a payload: its length and the code.
+pub(super) const HEAD_LEN: usize = 5;
 
 const MAX_SEGMENTS: usize = 5;
 
@@ -30,7 +30,7 @@ const MAX_SEGMENTS: usize = 5;
 /// ```
 #[derive(Clone, Copy)]
 #[must_use = "a frame that is not written leaves the peer waiting"]
-pub struct Outgoing<'a> {
+pub struct OutgoingFrame<'a> {
     /// Length, code, and up to twelve bytes of fixed fields.
     head: Inline<17>,
     first: &'a [u8],
@@ -43,7 +43,7 @@ pub struct Outgoing<'a> {
     len: usize,
 }
 
-impl<'a> Outgoing<'a> {
+impl<'a> OutgoingFrame<'a> {
     /// The largest number of pieces that a frame consists of.
     pub const MAX_SEGMENTS: usize = MAX_SEGMENTS;
 
@@ -140,14 +140,14 @@ impl<'a> Outgoing<'a> {
         if self.is_within(limits) {
             Ok(self)
         } else {
-            Err(TooLong { payload: self.len().saturating_sub(5), limit: limits.send() })
+            Err(TooLong { payload: self.len().saturating_sub(5), limit: limits.max_send_payload() })
         }
     }
 
     #[inline]
     pub(crate) fn is_within(&self, limits: Limits) -> bool {
         let payload = u32::try_from(self.len().saturating_sub(5));
-        payload.is_ok_and(|payload| payload <= limits.send() && payload < u32::MAX)
+        payload.is_ok_and(|payload| payload <= limits.max_send_payload() && payload < u32::MAX)
     }
 
     /// The pieces in their order, none of them empty.
@@ -183,9 +183,9 @@ impl<'a> Outgoing<'a> {
     #[cfg(feature = "alloc")]
     #[inline(always)]
     pub fn append_to(&self, buffer: &mut alloc::vec::Vec<u8>) {
-        match self.head.bytes.first_chunk::<{ Frame::HEAD_LEN }>() {
+        match self.head.bytes.first_chunk::<{ HEAD_LEN }>() {
             // Nearly all responses are no more than this.
-            Some(head) if self.len == Frame::HEAD_LEN => buffer.extend_from_slice(head),
+            Some(head) if self.len == HEAD_LEN => buffer.extend_from_slice(head),
             // All headers are.
             Some(head) if (self.head.len, self.middle.len, self.is_terminated) == (5, 1, true) => {
                 buffer.reserve(self.len);
@@ -204,7 +204,7 @@ impl<'a> Outgoing<'a> {
     fn append_pieces(&self, buffer: &mut alloc::vec::Vec<u8>) {
         buffer.reserve(self.len);
         // Pieces of constant length are copied without a call of memcpy.
-        match (self.head.len, self.head.bytes.first_chunk::<{ Frame::HEAD_LEN }>()) {
+        match (self.head.len, self.head.bytes.first_chunk::<{ HEAD_LEN }>()) {
             (5, Some(head)) => buffer.extend_from_slice(head),
             _ => buffer.extend_from_slice(self.head.as_slice()),
         }
@@ -227,10 +227,10 @@ impl<'a> Outgoing<'a> {
     /// # Examples
     /// ```
     /// use std::io::{IoSlice, Write};
-    /// use milter_proto::wire::{Command, Outgoing};
+    /// use milter_proto::wire::{Command, OutgoingFrame};
     ///
     /// let body = Command::Body { chunk: b"line\r\n" }.encode();
-    /// let mut slots = [IoSlice::new(&[]); Outgoing::MAX_SEGMENTS];
+    /// let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
     /// let written = Vec::new().write_vectored(body.io_slices(&mut slots))?;
     /// assert_eq!(written, body.len());
     /// # Ok::<(), std::io::Error>(())
@@ -249,9 +249,9 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-impl fmt::Debug for Outgoing<'_> {
+impl fmt::Debug for OutgoingFrame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Outgoing(b\"")?;
+        f.write_str("OutgoingFrame(b\"")?;
         for piece in self.segments() {
             write!(f, "{}", piece.escape_ascii())?;
         }
@@ -260,13 +260,13 @@ impl fmt::Debug for Outgoing<'_> {
 }
 
 /// Two frames are equal when they put the same bytes on the wire.
-impl PartialEq for Outgoing<'_> {
+impl PartialEq for OutgoingFrame<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.segments().flatten().eq(other.segments().flatten())
     }
 }
 
-impl Eq for Outgoing<'_> {}
+impl Eq for OutgoingFrame<'_> {}
 
 /// A few bytes held in place.
 #[derive(Clone, Copy)]
@@ -294,31 +294,9 @@ impl<const N: usize> Inline<N> {
     }
 }
 
-/// The caller's buffer is too small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-#[error("{needed} bytes do not fit into a buffer of {available}")]
-pub struct BufferTooSmall {
-    /// Bytes that are needed; for a list, up to the item that did not fit.
-    pub needed: usize,
-    /// Bytes that the buffer has.
-    pub available: usize,
-}
-
-/// A payload is over the limit of what may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-#[error("payload of {payload} bytes is over the sending limit of {limit}")]
-pub struct TooLong {
-    /// Bytes of payload.
-    pub payload: usize,
-    /// Bytes of payload that may be sent.
-    pub limit: u32,
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Outgoing;
+    use super::OutgoingFrame;
     use crate::Limits;
 
     // FRM-2: the length counts the code, too. Nobody has 4 GiB to spare for a real one.
@@ -326,8 +304,8 @@ mod tests {
     #[test]
     fn a_payload_whose_length_does_not_fit_into_the_head_is_never_within_a_limit() {
         for (len, is_within) in [(0x1_0000_0003, true), (0x1_0000_0004, false), (0x1_0000_0005, false)] {
-            let out = Outgoing { len, ..Outgoing::new(b'B') };
-            assert_eq!(out.is_within(Limits::DEFAULT.with_send(u32::MAX)), is_within, "{len:#x}");
+            let out = OutgoingFrame { len, ..OutgoingFrame::new(b'B') };
+            assert_eq!(out.is_within(Limits::DEFAULT.with_max_send_payload(u32::MAX)), is_within, "{len:#x}");
         }
     }
 }

@@ -4,14 +4,15 @@ use nom::combinator::{map, opt};
 
 use super::bits::{Actions, Steps, Version};
 use super::code::response;
-use super::decode::{DecodeError, Decoded, Decoder, Fault, Field};
+use super::decode::{Decoded, Decoder};
+use super::error::{DecodeError, Fault, Field, ReplyFault};
 use super::frame::Frame;
 use super::macro_lists::MacroLists;
 use super::negotiate::Answer;
-use super::outgoing::Outgoing;
-use super::parse::{find_nul, text, word};
+use super::outgoing::OutgoingFrame;
+use super::parse::{text, word};
 use super::reply::ReplyText;
-use super::reply_fault::ReplyFault;
+use super::scan::find_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
 
@@ -225,10 +226,12 @@ impl<'a> Response<'a> {
 
     /// The response as bytes to send. What is long stays borrowed.
     #[inline]
-    pub fn encode(&self) -> Outgoing<'a> {
+    pub fn encode(&self) -> OutgoingFrame<'a> {
         // Nearly all responses are one byte long, so these few instructions belong to the caller.
         match self {
-            Self::Verdict(verdict) if !matches!(verdict, Verdict::Reply(_)) => Outgoing::bare(verdict.code()),
+            Self::Verdict(verdict) if !matches!(verdict, Verdict::Reply(_)) => {
+                OutgoingFrame::bare(verdict.code())
+            }
             Self::Negotiate(_)
             | Self::Edit(_)
             | Self::Verdict(_)
@@ -238,8 +241,8 @@ impl<'a> Response<'a> {
         }
     }
 
-    fn encode_fields(&self) -> Outgoing<'a> {
-        let out = Outgoing::new(self.code());
+    fn encode_fields(&self) -> OutgoingFrame<'a> {
+        let out = OutgoingFrame::new(self.code());
         match *self {
             Self::Negotiate(Answer { version, actions, steps, macro_lists }) => out
                 .fixed(&version.number().to_be_bytes())

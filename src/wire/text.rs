@@ -6,8 +6,8 @@ use core::str::{self, Utf8Error};
 
 use thiserror::Error;
 
-use super::outgoing::BufferTooSmall;
-use super::parse::find_nul;
+use super::error::BufferTooSmall;
+use super::scan::find_nul;
 
 /// Bytes without a NUL: an address, a header name or value, a macro.
 ///

@@ -18,7 +18,7 @@ pub enum Deviation {
     /// *second* NUL.
     EmptyHeaderName,
     /// TOL-6: an odd number of texts in MACRO. The last name is dropped.
-    OddMacros,
+    UnpairedMacro,
     /// TOL-7: BODY without payload. libmilter closes; indymilter-test sends it.
     EmptyBody,
     /// TOL-8: a payload behind a verdict or progress that has none. It is ignored.
@@ -49,7 +49,7 @@ pub enum Deviation {
     EmptyEdit,
     /// TOL-20: bytes behind the last field of another edit. Sendmail ignores the edit, Postfix closes.
     EditSurplus,
-    /// TOL-21: REPLYCODE with a control byte other than a tab. [`Plain`](super::Plain) drops it.
+    /// TOL-21: REPLYCODE with a control byte other than a tab. [`UnescapedReply`](super::UnescapedReply) drops it.
     ReplyUnprintable,
 }
 
@@ -61,7 +61,7 @@ impl Deviation {
         Self::ArgumentTail,
         Self::LineUnterminated,
         Self::EmptyHeaderName,
-        Self::OddMacros,
+        Self::UnpairedMacro,
         Self::EmptyBody,
         Self::VerdictSurplus,
         Self::EditTail,
@@ -88,7 +88,7 @@ impl Deviation {
             Self::ArgumentTail => "TOL-3",
             Self::LineUnterminated => "TOL-4",
             Self::EmptyHeaderName => "TOL-5",
-            Self::OddMacros => "TOL-6",
+            Self::UnpairedMacro => "TOL-6",
             Self::EmptyBody => "TOL-7",
             Self::VerdictSurplus => "TOL-8",
             Self::EditTail => "TOL-9",
@@ -114,7 +114,7 @@ impl Deviation {
             Self::ArgumentTail => 1 << 2,
             Self::LineUnterminated => 1 << 3,
             Self::EmptyHeaderName => 1 << 4,
-            Self::OddMacros => 1 << 5,
+            Self::UnpairedMacro => 1 << 5,
             Self::EmptyBody => 1 << 6,
             Self::VerdictSurplus => 1 << 7,
             Self::EditTail => 1 << 8,
@@ -163,7 +163,7 @@ impl Tolerance {
         .with(Deviation::ArgumentTail)
         .with(Deviation::LineUnterminated)
         .with(Deviation::EmptyHeaderName)
-        .with(Deviation::OddMacros);
+        .with(Deviation::UnpairedMacro);
     /// What Sendmail 8.17 reads from a filter.
     pub const SENDMAIL: Self = Self::STRICT
         .with(Deviation::VerdictSurplus)

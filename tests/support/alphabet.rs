@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use milter_proto::wire::{
-    Command, Edit, Frame, MacroStage, Macros, Offer, Outgoing, Peer, ReplyText, Response, Text, TextList,
-    Verdict,
+    Command, Edit, Frame, MacroStage, Macros, Offer, OutgoingFrame, Peer, ReplyText, Response, Text,
+    TextList, Verdict,
 };
 
 /// A command, and whether it is a recipient that the MTA itself refused.
@@ -131,6 +131,6 @@ pub(crate) fn responses() -> Vec<Response<'static>> {
 }
 
 /// The bytes of a frame, in every feature set.
-pub(crate) fn bytes_of(frame: &Outgoing<'_>) -> Vec<u8> {
+pub(crate) fn bytes_of(frame: &OutgoingFrame<'_>) -> Vec<u8> {
     frame.segments().flatten().copied().collect()
 }

@@ -3,7 +3,7 @@
 
 pub(crate) mod strategies;
 
-use milter_proto::wire::{Assembler, Frame, FrameError, Outgoing, ReplyText, Storage, Text, TextList};
+use milter_proto::wire::{Assembler, Buffer, Frame, FrameError, OutgoingFrame, ReplyText, Text, TextList};
 
 /// A frame as bytes, put together without the crate.
 pub(crate) fn wire(code: u8, payload: &[u8]) -> Vec<u8> {
@@ -15,7 +15,7 @@ pub(crate) fn wire(code: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes of an encoded frame, in every feature set.
-pub(crate) fn bytes_of(frame: &Outgoing<'_>) -> Vec<u8> {
+pub(crate) fn bytes_of(frame: &OutgoingFrame<'_>) -> Vec<u8> {
     frame.segments().flatten().copied().collect()
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn reply(bytes: &[u8]) -> ReplyText<'_> {
 pub(crate) type Owned = (u8, Vec<u8>);
 
 /// Feeds the pieces one after the other. Gives the frames up to the end or the error.
-pub(crate) fn feed<'p, S: Storage>(
+pub(crate) fn feed<'p, S: Buffer>(
     assembler: &mut Assembler<S>,
     pieces: impl IntoIterator<Item = &'p [u8]>,
 ) -> (Vec<Owned>, Option<FrameError>) {
@@ -60,7 +60,7 @@ pub(crate) fn own(frame: Frame<'_>) -> Owned {
 
 /// Sees that a frame comes out the same, whatever it is cut into and whatever follows it, and that
 /// `check` likes it every time.
-pub(crate) fn in_every_way<S: Storage>(
+pub(crate) fn in_every_way<S: Buffer>(
     frame: (u8, &[u8]),
     storage: impl Fn() -> S,
     mut check: impl FnMut(Frame<'_>),

@@ -153,7 +153,7 @@ pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<Vec<u8>> {
     let fixed: &[u8] = match verdict {
         Verdict::Reject => b"550 5.7.1 Command rejected",
         Verdict::Tempfail => b"451 4.7.1 Service unavailable - try again later",
-        Verdict::Reply(reply) => return Some(reply.plain().bytes().collect()),
+        Verdict::Reply(reply) => return Some(reply.unescaped().bytes().collect()),
         Verdict::Shutdown => b"421 4.7.0 Service closing",
         _ => return None,
     };

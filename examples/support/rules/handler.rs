@@ -98,8 +98,8 @@ impl<'r> Handler<'r> {
 
     fn at_the_end(&mut self, session: &FilterSession) -> impl Iterator<Item = Next<'r>> + Send + use<'r> {
         let agreed = session.negotiated();
-        let space = agreed.map_or(LeadingSpace::Mta, |agreed| LeadingSpace::of(agreed.steps));
-        let size = agreed.map_or(DataSize::K64, |agreed| agreed.data_size());
+        let space = agreed.map_or(LeadingSpace::Stripped, |agreed| LeadingSpace::of(agreed.steps));
+        let size = agreed.map_or(DataSize::Kib64, |agreed| agreed.data_size());
         self.rules.at_the_end(space, size, self.held_for.take())
     }
 

@@ -139,9 +139,9 @@ pub(super) enum Size {
 impl Size {
     pub(super) const fn size(self) -> DataSize {
         match self {
-            Self::K64 => DataSize::K64,
-            Self::K256 => DataSize::K256,
-            Self::M1 => DataSize::M1,
+            Self::K64 => DataSize::Kib64,
+            Self::K256 => DataSize::Kib256,
+            Self::M1 => DataSize::Mib1,
         }
     }
 }

@@ -145,7 +145,7 @@ pub fn steps() -> impl Strategy<Value = Steps> {
 
 /// One of the three data sizes.
 pub fn data_size() -> impl Strategy<Value = DataSize> {
-    select(vec_of(&[DataSize::K64, DataSize::K256, DataSize::M1]))
+    select(vec_of(&[DataSize::Kib64, DataSize::Kib256, DataSize::Mib1]))
 }
 
 /// A stage that libmilter keeps, or any byte.
@@ -165,7 +165,7 @@ pub fn direction() -> impl Strategy<Value = Direction> {
 
 /// One of the two rules for leading space.
 pub fn leading_space() -> impl Strategy<Value = LeadingSpace> {
-    select(vec_of(&[LeadingSpace::Mta, LeadingSpace::Value]))
+    select(vec_of(&[LeadingSpace::Stripped, LeadingSpace::Preserved]))
 }
 
 /// The default limits, or any.
@@ -174,7 +174,11 @@ pub fn limits() -> impl Strategy<Value = Limits> {
     prop_oneof![
         Just(Limits::DEFAULT),
         any_limits.prop_map(|(receive, send, edits, progress)| {
-            Limits::DEFAULT.with_receive(receive).with_send(send).with_edits(edits).with_progress(progress)
+            Limits::DEFAULT
+                .with_max_receive_payload(receive)
+                .with_max_send_payload(send)
+                .with_max_edits(edits)
+                .with_max_progress(progress)
         }),
     ]
 }

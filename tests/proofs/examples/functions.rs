@@ -31,12 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("I", vec!["[milter_proto::wire::Text<'_>; 2]".into()]),
         ("__H", vec!["exercise::by_hand::Sum".into()]),
     ]);
-    for (parameter, bound) in [("S", "Storage"), ("M", "Memory")] {
-        let ends = impls.values().map(|header| header.iter().rposition(is_for).map(|at| header.split_at(at)));
-        let types = ends.flatten().filter(|(of_trait, _)| of_trait.contains(&Token::Type(bound.into())));
-        let types = types.map(|(_, of_type)| text(&of_type[2..], 0, &stand_ins)).collect();
-        stand_ins.insert(parameter, types);
-    }
+    let ends = impls.values().map(|header| header.iter().rposition(is_for).map(|at| header.split_at(at)));
+    let buffers = ends.flatten().filter(|(of_trait, _)| of_trait.contains(&Token::Type("Buffer".into())));
+    let buffers = buffers.map(|(_, of_type)| text(&of_type[2..], 0, &stand_ins)).collect();
+    stand_ins.insert("B", buffers);
 
     let functions = items.iter().filter(|(.., tokens)| tokens.iter().any(is_fn));
     let paths: BTreeSet<_> = functions

@@ -9,8 +9,8 @@ use milter_proto::macros::MacroRequests;
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
-    self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, Outgoing, Plain,
-    ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
+    self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, OutgoingFrame,
+    ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList, UnescapedReply,
 };
 #[cfg(feature = "alloc")]
 use milter_proto::wire::{ReplyBuf, ReplyError};
@@ -69,15 +69,15 @@ pub fn macros_iter(macros: Macros<'_>) {
     look_at_all(macros.iter());
 }
 
-pub fn outgoing_segments(outgoing: &Outgoing<'_>) {
+pub fn outgoing_segments(outgoing: &OutgoingFrame<'_>) {
     look_at_all(outgoing.segments());
 }
 
-pub fn plain_bytes(plain: Plain<'_>) {
+pub fn plain_bytes(plain: UnescapedReply<'_>) {
     look_at_all(plain.bytes());
 }
 
-pub fn plain_pieces(plain: Plain<'_>) {
+pub fn plain_pieces(plain: UnescapedReply<'_>) {
     look_at_all(plain.pieces());
 }
 
@@ -96,7 +96,7 @@ pub fn folds_to_wire(value: &[u8]) {
 pub fn filter_session_send<'m>(
     session: &mut FilterSession,
     response: Response<'m>,
-) -> Result<Outgoing<'m>, Misuse> {
+) -> Result<OutgoingFrame<'m>, Misuse> {
     session.send(response)
 }
 

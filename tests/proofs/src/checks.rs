@@ -72,7 +72,12 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    fn put(&mut self, code: u8, frame: milter_proto::wire::Outgoing<'_>, step: i32) -> Result<(), Failed> {
+    fn put(
+        &mut self,
+        code: u8,
+        frame: milter_proto::wire::OutgoingFrame<'_>,
+        step: i32,
+    ) -> Result<(), Failed> {
         let free = self.free.get_mut(self.used..).at_step(step)?;
         let len = frame.within(Limits::DEFAULT).at_step(step)?.write_to(free).at_step(step)?;
         holds(frame.len() == len && count(frame.segments().flatten()) == len, step)?;
@@ -173,7 +178,7 @@ fn to_filter(wire: &[u8]) -> Result<(), Failed> {
 }
 
 fn to_mta(wire: &[u8]) -> Result<(), Failed> {
-    let mut assembler = Assembler::with_limits([0; 256], Limits::DEFAULT.with_receive(4096));
+    let mut assembler = Assembler::with_limits([0; 256], Limits::DEFAULT.with_max_receive_payload(4096));
     let (mut count, mut rest) = (0_u32, wire);
     while let Some((frame, tail)) = Frame::split(rest, Limits::DEFAULT).at_step(50)? {
         let response = Response::parse(frame).at_step(51)?;
@@ -216,7 +221,7 @@ fn read_response(response: &Response<'_>) {
         Response::Edit(edit) => _ = black_box(edit.action()),
         Response::Verdict(Verdict::Reply(reply)) => {
             black_box(reply.code().number());
-            black_box(count(reply.plain().bytes()));
+            black_box(count(reply.unescaped().bytes()));
             for line in reply.lines() {
                 black_box(line.enhanced());
                 black_box(count(line.text().bytes()));
@@ -235,7 +240,7 @@ fn builders() -> Result<(), Failed> {
     holds(ReplyText::parse(black_box(b"550-5.7.1 unfinished")).is_err(), 63)?;
     holds(Text::new(black_box(b"a\0b")).is_err() && TextList::new(black_box(b"a\0b")).is_err(), 64)?;
     holds(MacroLists::new(black_box(b"\0\0\0\x09i\0")).is_err(), 65)?;
-    holds(Chunks::new(black_box(b"body"), DataSize::K64).len() == 1, 66)
+    holds(Chunks::new(black_box(b"body"), DataSize::Kib64).len() == 1, 66)
 }
 
 /// Reads an address.

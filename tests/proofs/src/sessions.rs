@@ -7,7 +7,7 @@ use milter_proto::macros::{MacroRequests, MacroStore};
 use milter_proto::mta::Sent;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Assembler, Command, Direction, Edit, Frame, MacroLists, MacroStage, Offer, Outgoing, Steps,
+    Actions, Assembler, Command, Direction, Edit, Frame, MacroLists, MacroStage, Offer, OutgoingFrame, Steps,
     Text, TextList, Verdict,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
@@ -98,7 +98,7 @@ pub fn both() -> Result<(), Failed> {
     }
 }
 
-fn written<'w>(outgoing: &Outgoing<'_>, wire: &'w mut [u8]) -> Result<Frame<'w>, Failed> {
+fn written<'w>(outgoing: &OutgoingFrame<'_>, wire: &'w mut [u8]) -> Result<Frame<'w>, Failed> {
     let len = outgoing.write_to(wire).map_err(|_| Failed(111))?;
     let bytes = wire.get(..len).ok_or(Failed(112))?;
     Ok(Frame::split(bytes, milter_proto::Limits::DEFAULT).ok().flatten().ok_or(Failed(113))?.0)

@@ -9,7 +9,7 @@ use milter_proto::wire::{Assembler, Direction, FrameBuf};
 use serde::Deserialize;
 
 /// Larger frames than any MTA was offered: what is over the limit is for the sessions to judge.
-const LIMITS: Limits = Limits::DEFAULT.with_receive(2 << 20);
+const LIMITS: Limits = Limits::DEFAULT.with_max_receive_payload(2 << 20);
 
 /// The first line.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,11 +2,13 @@
 
 use core::fmt;
 
-use super::outgoing::BufferTooSmall;
-use super::parse::find_nul;
-use super::reply_code::{Digits, EnhancedCode, ReplyCode};
-use super::reply_fault::{ReplyBuildError, ReplyError, ReplyFault};
+mod code;
+
+use super::error::{BufferTooSmall, ReplyBuildError, ReplyError, ReplyFault};
+use super::scan::find_nul;
 use super::text::Text;
+use code::Digits;
+pub use code::{EnhancedCode, ReplyCode};
 
 /// An SMTP reply of one or more lines, well formed by construction.
 ///
@@ -156,8 +158,8 @@ impl<'a> ReplyText<'a> {
     /// code, and no other control byte but tabs. Bytes over 0x7f are the filter's: which of them a client
     /// may see depends on SMTPUTF8, and [`ReplyLine::text`] displays them escaped.
     #[must_use]
-    pub const fn plain(self) -> Plain<'a> {
-        Plain(self.0)
+    pub const fn unescaped(self) -> UnescapedReply<'a> {
+        UnescapedReply(self.0)
     }
 }
 
@@ -294,8 +296,8 @@ impl<'a> ReplyLine<'a> {
 
     /// The text behind the codes.
     #[must_use]
-    pub fn text(self) -> Plain<'a> {
-        Plain(EnhancedCode::split(self.0).1)
+    pub fn text(self) -> UnescapedReply<'a> {
+        UnescapedReply(EnhancedCode::split(self.0).1)
     }
 }
 
@@ -310,9 +312,9 @@ impl fmt::Debug for ReplyLine<'_> {
 /// A `%` that stands alone, and a control byte other than a tab, which only a tolerance lets pass, are
 /// dropped. Postfix does so with the former.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Plain<'a>(&'a [u8]);
+pub struct UnescapedReply<'a>(&'a [u8]);
 
-impl<'a> Plain<'a> {
+impl<'a> UnescapedReply<'a> {
     /// The plain text as pieces, in their order. Nothing is copied.
     pub fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.0;
@@ -337,14 +339,14 @@ impl<'a> Plain<'a> {
     }
 }
 
-impl fmt::Debug for Plain<'_> {
+impl fmt::Debug for UnescapedReply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }
 }
 
 /// Shows the plain text; bytes that are no printable ASCII are escaped.
-impl fmt::Display for Plain<'_> {
+impl fmt::Display for UnescapedReply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces().try_for_each(|piece| piece.escape_ascii().fmt(f))
     }

@@ -1,0 +1,284 @@
+//! What can be wrong with bytes, and how that is reported.
+
+use core::fmt;
+
+use thiserror::Error;
+
+use super::code;
+use super::tolerance::Deviation;
+
+/// A field of a payload, as errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// The payload as a whole.
+    Payload,
+    /// OPTNEG: the protocol version.
+    Version,
+    /// OPTNEG: the action bits.
+    Actions,
+    /// OPTNEG: the protocol bits.
+    Steps,
+    /// OPTNEG: the stage of a macro list.
+    ListStage,
+    /// OPTNEG: the names of a macro list.
+    ListNames,
+    /// MACRO: the stage, a command byte.
+    Stage,
+    /// MACRO: the names and values.
+    Macros,
+    /// CONNECT: the host name.
+    Host,
+    /// CONNECT: the address family.
+    Family,
+    /// CONNECT: the port.
+    Port,
+    /// CONNECT: the address of the client; elsewhere an envelope address.
+    Address,
+    /// The ESMTP arguments.
+    Arguments,
+    /// The name of a header, or of the client in HELO.
+    Name,
+    /// The value of a header.
+    Value,
+    /// The position of a header.
+    Index,
+    /// The line of an unknown SMTP command.
+    Line,
+    /// Bytes of a body.
+    Chunk,
+    /// The SMTP reply text.
+    Reply,
+    /// The reason of a quarantine.
+    Reason,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Payload => "payload",
+            Self::Version => "version",
+            Self::Actions => "actions",
+            Self::Steps => "steps",
+            Self::ListStage => "stage of a macro list",
+            Self::ListNames => "names of a macro list",
+            Self::Stage => "stage",
+            Self::Macros => "macros",
+            Self::Host => "host",
+            Self::Family => "address family",
+            Self::Port => "port",
+            Self::Address => "address",
+            Self::Arguments => "arguments",
+            Self::Name => "name",
+            Self::Value => "value",
+            Self::Index => "index",
+            Self::Line => "line",
+            Self::Chunk => "chunk",
+            Self::Reply => "reply",
+            Self::Reason => "reason",
+        })
+    }
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The payload ends inside the field, or before it.
+    Truncated,
+    /// The text has no NUL behind it.
+    Unterminated,
+    /// The field is empty, but must not be.
+    Empty,
+    /// Bytes follow the last field.
+    Surplus,
+    /// The value is none that is known.
+    UnknownValue,
+    /// The last name of a list of macros has no value.
+    Odd,
+    /// The SMTP reply text is not well formed.
+    Reply(ReplyFault),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "is cut short",
+            Self::Unterminated => "has no final NUL",
+            Self::Empty => "is empty",
+            Self::Surplus => "is followed by bytes of no field",
+            Self::UnknownValue => "has an unknown value",
+            Self::Odd => "end with a name that has no value",
+            Self::Reply(fault) => return fault.fmt(f),
+        })
+    }
+}
+
+/// A payload that is not what its code byte promises.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Command, Frame};
+///
+/// let error = Command::parse(Frame::new(b'L', b"Subject\0no end")).unwrap_err();
+/// assert_eq!(error.to_string(), "HEADER: value at offset 8 has no final NUL");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("{}: {field} at offset {offset} {fault}", code::name(*.code).unwrap_or("frame"))]
+pub struct DecodeError {
+    pub(super) offset: u32,
+    pub(super) code: u8,
+    pub(super) field: Field,
+    pub(super) fault: Fault,
+    pub(super) deviation: Option<Deviation>,
+}
+
+impl DecodeError {
+    /// The code byte of the frame.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.code
+    }
+
+    /// The field that is wrong.
+    #[must_use]
+    pub const fn field(self) -> Field {
+        self.field
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn fault(self) -> Fault {
+        self.fault
+    }
+
+    /// Where in the payload the field, or the surplus, begins: bytes from 0.
+    #[must_use]
+    pub const fn offset(self) -> u32 {
+        self.offset
+    }
+
+    /// The departure that this is, if a [`Tolerance`](super::Tolerance) can accept it.
+    #[must_use]
+    pub const fn deviation(self) -> Option<Deviation> {
+        self.deviation
+    }
+}
+
+/// What is wrong with a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReplyFault {
+    /// It does not begin with a code from 400 to 599.
+    Code,
+    /// A line begins with something else than the code of the first.
+    CodeDiffers,
+    /// `-` stands in the last line, or a blank in another, or neither.
+    Separator,
+    /// A CR, LF or NUL stands inside a line: it would let the filter speak SMTP to the client.
+    Control,
+    /// Another control byte than a tab stands inside a line: SMTP has no place for it.
+    Unprintable,
+    /// A byte over 0x7f stands inside a line that is to be built. It can be read: [`ReplyText::parse`].
+    ///
+    /// [`ReplyText::parse`]: super::ReplyText::parse
+    NotAscii,
+    /// It has no line.
+    NoLines,
+    /// It has more than 32 lines.
+    TooManyLines,
+    /// A line's text has more than 980 bytes.
+    LineTooLong,
+    /// A text begins with an enhanced code or a digit of another class than the code.
+    Class,
+    /// A `%` stands alone.
+    Percent,
+    /// It is a code and nothing else.
+    Bare,
+    /// A line end follows the last line.
+    LineEnd,
+}
+
+impl ReplyFault {
+    pub(super) const fn deviation(self) -> Option<Deviation> {
+        match self {
+            Self::Code
+            | Self::CodeDiffers
+            | Self::Separator
+            | Self::Control
+            | Self::NotAscii
+            | Self::NoLines => None,
+            Self::Unprintable => Some(Deviation::ReplyUnprintable),
+            Self::TooManyLines | Self::LineTooLong => Some(Deviation::ReplySize),
+            Self::Class => Some(Deviation::ReplyClass),
+            Self::Percent => Some(Deviation::ReplyPercent),
+            Self::Bare => Some(Deviation::ReplyBare),
+            Self::LineEnd => Some(Deviation::ReplyLineEnd),
+        }
+    }
+}
+
+impl fmt::Display for ReplyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Code => "does not begin with a code from 400 to 599",
+            Self::CodeDiffers => "has a line with another code than the first",
+            Self::Separator => "has a wrong separator behind its code",
+            Self::Control => "has a CR, LF or NUL inside a line",
+            Self::Unprintable => "has a control byte other than a tab inside a line",
+            Self::NotAscii => "has a byte that is no ASCII inside a line",
+            Self::NoLines => "has no line",
+            Self::TooManyLines => "has more than 32 lines",
+            Self::LineTooLong => "has a line of more than 980 bytes",
+            Self::Class => "begins its text with a digit of another class than its code",
+            Self::Percent => "has a single % where two stand for one",
+            Self::Bare => "is a code without a separator",
+            Self::LineEnd => "ends with a line end",
+        })
+    }
+}
+
+/// A reply is not well formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("the reply {fault} (at offset {offset})")]
+pub struct ReplyError {
+    /// What is wrong.
+    pub fault: ReplyFault,
+    /// Where in the reply, in bytes from 0.
+    pub offset: usize,
+}
+
+/// A reply cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum ReplyBuildError {
+    /// It would not be well formed.
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+    /// It does not fit.
+    #[error(transparent)]
+    Buffer(#[from] BufferTooSmall),
+}
+
+/// The caller's buffer is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("{needed} bytes do not fit into a buffer of {available}")]
+pub struct BufferTooSmall {
+    /// Bytes that are needed; for a list, up to the item that did not fit.
+    pub needed: usize,
+    /// Bytes that the buffer has.
+    pub available: usize,
+}
+
+/// A payload is over the limit of what may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("payload of {payload} bytes is over the sending limit of {limit}")]
+pub struct TooLong {
+    /// Bytes of payload.
+    pub payload: usize,
+    /// Bytes of payload that may be sent.
+    pub limit: u32,
+}
