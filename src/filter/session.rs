@@ -148,6 +148,62 @@ impl FilterSession {
         }
     }
 
+    /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
+    ///
+    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more. This borrows nothing, so a
+    /// function that reads in a loop can return the event after the loop:
+    ///
+    /// ```
+    /// use std::io::{self, Read};
+    ///
+    /// use milter_proto::FilterSession;
+    /// use milter_proto::filter::Event;
+    /// use milter_proto::wire::Assembler;
+    ///
+    /// struct Connection<S> {
+    ///     session: FilterSession,
+    ///     assembler: Assembler<Vec<u8>>,
+    ///     stream: S,
+    ///     buffer: Vec<u8>,
+    ///     /// What was read and not taken yet: this part of `buffer`.
+    ///     unread: std::ops::Range<usize>,
+    /// }
+    ///
+    /// impl<S: Read> Connection<S> {
+    ///     fn next(&mut self) -> io::Result<Option<Event<'_>>> {
+    ///         loop {
+    ///             let mut input = &self.buffer[self.unread.clone()];
+    ///             let has_event = self.session.has_event(&mut self.assembler, &mut input);
+    ///             self.unread.start = self.unread.end - input.len();
+    ///             if has_event {
+    ///                 break;
+    ///             }
+    ///             self.unread = 0..self.stream.read(&mut self.buffer)?;
+    ///             if self.unread.is_empty() {
+    ///                 return Ok(None);
+    ///             }
+    ///         }
+    ///         let mut input = &self.buffer[self.unread.clone()];
+    ///         let event = self.session.next_event(&mut self.assembler, &mut input).map_err(io::Error::other)?;
+    ///         self.unread.start = self.unread.end - input.len();
+    ///         Ok(event)
+    ///     }
+    /// }
+    /// ```
+    pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {
+        if self.flags.end_follows {
+            return true;
+        }
+        if self.turn() == Turn::Receive {
+            // An error of the stream is for `next_event` to return.
+            return assembler.fill(input).unwrap_or(true);
+        }
+        if self.flags.has_quit {
+            *input = &[];
+        }
+        !self.flags.has_quit
+    }
+
     /// Takes a frame.
     ///
     /// After the event of a chunk, [`rest_of_frame`](Self::rest_of_frame) may have another one.

@@ -34,6 +34,24 @@ impl MtaSession {
         }
     }
 
+    /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
+    ///
+    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more. This borrows nothing, so a
+    /// function that reads in a loop can return the event after the loop: [`FilterSession::has_event`] has an example.
+    ///
+    /// [`FilterSession::has_event`]: crate::FilterSession::has_event
+    pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {
+        if self.broken.is_some() {
+            return true;
+        }
+        if self.conversation.stage() == Stage::Closed {
+            *input = &[];
+            return false;
+        }
+        // An error of the stream is for `next_event` to return.
+        assembler.fill(input).unwrap_or(true)
+    }
+
     /// Takes a frame.
     ///
     /// A response while none is outstanding breaks the session: otherwise every later verdict would answer the wrong

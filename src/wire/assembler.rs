@@ -88,9 +88,41 @@ impl<B: Buffer> Assembler<B> {
         if !self.collect(input) {
             return self.broken.map_or(Ok(None), Err);
         }
+        (self.held, self.kept) = (0, 0);
         let [.., code] = self.head;
         let payload = self.buffer.bytes().get(..self.payload).unwrap_or_default();
         Ok(Some(Frame::new(code, payload)))
+    }
+
+    /// Returns whether [`next_frame`](Self::next_frame) would return a frame of this `input`, and takes from `input` what
+    /// has to be kept.
+    ///
+    /// A frame that lies whole at the front of `input` stays there, so nothing is copied. One that was cut by reads is
+    /// collected. `Ok(false)` means that `input` is empty now: read more and call again.
+    ///
+    /// This borrows nothing, so a function that reads in a loop can return what `next_frame` borrows after the loop.
+    ///
+    /// # Errors
+    /// [`FrameError`], as `next_frame`.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{Assembler, Frame};
+    ///
+    /// let mut assembler = Assembler::new([0; 64]);
+    /// let mut input: &[u8] = b"\0\0\0";
+    /// assert_eq!(assembler.fill(&mut input), Ok(false));
+    /// let mut input: &[u8] = b"\x01Q\0\0\0\x01A";
+    /// assert_eq!(assembler.fill(&mut input), Ok(true));
+    /// assert_eq!(assembler.next_frame(&mut input), Ok(Some(Frame::new(b'Q', b""))));
+    /// assert_eq!(assembler.fill(&mut input), Ok(true));
+    /// assert_eq!(input.len(), 5); // it lies whole in the input
+    /// ```
+    pub fn fill(&mut self, input: &mut &[u8]) -> Result<bool, FrameError> {
+        if self.held == 0 && matches!(Frame::split(input, self.limits_in_force()), Ok(Some(_))) {
+            return Ok(true);
+        }
+        if self.collect(input) { Ok(true) } else { self.broken.map_or(Ok(false), Err) }
     }
 
     /// Adds input to the frame that is held back, and says whether that is whole now.
@@ -107,7 +139,7 @@ impl<B: Buffer> Assembler<B> {
             return false;
         };
         *input = rest;
-        (self.held, self.kept) = (0, 0);
+        self.kept = self.payload;
         self.buffer.put(kept, new, self.payload);
         true
     }
@@ -185,7 +217,7 @@ impl<B: Buffer> Assembler<B> {
         }
     }
 
-    /// Bytes of an unfinished frame that are held back.
+    /// Bytes that are held back of a frame that was not given out.
     ///
     /// At the end of a stream anything but 0 means that the peer stopped inside a frame.
     #[must_use]
