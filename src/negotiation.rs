@@ -187,11 +187,7 @@ pub(crate) fn newest(offered: Version) -> Version {
 
 /// Whether an offer can be answered at all. It is the same for all three sides.
 pub(crate) fn check_offer(offer: &Offer) -> Result<(), NegotiationError> {
-    if (Version::V2..=Version::new(0x7fff_ffff)).contains(&offer.version) {
-        Ok(())
-    } else {
-        Err(NegotiationError::TooOld { offered: offer.version })
-    }
+    if offer.is_acceptable() { Ok(()) } else { Err(NegotiationError::TooOld { offered: offer.version }) }
 }
 
 /// Whether an answer can be agreed to. It is the same for all three sides; Postfix also honours surplus steps.

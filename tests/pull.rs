@@ -113,7 +113,7 @@ fn answer(session: &mut FilterSession) {
     match session.turn() {
         Turn::Reply(CommandKind::Negotiate) => drop(session.negotiate(&Options::all_commands()).unwrap()),
         Turn::Reply(_) => drop(session.send(Verdict::Continue).unwrap()),
-        _ => {}
+        Turn::Receive | Turn::Closed | _ => {}
     }
 }
 
@@ -170,8 +170,7 @@ fn every_way_to_pull_gives_the_same_events_whatever_the_reads() {
 fn a_frame_that_lies_whole_in_the_read_buffer_stays_there() {
     let mut connection = Connection::new(STREAM.len());
     let buffer = connection.buffer.as_ptr_range();
-    loop {
-        let Some(event) = connection.next().unwrap() else { break };
+    while let Some(event) = connection.next().unwrap() {
         if let Command::Header { value, .. } = event.command {
             assert!(buffer.contains(&value.as_bytes().as_ptr()), "the value was copied");
             return;

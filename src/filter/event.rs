@@ -52,6 +52,9 @@ impl Flags {
     /// A message ended since the last event, or by this one.
     pub(crate) const MESSAGE_ENDED: Self = Self(1 << 1);
 
+    /// The chunk came in one frame with the end of the message.
+    pub(crate) const LAST_CHUNK: Self = Self(1 << 2);
+
     pub(crate) const fn with(self, flag: Self) -> Self {
         Self(self.0 | flag.0)
     }
@@ -68,6 +71,17 @@ impl<'f> Event<'f> {
     #[must_use]
     pub const fn new(command: Command<'f>) -> Self {
         Self { command, in_order: true, aborts_message: false, deviation: None, flags: Flags::NONE }
+    }
+
+    /// Whether this chunk of the body came in one frame with the end of the message, which is the next event.
+    ///
+    /// No reply is owed to such a chunk. What a filter has to say about it is said in reply to the end of the message:
+    /// take that event with [`FilterSession::rest_of_frame`], and answer it.
+    ///
+    /// [`FilterSession::rest_of_frame`]: crate::FilterSession::rest_of_frame
+    #[must_use]
+    pub const fn is_last_chunk(&self) -> bool {
+        self.flags.has(Flags::LAST_CHUNK)
     }
 
     /// Whether libmilter would ignore the command: nothing is to be done for it, and no reply is owed. Only under

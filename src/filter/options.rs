@@ -37,10 +37,10 @@ pub enum Support {
 pub struct Options<'a> {
     /// The steps that have to be granted; the no-reply bits among them can be emulated.
     required: Steps,
-    /// The steps to be taken if they are offered.
-    preferred: Steps,
+    /// The steps that are taken if they are offered.
+    requested: Steps,
     required_actions: Actions,
-    preferred_actions: Actions,
+    requested_actions: Actions,
     macro_lists: MacroLists<'a>,
 }
 
@@ -55,9 +55,9 @@ impl<'a> Options<'a> {
         let every = CommandKind::ALL.into_iter().fold(Steps::EMPTY, |steps, kind| steps.union(step(kind)));
         Self {
             required: commands.into_iter().fold(every, |steps, kind| steps.difference(step(kind))),
-            preferred: Steps::EMPTY,
+            requested: Steps::EMPTY,
             required_actions: Actions::EMPTY,
-            preferred_actions: Actions::EMPTY,
+            requested_actions: Actions::EMPTY,
             macro_lists: MacroLists::EMPTY,
         }
     }
@@ -66,6 +66,22 @@ impl<'a> Options<'a> {
     #[must_use]
     pub fn all_commands() -> Self {
         Self::new(CommandKind::ALL)
+    }
+
+    /// Requires exactly these actions and steps, as two masks have them in the C interface.
+    ///
+    /// A step that is not offered is emulated where [`answer`](Self::answer) says so, and is an error otherwise. Two data
+    /// sizes are one too many: the larger one is asked for.
+    #[must_use]
+    #[doc(alias = "xxfi_flags")]
+    pub const fn from_actions_and_steps(actions: Actions, steps: Steps) -> Self {
+        Self {
+            required: steps,
+            requested: Steps::EMPTY,
+            required_actions: actions,
+            requested_actions: Actions::EMPTY,
+            macro_lists: MacroLists::EMPTY,
+        }
     }
 
     /// Requires these actions: the negotiation fails without them.
@@ -77,7 +93,7 @@ impl<'a> Options<'a> {
     /// Requests these actions: they are used if the MTA offers them.
     #[must_use]
     pub const fn request(self, actions: Actions) -> Self {
-        Self { preferred_actions: self.preferred_actions.union(actions), ..self }
+        Self { requested_actions: self.requested_actions.union(actions), ..self }
     }
 
     /// Promises to answer these commands with CONTINUE only, so that no reply need be sent (`SMFIP_NR_*`).
@@ -134,10 +150,40 @@ impl<'a> Options<'a> {
         Self { macro_lists, ..self }
     }
 
+    /// The actions without which the negotiation fails.
+    #[must_use]
+    pub const fn required_actions(&self) -> Actions {
+        self.required_actions
+    }
+
+    /// The actions that are used if the MTA offers them.
+    #[must_use]
+    pub const fn requested_actions(&self) -> Actions {
+        self.requested_actions
+    }
+
+    /// The steps that are required. Some of them can be emulated: [`answer`](Self::answer).
+    #[must_use]
+    pub const fn required_steps(&self) -> Steps {
+        self.required
+    }
+
+    /// The steps that are taken if the MTA offers them.
+    #[must_use]
+    pub const fn requested_steps(&self) -> Steps {
+        self.requested
+    }
+
+    /// The macros that the MTA is asked for.
+    #[must_use]
+    pub const fn requested_macros(&self) -> MacroLists<'a> {
+        self.macro_lists
+    }
+
     const fn step(self, step: Steps, support: Support) -> Self {
         match support {
             Support::Off => self,
-            Support::Optional => Self { preferred: self.preferred.union(step), ..self },
+            Support::Optional => Self { requested: self.requested.union(step), ..self },
             Support::Required => Self { required: self.required.union(step), ..self },
         }
     }
@@ -171,7 +217,7 @@ impl<'a> Options<'a> {
         if !missing.is_empty() {
             return Err(NegotiationError::Actions { missing });
         }
-        let wanted_actions = self.required_actions.union(self.preferred_actions);
+        let wanted_actions = self.required_actions.union(self.requested_actions);
         let actions = wanted_actions.intersection(offer.actions);
 
         let missing = self.required.difference(offer.steps);
@@ -180,7 +226,7 @@ impl<'a> Options<'a> {
         if !missing.is_empty() {
             return Err(NegotiationError::Steps { missing });
         }
-        let wanted = self.required.union(self.preferred);
+        let wanted = self.required.union(self.requested);
         let steps = wanted.intersection(offer.steps);
         // One data size is answered: the larger one.
         let smaller = if steps.contains(Steps::DATA_SIZE_1M) { Steps::DATA_SIZE_256K } else { Steps::EMPTY };

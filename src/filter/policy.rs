@@ -136,6 +136,7 @@ impl Policy {
             Sending::Libmilter => matches!(
                 rule,
                 Rule::Progress
+                    | Rule::ReplyOwed
                     | Rule::SkipNotNegotiated
                     | Rule::UndefinedVerdict
                     | Rule::BodyInterrupted

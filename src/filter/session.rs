@@ -10,8 +10,10 @@ use crate::order::state::{Conversation, Passage};
 use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
+use crate::wire::codes::response;
 use crate::wire::{
     Actions, Assembler, Buffer, Command, DecodeError, Edit, Frame, Offer, OutgoingFrame, Response, Steps,
+    Verdict,
 };
 
 /// The filter's side of one connection: commands in, replies out, in the right order.
@@ -286,6 +288,7 @@ impl FilterSession {
                     self.flags.end_follows = true;
                     self.flags.end_in_order = event.in_order;
                     event.command = Command::Body { chunk };
+                    event.flags = event.flags.with(Flags::LAST_CHUNK);
                 }
             }
             _ => {}
@@ -367,6 +370,33 @@ impl FilterSession {
             _ => self.conversation.note(false),
         }
         Ok(outgoing)
+    }
+
+    /// Leaves the reply that is owed unsent: the MTA waits for it until its timeout.
+    ///
+    /// A callback of libmilter that returns `SMFIS_NOREPLY` has this effect where its no-reply step was not negotiated.
+    /// Only [`Sending::Libmilter`](super::Sending::Libmilter) allows it, for libraries that have to do the same.
+    ///
+    /// # Errors
+    /// [`Misuse`]: no reply is owed, the answer to OPTNEG is owed, or the policy sends strictly.
+    ///
+    /// # Source
+    /// `sendreply` in libmilter/engine.c.
+    #[doc(alias = "SMFIS_NOREPLY")]
+    pub fn withhold(&mut self) -> Result<(), Misuse> {
+        let (code, broken) = match self.turn() {
+            Turn::Reply(kind @ CommandKind::Negotiate) => (kind.code(), Some(Rule::Negotiation)),
+            Turn::Reply(kind) => {
+                (kind.code(), (!self.policy.sends(Rule::ReplyOwed)).then_some(Rule::ReplyOwed))
+            }
+            Turn::Receive => (response::CONTINUE, Some(Rule::NotOwed)),
+            Turn::Closed => (response::CONTINUE, Some(Rule::Closed)),
+        };
+        if let Some(rule) = broken {
+            return Err(self.misuse(code, rule));
+        }
+        self.flags.message_ended |= self.conversation.answer(&Verdict::Continue);
+        Ok(())
     }
 
     /// Answers OPTNEG: asks for these options, and reports what became of every bit.

@@ -27,6 +27,15 @@ impl Offer {
         Self { version, actions, steps }
     }
 
+    /// Whether a filter can answer this offer at all: its version is 2 to 2,147,483,647.
+    ///
+    /// # Source
+    /// `st_optionneg` in libmilter/engine.c, which reads a version of 2^31 and more as negative. SPEC_NOTES NEG-16.
+    #[must_use]
+    pub fn is_acceptable(&self) -> bool {
+        (Version::V2..=Version::new(0x7fff_ffff)).contains(&self.version)
+    }
+
     /// The same offer as a filter reads it: no actions and no steps mean those of version 1.
     ///
     /// # Source

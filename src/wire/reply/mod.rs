@@ -7,6 +7,7 @@ mod code;
 use super::error::{BufferTooSmall, ReplyBuildError, ReplyError, ReplyFault};
 use super::scan::find_nul;
 use super::text::Text;
+use super::tolerance::Tolerance;
 use code::Digits;
 pub use code::{EnhancedCode, ReplyCode};
 
@@ -50,10 +51,35 @@ impl<'a> ReplyText<'a> {
     /// # Errors
     /// [`ReplyError`]: what is wrong, and where.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReplyError> {
+        Self::parse_as(bytes, Tolerance::STRICT)
+    }
+
+    /// Takes a reply in the form of the wire, without its NUL, and accepts the faults that a tolerance allows.
+    ///
+    /// For libraries that have to send what a program gave them, as libmilter does: it sends `100% spam` with a single
+    /// `%`, and an enhanced code of another class than the reply code. A session sends such a reply as it is, but for a
+    /// line end after its last line. What the MTAs make of each fault is in SPEC_NOTES.md under its deviation.
+    ///
+    /// # Errors
+    /// [`ReplyError`]: the first fault that is not tolerated, and where.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyText, Tolerance};
+    ///
+    /// ReplyText::parse(b"554 100% spam").unwrap_err();
+    /// let reply = ReplyText::parse_as(b"554 100% spam", Tolerance::LENIENT)?;
+    /// assert_eq!(reply.as_text(), "554 100% spam"); // and the MTAs drop the %
+    /// # Ok::<(), milter_proto::wire::ReplyError>(())
+    /// ```
+    pub fn parse_as(bytes: &'a [u8], tolerance: Tolerance) -> Result<Self, ReplyError> {
         if let Some(offset) = find_nul(bytes) {
             return Err(ReplyError { fault: ReplyFault::Control, offset });
         }
-        Self::scan(bytes, &mut |fault, offset| Err(ReplyError { fault, offset }))
+        Self::scan(bytes, &mut |fault, offset| match fault.deviation() {
+            Some(deviation) if tolerance.allows(deviation) => Ok(()),
+            _ => Err(ReplyError { fault, offset }),
+        })
     }
 
     /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
