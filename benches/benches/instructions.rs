@@ -4,23 +4,14 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
-use milter_proto::filter::Event;
-use milter_proto::macros::MacroStore;
-use milter_proto::wire::{Command, Response, Verdict};
+use milter_proto::wire::{Command, Response};
 use milter_proto_benches::budgets;
 use milter_proto_benches::codec::{self, Reader};
+use milter_proto_benches::setup::{Filter, Reading, filter, whole};
 use milter_proto_benches::workloads::{
     Script, bare_commands, bare_responses, chunks, commands_to_bytes, headers, large_body, many_headers,
-    responses_to_bytes, typical,
+    raw_headers, responses_to_bytes, typical,
 };
-
-/// Segments, and an assembler to give them to.
-type Reading = (Reader, Vec<&'static [u8]>);
-
-/// The whole stream as one segment.
-fn whole(bytes: Vec<u8>) -> Reading {
-    (Reader::new(Vec::new()), vec![bytes.leak()])
-}
 
 /// The stream in segments of `len` bytes.
 fn cut(bytes: Vec<u8>, len: usize) -> Reading {
@@ -82,6 +73,14 @@ fn encode_commands(values: (Vec<Command<'static>>, Vec<u8>)) -> (Vec<Command<'st
 }
 
 #[library_benchmark]
+#[bench::headers(args = (room(raw_headers(1000))), config = ceiling("encode_raw.headers"))]
+fn encode_raw(values: (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>)) -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>) {
+    let (headers, mut out) = values;
+    codec::encode_raw_headers(black_box(&headers), &mut out);
+    (headers, out)
+}
+
+#[library_benchmark]
 #[bench::typical(args = (room(typical().responses)), config = ceiling("encode_responses.typical"))]
 #[bench::bare(args = (room(bare_responses(1000))))]
 fn encode_responses(values: (Vec<Response<'static>>, Vec<u8>)) -> (Vec<Response<'static>>, Vec<u8>) {
@@ -95,20 +94,6 @@ fn encode_responses(values: (Vec<Response<'static>>, Vec<u8>)) -> (Vec<Response<
 fn lend_commands(commands: Vec<Command<'static>>) -> Vec<Command<'static>> {
     black_box(codec::lend_commands(black_box(&commands)));
     commands
-}
-
-/// A session, and everything in it that keeps its room from one session to the next.
-type Filter = (Reading, MacroStore<Vec<u8>>, Vec<Response<'static>>, Vec<u8>);
-
-fn filter(script: Script) -> Filter {
-    let commands = script.command_bytes();
-    let mut store = MacroStore::new(Vec::new());
-    for &command in &script.commands {
-        store.observe(&Event::new(command)).expect("room");
-    }
-    let is_continue = |response: &Response<'_>| *response == Response::from(Verdict::Continue);
-    let responses = script.responses.into_iter().filter(|response| !is_continue(response)).collect();
-    (whole(commands), store, responses, Vec::with_capacity(1 << 16))
 }
 
 #[library_benchmark]
@@ -167,6 +152,7 @@ library_benchmark_group!(
         decode_commands,
         decode_responses,
         encode_commands,
+        encode_raw,
         encode_responses,
         lend_commands,
         filter_session,

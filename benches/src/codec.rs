@@ -85,6 +85,52 @@ pub fn filter_session(
     session.turn()
 }
 
+/// As [`filter_session`], by a handler that the optimiser cannot see into, as a boxed callback.
+///
+/// # Panics
+/// If the two halves of the script do not fit together.
+#[inline(never)]
+pub fn opaque_filter_session(
+    reader: &mut Reader,
+    store: &mut MacroStore<Vec<u8>>,
+    segments: &[&[u8]],
+    responses: &[Response<'_>],
+    out: &mut Vec<u8>,
+) -> filter::Turn {
+    let mut session = FilterSession::new();
+    let mut responses = responses.iter();
+    for &segment in segments {
+        let mut input = segment;
+        while let Some(event) = session.next_event(reader, &mut input).expect("a command in its order") {
+            store.observe(black_box(&event)).expect("room");
+            let filter::Turn::Reply(owed) = session.turn() else { continue };
+            match owed {
+                CommandKind::Negotiate | CommandKind::EndOfMessage => {
+                    while session.turn() == filter::Turn::Reply(owed) {
+                        let response = *responses.next().expect("a response");
+                        session.send(black_box(response)).expect("a response in its place").append_to(out);
+                    }
+                }
+                _ => session.send(black_box(Verdict::Continue)).expect("a reply that is owed").append_to(out),
+            }
+        }
+    }
+    session.turn()
+}
+
+/// Checks headers for NULs, and encodes them.
+///
+/// # Panics
+/// If one has a NUL.
+#[inline(never)]
+pub fn encode_raw_headers(headers: &[(Vec<u8>, Vec<u8>)], out: &mut Vec<u8>) {
+    for (name, value) in headers {
+        let name = Text::new(name).expect("no NUL");
+        let value = Text::new(value).expect("no NUL");
+        Command::Header { name, value }.encode().append_to(out);
+    }
+}
+
 /// Frames of this size and more are written from where they lie.
 const LARGE: usize = 4096;
 

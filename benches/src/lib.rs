@@ -6,5 +6,6 @@ pub mod budgets;
 pub mod codec;
 pub mod elf;
 pub mod linear;
+pub mod setup;
 pub mod thumb;
 pub mod workloads;

@@ -56,6 +56,15 @@ pub fn headers(count: usize) -> Vec<Command<'static>> {
     (0..count).map(|number| header("X-Bench-Header", &format!("{:<44}", value(number)))).collect()
 }
 
+/// The names and values of [`headers`].
+pub fn raw_headers(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let headers = headers(count).into_iter().map(|command| match command {
+        Command::Header { name, value } => (name.as_bytes().to_vec(), value.as_bytes().to_vec()),
+        command => panic!("{command:?} among headers"),
+    });
+    headers.collect()
+}
+
 /// W4: commands without payload.
 pub fn bare_commands(count: usize) -> Vec<Command<'static>> {
     let kinds = [Command::Data, Command::EndOfHeaders, Command::EndOfMessage { chunk: b"" }, Command::Abort];

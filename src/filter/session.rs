@@ -132,16 +132,8 @@ impl FilterSession {
         assembler: &'s mut Assembler<B>,
         input: &mut &'i [u8],
     ) -> Result<Option<Event<'s>>, ReceiveError> {
-        if let Some(event) = self.rest_of_frame() {
-            return Ok(Some(event));
-        }
-        if let Err(error) = self.ready() {
-            if !self.flags.has_quit {
-                return Err(error);
-            }
-            // As libmilter does: SPEC_NOTES END-4.
-            *input = &[];
-            return Ok(None);
+        if !self.is_reading() {
+            return self.next_without_reading(input);
         }
         match assembler.next_frame(input) {
             Ok(Some(frame)) => self.take(frame),
@@ -218,6 +210,27 @@ impl FilterSession {
         }
         self.ready()?;
         self.take(frame)
+    }
+
+    /// Whether the next thing to do is to read a frame.
+    #[inline]
+    fn is_reading(&self) -> bool {
+        self.conversation.owed.is_none() && self.conversation.stage() != Stage::Closed
+    }
+
+    /// The next event where none is to be read.
+    #[cold]
+    #[inline(never)]
+    fn next_without_reading(&mut self, input: &mut &[u8]) -> Result<Option<Event<'static>>, ReceiveError> {
+        if let Some(end) = self.rest_of_frame() {
+            return Ok(Some(end));
+        }
+        if !self.flags.has_quit {
+            return Err(self.not_ready());
+        }
+        // As libmilter does: SPEC_NOTES END-4.
+        *input = &[];
+        Ok(None)
     }
 
     /// Takes a frame, and returns what its callers return, so that they need not move the event.
@@ -354,8 +367,19 @@ impl FilterSession {
     ///
     /// # Errors
     /// [`Misuse`]: nothing changed, and nothing is to be written.
+    #[inline]
     pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<OutgoingFrame<'m>, Misuse> {
         let response = response.into();
+        // Nearly every response is CONTINUE. That is decided where `send` is called; the rest is worth a call.
+        let is_continue = matches!(response, Response::Verdict(Verdict::Continue));
+        if is_continue && !self.flags.end_follows && self.conversation.continue_plainly() {
+            return Ok(OutgoingFrame::bare(response::CONTINUE));
+        }
+        self.send_rare(response)
+    }
+
+    #[inline(never)]
+    fn send_rare<'m>(&mut self, response: Response<'m>) -> Result<OutgoingFrame<'m>, Misuse> {
         if let Err(rule) = self.judge(&response) {
             return Err(self.misuse(response.code(), rule));
         }

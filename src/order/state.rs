@@ -321,13 +321,25 @@ impl Conversation {
         };
     }
 
+    /// Takes CONTINUE, if it settles the reply that is owed and changes nothing else: to every command but OPTNEG and
+    /// the end of the message.
+    #[inline]
+    pub(crate) fn continue_plainly(&mut self) -> bool {
+        let is_plain = match self.owed {
+            Some(command) => !matches!(command, CommandKind::Negotiate | CommandKind::EndOfMessage),
+            None => false,
+        };
+        if is_plain {
+            self.owed = None;
+        }
+        is_plain
+    }
+
     /// Takes a verdict with the effect that the table gives it. Returns whether it ended a message.
     #[inline]
     pub(crate) fn answer(&mut self, verdict: &Verdict<'_>) -> bool {
         let Some(command) = self.owed else { return false };
-        // A short cut: CONTINUE changes nothing before the end of the message.
-        if *verdict == Verdict::Continue && command != CommandKind::EndOfMessage {
-            self.owed = None;
+        if *verdict == Verdict::Continue && self.continue_plainly() {
             return false;
         }
         self.verdict(effect(command, verdict), verdict)

@@ -4,7 +4,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use super::outgoing::{HEAD_LEN, OutgoingFrame};
+use super::outgoing::{HEAD_LEN, OutgoingFrame, Pieces};
 use crate::Limits;
 
 /// One frame of either direction: a code byte and its payload, without a meaning yet.
@@ -73,7 +73,7 @@ impl<'a> Frame<'a> {
 
     /// The frame as bytes to send: its head and the borrowed payload.
     pub fn encode(self) -> OutgoingFrame<'a> {
-        OutgoingFrame::new(self.code).raw(self.payload)
+        Pieces::new(self.code).raw(self.payload)
     }
 }
 

@@ -30,100 +30,39 @@ const MAX_SEGMENTS: usize = 5;
 /// ```
 #[derive(Clone, Copy)]
 #[must_use = "a frame that is not written leaves the peer waiting"]
-pub struct OutgoingFrame<'a> {
-    /// Length, code, and up to twelve bytes of fixed fields.
-    head: Inline<17>,
-    first: &'a [u8],
-    /// What stands between the two borrowed pieces: a NUL, or a NUL, family and port.
-    middle: Inline<4>,
-    second: &'a [u8],
-    /// Whether a NUL ends the frame.
-    is_terminated: bool,
-    /// Bytes of all of it, once it is sealed.
-    len: usize,
+pub struct OutgoingFrame<'a>(Shape<'a>);
+
+/// Most replies are a code and nothing else, and need not be moved around as pieces.
+#[derive(Clone, Copy)]
+enum Shape<'a> {
+    Bare(u8),
+    Pieces(Pieces<'a>),
 }
 
 impl<'a> OutgoingFrame<'a> {
     /// The largest number of pieces that a frame consists of.
     pub const MAX_SEGMENTS: usize = MAX_SEGMENTS;
 
-    #[inline]
-    pub(super) const fn new(code: u8) -> Self {
-        let mut bytes = [0; 17];
-        bytes[4] = code;
-        let head = Inline { bytes, len: 5 };
-        Self { head, first: &[], middle: Inline::EMPTY, second: &[], is_terminated: false, len: 5 }
-    }
-
     /// A frame without payload.
     #[inline]
-    pub(super) const fn bare(code: u8) -> Self {
-        let mut frame = Self::new(code);
-        frame.head.bytes[3] = 1;
-        frame
+    pub(crate) const fn bare(code: u8) -> Self {
+        Self(Shape::Bare(code))
     }
 
     /// A frame of two NUL-terminated texts.
     #[inline]
     pub(super) fn texts(code: u8, first: Text<'a>, second: Text<'a>) -> Self {
-        Self::new(code).text(first, &[]).last_text(second)
-    }
-
-    /// Adds a fixed field to the head.
-    #[inline]
-    pub(super) fn fixed(mut self, bytes: &[u8]) -> Self {
-        self.head.extend(bytes);
-        self
-    }
-
-    /// Ends the frame with bytes as they are.
-    #[inline]
-    pub(super) fn raw(mut self, bytes: &'a [u8]) -> Self {
-        if self.middle.len == 0 {
-            self.first = bytes;
-        } else {
-            self.second = bytes;
-        }
-        self.seal()
-    }
-
-    /// Adds a NUL-terminated text, and the fixed fields that follow it.
-    #[inline]
-    pub(super) fn text(mut self, text: Text<'a>, fixed: &[u8]) -> Self {
-        self.first = text.as_bytes();
-        self.middle.extend(&[0]);
-        self.middle.extend(fixed);
-        self
-    }
-
-    /// Ends the frame with a NUL-terminated text.
-    #[inline]
-    pub(super) fn last_text(mut self, text: Text<'a>) -> Self {
-        self.is_terminated = true;
-        self.raw(text.as_bytes())
-    }
-
-    /// Fills in the length field.
-    #[inline]
-    pub(super) fn seal(mut self) -> Self {
-        let end = u8::from(self.is_terminated);
-        let inline = usize::from(self.head.len.wrapping_add(self.middle.len).wrapping_add(end));
-        // Two slices together are never longer than a usize can say.
-        let borrowed = self.first.len().wrapping_add(self.second.len());
-        self.len = borrowed.saturating_add(inline);
-        // A payload of 4 GiB or more has no length field. No limit admits it, so `within` refuses it.
-        let length = u32::try_from(self.len.wrapping_sub(4)).unwrap_or(u32::MAX);
-        if let Some(field) = self.head.bytes.first_chunk_mut::<4>() {
-            *field = length.to_be_bytes();
-        }
-        self
+        Pieces::new(code).text(first, &[]).last_text(second)
     }
 
     /// Bytes of the whole frame.
     #[must_use]
     #[inline]
     pub const fn len(&self) -> usize {
-        self.len
+        match &self.0 {
+            Shape::Bare(_) => HEAD_LEN,
+            Shape::Pieces(pieces) => pieces.len,
+        }
     }
 
     /// Whether the frame has no bytes: never, since it has a head.
@@ -157,8 +96,10 @@ impl<'a> OutgoingFrame<'a> {
 
     #[inline]
     fn pieces(&self) -> [&[u8]; MAX_SEGMENTS] {
-        let end: &[u8] = if self.is_terminated { &[0] } else { &[] };
-        [self.head.as_slice(), self.first, self.middle.as_slice(), self.second, end]
+        match &self.0 {
+            Shape::Bare(code) => [&[0, 0, 0, 1], core::slice::from_ref(code), &[], &[], &[]],
+            Shape::Pieces(pieces) => pieces.in_order(),
+        }
     }
 
     /// Writes the frame to the front of `buffer` and says how many bytes that took.
@@ -183,12 +124,124 @@ impl<'a> OutgoingFrame<'a> {
     #[cfg(feature = "alloc")]
     #[inline(always)]
     pub fn append_to(&self, buffer: &mut alloc::vec::Vec<u8>) {
+        match &self.0 {
+            Shape::Bare(code) => buffer.extend_from_slice(&[0, 0, 0, 1, *code]),
+            Shape::Pieces(pieces) => pieces.append_to(buffer),
+        }
+    }
+
+    /// Points `slots` at the pieces, for one vectored write, and returns those that are used.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{IoSlice, Write};
+    /// use milter_proto::wire::{Command, OutgoingFrame};
+    ///
+    /// let body = Command::Body { chunk: b"line\r\n" }.encode();
+    /// let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
+    /// let written = Vec::new().write_vectored(body.io_slices(&mut slots))?;
+    /// assert_eq!(written, body.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn io_slices<'s, 'b>(
+        &'s self,
+        slots: &'b mut [std::io::IoSlice<'s>; MAX_SEGMENTS],
+    ) -> &'b mut [std::io::IoSlice<'s>] {
+        let mut used = 0_usize;
+        for (slot, piece) in slots.iter_mut().zip(self.segments()) {
+            *slot = std::io::IoSlice::new(piece);
+            used = used.saturating_add(1);
+        }
+        slots.get_mut(..used).unwrap_or_default()
+    }
+}
+
+/// The pieces of a frame that has a payload, while it is put together and after that.
+#[derive(Clone, Copy)]
+pub(super) struct Pieces<'a> {
+    /// Length, code, and up to twelve bytes of fixed fields.
+    head: Inline<17>,
+    first: &'a [u8],
+    /// What stands between the two borrowed pieces: a NUL, or a NUL, family and port.
+    middle: Inline<4>,
+    second: &'a [u8],
+    /// Whether a NUL ends the frame.
+    is_terminated: bool,
+    /// Bytes of all of it, once it is sealed.
+    len: usize,
+}
+
+impl<'a> Pieces<'a> {
+    #[inline]
+    pub(super) const fn new(code: u8) -> Self {
+        let mut bytes = [0; 17];
+        bytes[4] = code;
+        let head = Inline { bytes, len: 5 };
+        Self { head, first: &[], middle: Inline::EMPTY, second: &[], is_terminated: false, len: 5 }
+    }
+
+    /// Adds a fixed field to the head.
+    #[inline]
+    pub(super) fn fixed(mut self, bytes: &[u8]) -> Self {
+        self.head.extend(bytes);
+        self
+    }
+
+    /// Adds a NUL-terminated text, and the fixed fields that follow it.
+    #[inline]
+    pub(super) fn text(mut self, text: Text<'a>, fixed: &[u8]) -> Self {
+        self.first = text.as_bytes();
+        self.middle.extend(&[0]);
+        self.middle.extend(fixed);
+        self
+    }
+
+    /// Ends the frame with bytes as they are.
+    #[inline]
+    pub(super) fn raw(mut self, bytes: &'a [u8]) -> OutgoingFrame<'a> {
+        if self.middle.len == 0 {
+            self.first = bytes;
+        } else {
+            self.second = bytes;
+        }
+        self.seal()
+    }
+
+    /// Ends the frame with a NUL-terminated text.
+    #[inline]
+    pub(super) fn last_text(mut self, text: Text<'a>) -> OutgoingFrame<'a> {
+        self.is_terminated = true;
+        self.raw(text.as_bytes())
+    }
+
+    /// Fills in the length field.
+    #[inline]
+    pub(super) fn seal(mut self) -> OutgoingFrame<'a> {
+        let end = u8::from(self.is_terminated);
+        let inline = usize::from(self.head.len.wrapping_add(self.middle.len).wrapping_add(end));
+        // Two slices of one address space, and these few bytes, never come near the largest usize.
+        self.len = self.first.len().wrapping_add(self.second.len()).wrapping_add(inline);
+        // A payload of 4 GiB or more has no length field. No limit admits it, so `within` refuses it.
+        let length = u32::try_from(self.len.wrapping_sub(4)).unwrap_or(u32::MAX);
+        if let Some(field) = self.head.bytes.first_chunk_mut::<4>() {
+            *field = length.to_be_bytes();
+        }
+        OutgoingFrame(Shape::Pieces(self))
+    }
+
+    #[inline]
+    fn in_order(&self) -> [&[u8]; MAX_SEGMENTS] {
+        let end: &[u8] = if self.is_terminated { &[0] } else { &[] };
+        [self.head.as_slice(), self.first, self.middle.as_slice(), self.second, end]
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    fn append_to(&self, buffer: &mut alloc::vec::Vec<u8>) {
         match self.head.bytes.first_chunk::<{ HEAD_LEN }>() {
-            // Nearly all responses are no more than this.
-            Some(head) if self.len == HEAD_LEN => buffer.extend_from_slice(head),
-            // All headers are.
+            // All headers have this form.
             Some(head) if (self.head.len, self.middle.len, self.is_terminated) == (5, 1, true) => {
-                buffer.reserve(self.len);
                 buffer.extend_from_slice(head);
                 buffer.extend_from_slice(self.first);
                 buffer.push(0);
@@ -220,32 +273,6 @@ impl<'a> OutgoingFrame<'a> {
         if self.is_terminated {
             buffer.push(0);
         }
-    }
-
-    /// Points `slots` at the pieces, for one vectored write, and returns those that are used.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::io::{IoSlice, Write};
-    /// use milter_proto::wire::{Command, OutgoingFrame};
-    ///
-    /// let body = Command::Body { chunk: b"line\r\n" }.encode();
-    /// let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
-    /// let written = Vec::new().write_vectored(body.io_slices(&mut slots))?;
-    /// assert_eq!(written, body.len());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[cfg(feature = "std")]
-    pub fn io_slices<'s, 'b>(
-        &'s self,
-        slots: &'b mut [std::io::IoSlice<'s>; MAX_SEGMENTS],
-    ) -> &'b mut [std::io::IoSlice<'s>] {
-        let mut used = 0_usize;
-        for (slot, piece) in slots.iter_mut().zip(self.segments()) {
-            *slot = std::io::IoSlice::new(piece);
-            used = used.saturating_add(1);
-        }
-        slots.get_mut(..used).unwrap_or_default()
     }
 }
 
@@ -296,7 +323,7 @@ impl<const N: usize> Inline<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::OutgoingFrame;
+    use super::{OutgoingFrame, Pieces, Shape};
     use crate::Limits;
 
     // FRM-2: the length counts the code, too. Nobody has 4 GiB to spare for a real one.
@@ -304,7 +331,7 @@ mod tests {
     #[test]
     fn a_payload_whose_length_does_not_fit_into_the_head_is_never_within_a_limit() {
         for (len, is_within) in [(0x1_0000_0003, true), (0x1_0000_0004, false), (0x1_0000_0005, false)] {
-            let out = OutgoingFrame { len, ..OutgoingFrame::new(b'B') };
+            let out = OutgoingFrame(Shape::Pieces(Pieces { len, ..Pieces::new(b'B') }));
             assert_eq!(out.is_within(Limits::DEFAULT.with_max_send_payload(u32::MAX)), is_within, "{len:#x}");
         }
     }

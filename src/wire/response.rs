@@ -9,7 +9,7 @@ use super::error::{DecodeError, Fault, Field, ReplyFault};
 use super::frame::Frame;
 use super::macro_lists::MacroLists;
 use super::negotiate::Answer;
-use super::outgoing::OutgoingFrame;
+use super::outgoing::{OutgoingFrame, Pieces};
 use super::parse::{text, word};
 use super::reply::ReplyText;
 use super::scan::find_nul;
@@ -242,7 +242,7 @@ impl<'a> Response<'a> {
     }
 
     fn encode_fields(&self) -> OutgoingFrame<'a> {
-        let out = OutgoingFrame::new(self.code());
+        let out = Pieces::new(self.code());
         match *self {
             Self::Negotiate(Answer { version, actions, steps, macro_lists }) => out
                 .fixed(&version.number().to_be_bytes())

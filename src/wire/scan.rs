@@ -52,7 +52,10 @@ pub(super) fn holds_nul(bytes: &[u8]) -> bool {
     match (bytes.last_chunk::<32>(), bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
         (Some(block), ..) => has_nul(block),
         (None, Some(first), Some(last)) => has_nul(first) | has_nul(last),
-        _ => rest.contains(&0),
+        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(&first), Some(&last)) => nuls(first) | nuls(last) != 0,
+            _ => rest.contains(&0),
+        },
     }
 }
 

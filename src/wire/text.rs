@@ -7,7 +7,7 @@ use core::str::{self, Utf8Error};
 use thiserror::Error;
 
 use super::error::BufferTooSmall;
-use super::scan::find_nul;
+use super::scan::{find_nul, holds_nul};
 
 /// Bytes without a NUL: an address, a header name or value, a macro.
 ///
@@ -37,9 +37,10 @@ impl<'a> Text<'a> {
     /// # Errors
     /// [`NulInText`], with the offset of the first NUL.
     pub fn new(bytes: &'a [u8]) -> Result<Self, NulInText> {
-        match find_nul(bytes) {
-            None => Ok(Self(bytes)),
-            Some(offset) => Err(NulInText { offset }),
+        if holds_nul(bytes) {
+            Err(NulInText { offset: find_nul(bytes).unwrap_or(0) })
+        } else {
+            Ok(Self(bytes))
         }
     }
 
