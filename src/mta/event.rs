@@ -27,7 +27,8 @@ pub enum Sent<'m> {
         /// The reason it is skipped.
         reason: SkipReason,
         /// The verdict that answers the command: CONTINUE, or the one that settled the message or the connection. The
-        /// text of a reply must be kept by the caller as long as [`MtaSession::decided`] has a verdict.
+        /// text of a reply must be kept by the caller, in a `VerdictBuf` say, as long as [`MtaSession::decided`] has a
+        /// verdict.
         ///
         /// [`MtaSession::decided`]: crate::MtaSession::decided
         answer: VerdictKind,
@@ -234,12 +235,12 @@ mod owned {
     /// ```
     /// use milter_proto::MtaSession;
     /// use milter_proto::mta::{Event, EventBuf};
-    /// use milter_proto::wire::{Command, Frame, Offer, Verdict};
+    /// use milter_proto::wire::{Command, Frame, Offer, Text, Verdict};
     ///
     /// let mut session = MtaSession::new();
     /// # let _ = session.send(Command::Negotiate(Offer::FULL))?;
-    /// # session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0"))?;
-    /// let name = milter_proto::wire::Text::new(b"mx.example")?;
+    /// # session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\x01"))?; // no CONNECT
+    /// let name = Text::new(b"mx.example")?;
     /// let _ = session.send(Command::Helo { name })?;
     /// let kept = {
     ///     let reply = b"450 4.7.1 later\0".to_vec();

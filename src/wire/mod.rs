@@ -7,7 +7,7 @@
 //! For every frame that is parsed, encoding gives the same bytes again.
 //!
 //! These values borrow. To store one, to queue it or to hand it to another thread, turn it into its owned form, whose
-//! name ends with `Buf`: a [`CommandBuf`] gives back the same [`Command`], and so on.
+//! name ends with `Buf`: `CommandBuf` gives back the same [`Command`], and so on.
 
 mod assembler;
 mod bits;
