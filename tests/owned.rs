@@ -33,7 +33,7 @@ use proptest::sample::select;
 use sides::everyday;
 use support::{list, reply, strategies, text};
 
-/// Frames with each deviation, most of them from both directions, and frames that mean nothing.
+/// Frames with every deviation, in both directions, frames with empty fields, and frames of unknown codes.
 const ODD: &[(u8, &[u8])] = &[
     (b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xffsurplus"),
     (b'H', b"mx.example\0surplus\0"),
@@ -101,7 +101,7 @@ fn tolerances() -> Vec<Tolerance> {
     named.into_iter().chain(alone).chain(without).collect()
 }
 
-/// Stores what a frame means in both directions: the deviations that were tolerated.
+/// Decodes a frame as a command and as a response, and stores both. Returns the deviations that were tolerated.
 fn store(frame: Frame<'_>, tolerance: Tolerance) -> Vec<Deviation> {
     let mut deviations = Vec::new();
     if let Ok(decoded) = Command::parse_as(frame, tolerance) {
@@ -195,7 +195,7 @@ fn same_mta_event(kept: &mta::EventBuf, event: &mta::Event<'_>) {
     assert_eq!(mta::EventBuf::from(&kept.as_event()), *kept);
 }
 
-/// What comes out at the other end of a channel, on another thread.
+/// Sends items to another thread, and returns what it received.
 fn through_a_thread<T: Clone + Send + 'static>(items: &[T]) -> Vec<T> {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::spawn(move || receiver.into_iter().collect());
@@ -239,7 +239,7 @@ proptest! {
     }
 }
 
-// What the order of a message cannot bring about, but a program can.
+// A program can make these, too.
 #[test]
 fn values_that_no_frame_means_come_back_equal() {
     let name = text(b"name");
@@ -397,7 +397,7 @@ fn owned_forms_can_be_sent_and_shared_and_outlive_what_they_were_made_of() {
     is_free::<mta::EventBuf>();
 }
 
-// The figures of the sections on memory.
+// The figures of the "Memory" sections.
 #[test]
 fn an_owned_form_holds_the_payload_and_no_more() {
     #[cfg(target_pointer_width = "64")]
@@ -431,7 +431,7 @@ fn an_owned_form_holds_the_payload_and_no_more() {
     holds(0, || VerdictBuf::from(Verdict::Continue));
 }
 
-/// Sees that a value takes so many bytes of the heap at once, and that these are all that it ever took.
+/// Checks that making a value allocates once, and exactly so many bytes.
 fn holds<T>(bytes: usize, make: impl FnOnce() -> T) {
     let mut made = None;
     let taken = measure(|| made = Some(make()));
@@ -458,7 +458,8 @@ fn negotiated(policy: filter::Policy) -> FilterSession {
     session
 }
 
-/// Gives frames to a filter's session, answers as told, and starts anew after an error: all events.
+/// Gives frames to a filter's session, sends the verdicts in turn, and starts a new session after an error. Returns all
+/// events.
 fn filter_events<'f>(
     policy: filter::Policy,
     frames: impl IntoIterator<Item = Frame<'f>>,
@@ -494,7 +495,7 @@ fn filter_events<'f>(
     events
 }
 
-/// Moves events through a thread, compares each, and gives them to a store of macros beside the stored ones.
+/// Moves events through a thread and compares each. Two stores of macros see the one and the other, and agree.
 fn compare_filter_events(events: &[filter::Event<'_>]) {
     let kept: Vec<_> = events.iter().map(filter::EventBuf::from).collect();
     let kept = through_a_thread(&kept);
@@ -522,7 +523,7 @@ fn events_of_a_filter_survive_a_queue_in_the_order_of_a_message_and_in_any_other
                 .flat_map(|_| order.bytes())
                 .flat_map(|code| [Some(everyday(code)), odd.next(), odd.next()].into_iter().flatten())
                 .collect();
-            for verdicts in [&[Verdict::Continue][..], &sides_verdicts()] {
+            for verdicts in [&[Verdict::Continue][..], &mixed_verdicts()] {
                 let events = filter_events(policy, frames.iter().copied(), verdicts);
                 compare_filter_events(&events);
                 facts.extend(events.iter().flat_map(facts_of));
@@ -564,7 +565,7 @@ fn facts_of(event: &filter::Event<'_>) -> Vec<&'static str> {
 }
 
 /// Verdicts that end commands, messages and connections.
-fn sides_verdicts() -> [Verdict<'static>; 7] {
+fn mixed_verdicts() -> [Verdict<'static>; 7] {
     [
         Verdict::Continue,
         Verdict::Continue,
@@ -589,13 +590,13 @@ proptest! {
         policy in select(filter_policies()),
         start in 0..7_usize,
     ) {
-        let mut verdicts = sides_verdicts();
+        let mut verdicts = mixed_verdicts();
         verdicts.rotate_left(start);
         compare_filter_events(&filter_events(policy, frames.iter().map(FrameBuf::as_frame), &verdicts));
     }
 }
 
-// A verdict that ends a message is the caller's, so no public field of the next event says that the message is over.
+// The filter's own verdict ended the message, and only a private flag of the next event says so.
 #[test]
 fn a_private_fact_is_not_lost() {
     let mut session = negotiated(filter::Policy::DEFAULT);
@@ -651,7 +652,7 @@ fn waiting(policy: mta::Policy) -> Vec<MtaSession> {
 
 const MTA_POLICIES: [mta::Policy; 3] = [mta::Policy::STRICT, mta::Policy::SENDMAIL, mta::Policy::POSTFIX];
 
-/// Gives frames to an MTA's session until it is broken or owes nothing: all events.
+/// Gives frames to a copy of an MTA's session until it refuses one. Returns all events.
 fn mta_events<'f>(session: &MtaSession, frames: impl IntoIterator<Item = Frame<'f>>) -> Vec<mta::Event<'f>> {
     let mut session = session.clone();
     frames.into_iter().map_while(|frame| session.receive(frame).ok()).collect()
@@ -685,7 +686,7 @@ fn events_of_an_mta_survive_a_queue_whatever_the_filter_sends_and_when() {
         let mut events = Vec::new();
         for frame in &frames {
             events.extend(mta_events(&session, [frame.as_frame()]));
-            // An edit does not end the wait: a body that was not negotiated makes Sendmail's ACCEPT something else.
+            // After a body that was not negotiated, Sendmail turns ACCEPT into TEMPFAIL.
             events.extend(mta_events(&session, [Frame::new(b'b', b"new"), frame.as_frame()]));
         }
         compare_mta_events(&events);
