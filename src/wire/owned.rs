@@ -57,6 +57,7 @@ impl Encoded {
 macro_rules! owned {
     (
         $(#[$doc:meta])*
+        examples: $(#[$example:meta])*
         $owned:ident, $borrowed:ident, $(#[$method_doc:meta])* $method:ident,
         $value:ident => $encode:expr, $encoded:ident => $decode:expr
     ) => {
@@ -65,6 +66,8 @@ macro_rules! owned {
         /// # Memory
         /// 40 bytes on 64-bit targets, and on the heap exactly the payload of the encoded frame. Bytes of the original
         /// frame that a [`Tolerance`] dropped are not kept: a proxy that passes frames on unchanged stores a [`FrameBuf`].
+        ///
+        $(#[$example])*
         #[derive(Clone, PartialEq, Eq, Hash)]
         pub struct $owned(Encoded);
 
@@ -105,7 +108,7 @@ macro_rules! owned {
 
 owned! {
     /// A [`Command`] that owns its content: for queues, other threads, and tests.
-    ///
+    examples:
     /// # Examples
     /// ```
     /// use milter_proto::wire::{Command, CommandBuf, Text};
@@ -126,7 +129,7 @@ owned! {
 
 owned! {
     /// A [`Response`] that owns its content: for queues, other threads, and tests.
-    ///
+    examples:
     /// # Examples
     /// ```
     /// use milter_proto::wire::{Response, ResponseBuf, Verdict};
@@ -142,7 +145,7 @@ owned! {
 
 owned! {
     /// An [`Edit`] that owns its content: for edits that are decided on before the end of the message.
-    ///
+    examples:
     /// # Examples
     /// ```
     /// use milter_proto::FilterSession;
@@ -180,7 +183,7 @@ owned! {
 
 owned! {
     /// A [`Verdict`] that owns its reply text: for verdicts that come from another thread, or count until later.
-    ///
+    examples:
     /// # Examples
     /// ```
     /// use milter_proto::wire::{ReplyText, Verdict, VerdictBuf};
@@ -203,7 +206,7 @@ owned! {
     /// [`Macros`] that own their names and values: a copy of what came, or of what is to be sent.
     ///
     /// A [`MacroStore`](crate::macros::MacroStore) keeps the macros of a whole connection.
-    ///
+    examples:
     /// # Examples
     /// ```
     /// use milter_proto::wire::{MacroStage, Macros, MacrosBuf, Text, TextList};
