@@ -66,7 +66,7 @@
 //! * `Ok(None)` means that nothing whole is left, and that `input` is empty now. The rest of a frame that was
 //!   cut is in the assembler, so the buffer that was read into can be given back, or read into again.
 //! * An event is valid until the next call. What is needed for longer has to be copied: a
-//!   [`MacroStore`] does that for macros.
+//!   [`MacroStore`] does that for macros, an [`EventBuf`](#to-another-task-or-thread) for anything.
 //! * While a reply is outstanding, `next_event` takes nothing from `input` and returns
 //!   [`ReceiveError::ReplyOwed`]. A filter that decides elsewhere keeps `input`, and continues when it
 //!   knows.
@@ -287,7 +287,7 @@
 //! * **While it writes**: how much went out is unknown once the write was dropped, and the connection is lost.
 //!   Give writes a timeout of their own, in place of dropping the whole turn.
 //! * **While the application decides**: nothing is lost, since the session still says which reply is owed. The
-//!   event is lost if it was not copied.
+//!   event is lost if it was not copied ([`EventBuf`](#to-another-task-or-thread)).
 //!
 //! Whatever is dropped, session and assembler are plain values, and `disconnect` on them says how far it
 //! had come: call it in a `Drop`, and a task that was cut off tidies up as one that ended.
@@ -333,6 +333,42 @@
 //! Session, assembler, events and frames are `Send` and `Sync`, as far as their storage is. Where the runtime can choose,
 //! prefer the read that knows that a short read has emptied the socket: otherwise each turn costs a read that finds
 //! nothing.
+//!
+//! # To another task or thread
+//!
+//! An event borrows, so it cannot be handed to another task as it is. `filter::EventBuf` and `mta::EventBuf` copy it, and
+//! `as_event` gives the same event back. The answer returns as a `VerdictBuf` or an `EditBuf`, which
+//! [`FilterSession::send`] accepts like the value itself. The session stays with the task that reads and writes.
+//!
+//! ```
+//! use std::{sync::mpsc, thread};
+//! use milter_proto::filter::{EventBuf, Turn};
+//! use milter_proto::wire::{Command, Verdict, VerdictBuf};
+//! # use milter_proto::{FilterSession, filter::Options, wire::Assembler};
+//! # let (mut session, mut assembler, mut out) = (FilterSession::new(), Assembler::new(Vec::new()), Vec::new());
+//! # let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x07M<a@b>\0";
+//! # session.next_event(&mut assembler, &mut input)?;
+//! # let _ = session.negotiate(&Options::all_commands())?;
+//!
+//! let (events, queue) = mpsc::channel::<EventBuf>();
+//! let (verdicts, answers) = mpsc::channel::<VerdictBuf>();
+//! let worker = thread::spawn(move || {
+//!     for event in queue {
+//!         let is_spam = matches!(event.as_event().command, Command::MailFrom { address, .. } if address == "<a@b>");
+//!         verdicts.send(if is_spam { Verdict::Reject } else { Verdict::Continue }.into()).unwrap();
+//!     }
+//! });
+//! while let Some(event) = session.next_event(&mut assembler, &mut input)? {
+//!     if let Turn::Reply(_) = session.turn() {
+//!         events.send(event.into())?; // while the worker decides, this task may serve other connections
+//!         session.send(&answers.recv()?)?.append_to(&mut out);
+//!     }
+//! }
+//! assert_eq!(out, b"\0\0\0\x01r");
+//! # drop(events);
+//! # worker.join().unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # The MTA's side
 //!

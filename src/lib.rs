@@ -74,7 +74,7 @@
 //! | feature | what it adds | what it costs |
 //! | --- | --- | --- |
 //! | none | everything above, in storage of the caller | |
-//! | `alloc` | `Vec` storage, owned frames and builders, the transcript reader | an allocator |
+//! | `alloc` | `Vec` storage, owned values and builders, the transcript reader | an allocator |
 //! | `std` (default) | `OutgoingFrame::io_slices` | std |
 //! | `arbitrary` | `Arbitrary` for every value of the wire | the arbitrary crate |
 //! | `proptest` | strategies for every value of the wire | the proptest crate |

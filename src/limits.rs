@@ -25,7 +25,7 @@
 /// it takes less than twice as much. Bytes that were announced and have not come take nothing, nor do frames
 /// that come whole, and [`Assembler::release`] gives the storage back. Values that own their bytes, which
 /// are those that end with `Buf` and the entries of a [`transcript`](crate::transcript), say for themselves
-/// what they hold.
+/// what they hold. How many of them there are is up to the caller.
 ///
 /// The time that a frame takes is in proportion to its length, whatever came before it. Only macros may
 /// move those of later stages, 64 KiB of them at most. Two things are left to the caller: a body, and what

@@ -23,9 +23,10 @@ use milter_proto::mta::Sent;
 use milter_proto::order::{steps, transitions, verdicts};
 use milter_proto::transcript::{Entry, Line, ReadFault};
 use milter_proto::wire::{
-    Actions, Answer, Assembler, Chunks, Command, DataSize, DecodeError, Direction, EnhancedCode, Frame,
-    FrameBuf, LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, Peer, ReplyBuf,
-    ReplyCode, ReplyText, Response, Steps, Text, TextList, TextListBuf, Tolerance, Verdict, Version,
+    Actions, Answer, Assembler, Chunks, Command, CommandBuf, DataSize, DecodeError, Direction, EditBuf,
+    EnhancedCode, Frame, FrameBuf, LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros,
+    MacrosBuf, Offer, Peer, ReplyBuf, ReplyCode, ReplyText, Response, ResponseBuf, Steps, Text, TextList,
+    TextListBuf, Tolerance, Verdict, VerdictBuf, Version,
 };
 use milter_proto::{FilterSession, Monitor, MtaSession, ReceiveError, Timeouts, Wait, filter, mta};
 
@@ -143,10 +144,12 @@ fn commands(shown: &Shown, frame: Frame<'_>) {
     Command::parse(frame).map_or_else(|error| shown.both(error), |command| shown.debug(command));
     let Ok(decoded) = decoded else { return };
     shown.debug(decoded);
+    shown.debug(CommandBuf::from(decoded.value));
     decoded.deviation.into_iter().for_each(|error| fault(shown, error));
     match decoded.value {
         Command::Macros(macros) => {
             shown.debug(macros);
+            shown.debug(MacrosBuf::from(macros));
             shown.debug(macros.stage());
             let mut store = MacroStore::new(Vec::new());
             store.observe(&filter::Event::new(decoded.value)).unwrap();
@@ -167,14 +170,17 @@ fn responses(shown: &Shown, frame: Frame<'_>) {
     let decoded = Response::parse_as(frame, Tolerance::LENIENT);
     Response::parse(frame).map_or_else(|error| shown.both(error), |response| shown.debug(response));
     let Ok(decoded) = decoded else { return };
+    shown.debug(ResponseBuf::from(decoded.value));
     decoded.deviation.into_iter().for_each(|error| fault(shown, error));
     match decoded.value {
         Response::Edit(edit) => {
             shown.debug(edit);
+            shown.debug(EditBuf::from(edit));
             shown.debug(edit.action());
         }
         Response::Verdict(verdict) => {
             shown.debug(verdict);
+            shown.debug(VerdictBuf::from(verdict));
             let Verdict::Reply(reply) = verdict else { return };
             shown.debug(reply);
             shown.both(reply.unescaped());
@@ -213,7 +219,10 @@ fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
     shown.debug(session.negotiate(&Options::all_commands()).unwrap());
     shown.both(session.negotiate(&Options::all_commands()).unwrap_err());
     match session.receive(frame) {
-        Ok(event) => shown.debug::<filter::Event<'_>>(event),
+        Ok(event) => {
+            shown.debug(filter::EventBuf::from(event));
+            shown.debug::<filter::Event<'_>>(event);
+        }
         Err(error) => received(shown, error),
     }
     shown.debug(session.turn());
@@ -249,6 +258,7 @@ fn of_an_mta(shown: &Shown, frame: Frame<'_>) {
     shown.debug(end);
     match session.receive(frame) {
         Ok(reaction) => {
+            shown.debug(mta::EventBuf::from(reaction));
             shown.debug(reaction);
             match reaction {
                 mta::Event::Edit { status, .. } => shown.debug(status),

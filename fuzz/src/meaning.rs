@@ -3,8 +3,8 @@
 use core::fmt::Debug;
 
 use milter_proto::wire::{
-    Command, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, OutgoingFrame, ReplyCode, Response,
-    Tolerance, Verdict, codes,
+    Command, CommandBuf, DecodeError, Decoded, Deviation, Fault, Frame, FrameBuf, OutgoingFrame, ReplyCode,
+    Response, ResponseBuf, Tolerance, Verdict, codes,
 };
 
 /// Commands or responses: what the laws are about.
@@ -14,6 +14,7 @@ trait Meaning<'a>: Copy + Debug + PartialEq {
     fn bytes(&self) -> OutgoingFrame<'a>;
     fn byte(&self) -> u8;
     fn clean_again(frame: Frame<'_>) -> Option<FrameBuf>;
+    fn is_kept(self) -> bool;
 }
 
 impl<'a> Meaning<'a> for Command<'a> {
@@ -34,7 +35,11 @@ impl<'a> Meaning<'a> for Command<'a> {
     }
 
     fn clean_again(frame: Frame<'_>) -> Option<FrameBuf> {
-        Command::parse(frame).ok().map(|value| frame_of(value.code(), &value.encode()))
+        Command::parse(frame).ok().map(|value| value.encode().to_frame())
+    }
+
+    fn is_kept(self) -> bool {
+        CommandBuf::from(self).as_command() == self
     }
 }
 
@@ -56,7 +61,11 @@ impl<'a> Meaning<'a> for Response<'a> {
     }
 
     fn clean_again(frame: Frame<'_>) -> Option<FrameBuf> {
-        Response::parse(frame).ok().map(|value| frame_of(value.code(), &value.encode()))
+        Response::parse(frame).ok().map(|value| value.encode().to_frame())
+    }
+
+    fn is_kept(self) -> bool {
+        ResponseBuf::from(self).as_response() == self
     }
 }
 
@@ -102,7 +111,7 @@ fn laws<'a, T: Meaning<'a>>(frame: Frame<'a>, read: fn(T)) {
                     assert_eq!(lenient.map(|lenient| lenient.value), Ok(decoded.value), "{tolerance:?}");
                 }
                 // The value may be sent in its clean form, unless it has none.
-                let again = frame_of(decoded.value.byte(), &decoded.value.bytes());
+                let again = decoded.value.bytes().to_frame();
                 if deviation.fault() == Fault::Surplus {
                     // What is not surplus is the value. MACRO may lose a name without a value as well.
                     let (clean, rest) = frame.payload().split_at(deviation.offset() as usize);
@@ -126,6 +135,7 @@ fn laws<'a, T: Meaning<'a>>(frame: Frame<'a>, read: fn(T)) {
         if let Ok(decoded) = decoded {
             assert_eq!(decoded.frame, frame);
             assert_eq!(decoded.encode(), frame.encode());
+            assert!(decoded.value.is_kept(), "{:?} is another value once it was stored", decoded.value);
             if index < NAMED {
                 read(decoded.value);
             }
@@ -159,10 +169,6 @@ fn tolerances() -> impl Iterator<Item = Tolerance> {
     let alone = Deviation::ALL.map(|deviation| Tolerance::STRICT.with(deviation));
     let without = Deviation::ALL.map(|deviation| Tolerance::LENIENT.without(deviation));
     named.into_iter().chain(alone).chain(without)
-}
-
-fn frame_of(code: u8, bytes: &OutgoingFrame<'_>) -> FrameBuf {
-    FrameBuf::new(code, bytes.segments().flatten().copied().skip(Frame::HEAD_LEN).collect())
 }
 
 /// Reads everything that a command offers.

@@ -116,3 +116,74 @@ pub struct Ending {
     /// The MTA left without waiting for this reply.
     pub owed: Option<CommandKind>,
 }
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use core::fmt;
+
+    use super::{Event, Flags};
+    use crate::wire::{CommandBuf, DecodeError};
+
+    /// An [`Event`] that owns its command: to store it, to queue it, or to handle it on another thread.
+    ///
+    /// It gives the same event back, with everything that [`MacroStore`](crate::macros::MacroStore) needs. The session
+    /// stays where it is: [`FilterSession::turn`](crate::FilterSession::turn) says whether a reply is outstanding.
+    ///
+    /// # Memory
+    /// 56 bytes on 64-bit targets, and on the heap the payload of the command, as in a [`CommandBuf`].
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::filter::{Event, EventBuf};
+    /// use milter_proto::wire::{Command, Text};
+    ///
+    /// let mut queue = Vec::new();
+    /// {
+    ///     let name = String::from("mx.example");
+    ///     queue.push(EventBuf::from(Event::new(Command::Helo { name: Text::try_from(&*name)? })));
+    /// }
+    /// let event = queue[0].as_event();
+    /// assert!(event.in_order);
+    /// assert!(matches!(event.command, Command::Helo { name } if name == "mx.example"));
+    /// # Ok::<(), milter_proto::wire::NulInText>(())
+    /// ```
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    pub struct EventBuf {
+        command: CommandBuf,
+        in_order: bool,
+        aborts_message: bool,
+        deviation: Option<DecodeError>,
+        flags: Flags,
+    }
+
+    impl EventBuf {
+        /// The event: the one that was stored, decoded again at each call.
+        #[must_use]
+        pub fn as_event(&self) -> Event<'_> {
+            let Self { ref command, in_order, aborts_message, deviation, flags } = *self;
+            Event { command: command.as_command(), in_order, aborts_message, deviation, flags }
+        }
+    }
+
+    impl From<Event<'_>> for EventBuf {
+        fn from(event: Event<'_>) -> Self {
+            let Event { command, in_order, aborts_message, deviation, flags } = event;
+            Self { command: command.into(), in_order, aborts_message, deviation, flags }
+        }
+    }
+
+    impl From<&Event<'_>> for EventBuf {
+        fn from(event: &Event<'_>) -> Self {
+            Self::from(*event)
+        }
+    }
+
+    impl fmt::Debug for EventBuf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.as_event().fmt(f)
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use owned::EventBuf;

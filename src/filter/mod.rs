@@ -8,6 +8,8 @@ mod options;
 mod policy;
 pub(crate) mod session;
 
+#[cfg(feature = "alloc")]
+pub use event::EventBuf;
 pub use event::{Ending, Event, NegotiationSent, Turn};
 pub use options::{Options, Support};
 pub use policy::{Policy, Receiving, Sending};

@@ -10,5 +10,7 @@ mod receive;
 pub(crate) mod session;
 
 pub use accept::accept;
+#[cfg(feature = "alloc")]
+pub use event::EventBuf;
 pub use event::{EditStatus, Ending, Event, Scope, Sent, SkipReason, Turn, VerdictKind};
 pub use policy::Policy;

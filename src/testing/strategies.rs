@@ -46,9 +46,9 @@ use proptest::strategy::{BoxedStrategy, Just, Strategy};
 use crate::Limits;
 use crate::transcript::Entry;
 use crate::wire::{
-    Actions, Answer, Command, DataSize, Deviation, Direction, Edit, EnhancedCode, Frame, FrameBuf,
-    LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, OutgoingFrame, Peer,
-    ReplyBuf, ReplyCode, Response, Steps, TextListBuf, Tolerance, Verdict, Version, codes,
+    Actions, Answer, Command, DataSize, Deviation, Direction, Edit, EnhancedCode, FrameBuf, LeadingSpace,
+    ListStage, MacroLists, MacroListsBuf, MacroStage, Macros, Offer, Peer, ReplyBuf, ReplyCode, Response,
+    Steps, TextListBuf, Tolerance, Verdict, Version, codes,
 };
 
 mod parts;
@@ -321,7 +321,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn of_command(command: &Command<'_>) -> FrameBuf {
-    frame_of(command.code(), &command.encode())
+    command.encode().to_frame()
 }
 
 fn of_edit(edit: Edit<'_>) -> FrameBuf {
@@ -329,10 +329,5 @@ fn of_edit(edit: Edit<'_>) -> FrameBuf {
 }
 
 fn of_response(response: &Response<'_>) -> FrameBuf {
-    frame_of(response.code(), &response.encode())
-}
-
-fn frame_of(code: u8, bytes: &OutgoingFrame<'_>) -> FrameBuf {
-    let payload = bytes.segments().flatten().copied().skip(Frame::HEAD_LEN);
-    FrameBuf::new(code, payload.collect())
+    response.encode().to_frame()
 }

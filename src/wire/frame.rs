@@ -169,12 +169,12 @@ mod owned {
     use alloc::vec::Vec;
     use core::fmt;
 
-    use super::Frame;
+    use super::{Frame, OutgoingFrame};
 
     /// A frame that owns its payload: for queues, other threads, and tests.
     ///
     /// # Memory
-    /// The payload, to the byte, if it was made of a [`Frame`].
+    /// The payload, to the byte, if it was made from a [`Frame`] or an [`OutgoingFrame`].
     #[derive(Clone, PartialEq, Eq, Hash)]
     pub struct FrameBuf {
         code: u8,
@@ -198,6 +198,24 @@ mod owned {
     impl From<Frame<'_>> for FrameBuf {
         fn from(frame: Frame<'_>) -> Self {
             Self::new(frame.code(), frame.payload().to_vec())
+        }
+    }
+
+    impl OutgoingFrame<'_> {
+        /// Copies the frame into one that owns its payload.
+        ///
+        /// # Examples
+        /// ```
+        /// use milter_proto::wire::{Command, Frame, Text};
+        ///
+        /// let helo = Command::Helo { name: Text::new(b"mx.example")? };
+        /// assert_eq!(helo.encode().to_frame().as_frame(), Frame::new(b'H', b"mx.example\0"));
+        /// # Ok::<(), milter_proto::wire::NulInText>(())
+        /// ```
+        #[must_use]
+        pub fn to_frame(&self) -> FrameBuf {
+            let (code, payload) = self.to_parts();
+            FrameBuf::new(code, payload)
         }
     }
 

@@ -187,6 +187,7 @@ impl fmt::Debug for MacroLists<'_> {
 #[cfg(feature = "alloc")]
 mod owned {
     use alloc::vec::Vec;
+    use core::fmt;
 
     use super::{ListStage, MacroLists, Text};
 
@@ -194,8 +195,8 @@ mod owned {
     ///
     /// # Memory
     /// Twice the bytes of the lists at most; while they grow, the old room stands beside the new. How long
-    /// they get is up to whoever adds to them.
-    #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+    /// they get is up to whoever adds to them. A copy of [`MacroLists`] holds the bytes of the lists and no more.
+    #[derive(Clone, Default, PartialEq, Eq, Hash)]
     pub struct MacroListsBuf(Vec<u8>);
 
     impl MacroListsBuf {
@@ -216,6 +217,18 @@ mod owned {
         #[must_use]
         pub fn as_lists(&self) -> MacroLists<'_> {
             MacroLists(&self.0)
+        }
+    }
+
+    impl fmt::Debug for MacroListsBuf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.as_lists().fmt(f)
+        }
+    }
+
+    impl From<MacroLists<'_>> for MacroListsBuf {
+        fn from(lists: MacroLists<'_>) -> Self {
+            Self(lists.0.to_vec())
         }
     }
 }

@@ -5,6 +5,9 @@
 //! 3. [`Command::encode`] and [`Response::encode`] give an [`OutgoingFrame`], which borrows what is long.
 //!
 //! For every frame that is parsed, encoding gives the same bytes again.
+//!
+//! These values borrow. To store one, to queue it or to hand it to another thread, turn it into its owned form, whose
+//! name ends with `Buf`: `CommandBuf` gives back the same [`Command`], and so on.
 
 mod assembler;
 mod bits;
@@ -21,6 +24,8 @@ mod macro_lists;
 mod macros;
 mod negotiate;
 mod outgoing;
+#[cfg(feature = "alloc")]
+mod owned;
 mod parse;
 mod reply;
 mod response;
@@ -48,6 +53,8 @@ pub use macro_lists::{ListStage, MacroLists};
 pub use macros::{Macros, UnpairedMacro};
 pub use negotiate::{Answer, Offer};
 pub use outgoing::OutgoingFrame;
+#[cfg(feature = "alloc")]
+pub use owned::{CommandBuf, EditBuf, MacrosBuf, ResponseBuf, VerdictBuf};
 #[cfg(feature = "alloc")]
 pub use reply::ReplyBuf;
 pub use reply::{EnhancedCode, ReplyCode, ReplyLine, ReplyText, UnescapedReply};

@@ -102,6 +102,17 @@ impl<'a> OutgoingFrame<'a> {
         }
     }
 
+    /// The code, and a copy of the payload.
+    #[cfg(feature = "alloc")]
+    pub(super) fn to_parts(self) -> (u8, alloc::vec::Vec<u8>) {
+        let [.., code] = *self.head.bytes.first_chunk::<HEAD_LEN>().unwrap_or(&[0; HEAD_LEN]);
+        let mut payload = alloc::vec::Vec::with_capacity(self.len.saturating_sub(HEAD_LEN));
+        let [head, rest @ ..] = self.pieces();
+        payload.extend_from_slice(head.get(HEAD_LEN..).unwrap_or_default());
+        rest.into_iter().for_each(|piece| payload.extend_from_slice(piece));
+        (code, payload)
+    }
+
     /// Writes the frame to the front of `buffer` and says how many bytes that took.
     ///
     /// # Errors

@@ -272,6 +272,7 @@ pub struct Unterminated {
 #[cfg(feature = "alloc")]
 mod owned {
     use alloc::vec::Vec;
+    use core::fmt;
 
     use super::{Text, TextList};
 
@@ -279,7 +280,8 @@ mod owned {
     ///
     /// # Memory
     /// Twice the bytes of the list at most, 8 for a short one, or what it had before it was cleared; while
-    /// it grows, the old room stands beside the new. How long it gets is up to whoever adds to it.
+    /// it grows, the old room stands beside the new. How long it gets is up to whoever adds to it. A copy of a
+    /// [`TextList`] holds the bytes of the list and no more.
     ///
     /// # Examples
     /// ```
@@ -289,7 +291,7 @@ mod owned {
     /// assert_eq!(arguments.as_list().as_bytes(), b"SIZE=10\0");
     /// # Ok::<(), milter_proto::wire::NulInText>(())
     /// ```
-    #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+    #[derive(Clone, Default, PartialEq, Eq, Hash)]
     pub struct TextListBuf(Vec<u8>);
 
     impl TextListBuf {
@@ -314,6 +316,18 @@ mod owned {
         #[must_use]
         pub fn as_list(&self) -> TextList<'_> {
             TextList(&self.0)
+        }
+    }
+
+    impl fmt::Debug for TextListBuf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.as_list().fmt(f)
+        }
+    }
+
+    impl From<TextList<'_>> for TextListBuf {
+        fn from(list: TextList<'_>) -> Self {
+            Self(list.0.to_vec())
         }
     }
 

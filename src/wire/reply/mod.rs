@@ -381,6 +381,7 @@ impl fmt::Display for UnescapedReply<'_> {
 #[cfg(feature = "alloc")]
 mod owned {
     use alloc::vec::Vec;
+    use core::fmt;
 
     use super::{EnhancedCode, ReplyCode, ReplyError, ReplyText, build};
 
@@ -388,8 +389,8 @@ mod owned {
     ///
     /// # Memory
     /// Twice the bytes of the reply at most, and it has at most 32 lines of 980 bytes and their codes; while
-    /// it is built, the old room stands beside the new.
-    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    /// it is built, the old room stands beside the new. A copy of a [`ReplyText`] holds the bytes of that and no more.
+    #[derive(Clone, PartialEq, Eq, Hash)]
     pub struct ReplyBuf(Vec<u8>);
 
     impl ReplyBuf {
@@ -412,6 +413,18 @@ mod owned {
         #[must_use]
         pub fn as_reply(&self) -> ReplyText<'_> {
             ReplyText(&self.0)
+        }
+    }
+
+    impl fmt::Debug for ReplyBuf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.as_reply().fmt(f)
+        }
+    }
+
+    impl From<ReplyText<'_>> for ReplyBuf {
+        fn from(reply: ReplyText<'_>) -> Self {
+            Self(reply.0.to_vec())
         }
     }
 }

@@ -69,15 +69,15 @@ pub fn macros_iter(macros: Macros<'_>) {
     look_at_all(macros.iter());
 }
 
-pub fn outgoing_segments(outgoing: &OutgoingFrame<'_>) {
+pub fn outgoing_frame_segments(outgoing: &OutgoingFrame<'_>) {
     look_at_all(outgoing.segments());
 }
 
-pub fn plain_bytes(plain: UnescapedReply<'_>) {
+pub fn unescaped_reply_bytes(plain: UnescapedReply<'_>) {
     look_at_all(plain.bytes());
 }
 
-pub fn plain_pieces(plain: UnescapedReply<'_>) {
+pub fn unescaped_reply_pieces(plain: UnescapedReply<'_>) {
     look_at_all(plain.pieces());
 }
 

@@ -5,11 +5,12 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use milter_proto::filter::Event;
+use milter_proto::filter::{Event, EventBuf};
 use milter_proto::macros::MacroStore;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
-    Assembler, Command, FrameBuf, ListStage, MacroListsBuf, ReplyBuf, ReplyCode, Text, TextListBuf,
+    Assembler, Command, Edit, EditBuf, FrameBuf, ListStage, MacroListsBuf, ReplyBuf, ReplyCode, Text,
+    TextListBuf, Verdict, VerdictBuf,
 };
 
 use crate::checks::{AtStep, Failed, holds};
@@ -37,5 +38,12 @@ pub fn owned() -> Result<(), Failed> {
     holds(lists.as_lists().get(ListStage::MAIL) == Some(name), 168)?;
     let code = ReplyCode::new(black_box(450)).at_step(169)?;
     let reply = ReplyBuf::new(code, None, black_box([&b"try 100%"[..]])).at_step(170)?;
-    holds(reply.as_reply().as_text() == "450 try 100%%", 171)
+    holds(reply.as_reply().as_text() == "450 try 100%%", 171)?;
+
+    let event = Event::new(Command::Helo { name: black_box(name) });
+    holds(EventBuf::from(event).as_event() == event, 172)?;
+    let edit = Edit::AddHeader { name, value: black_box(Text::EMPTY) };
+    holds(EditBuf::from(edit).as_edit() == edit, 173)?;
+    let verdict = Verdict::Reply(reply.as_reply());
+    holds(VerdictBuf::from(verdict).as_verdict() == verdict, 174)
 }
