@@ -105,12 +105,10 @@ impl<'a> OutgoingFrame<'a> {
     /// The code, and a copy of the payload.
     #[cfg(feature = "alloc")]
     pub(super) fn to_parts(self) -> (u8, alloc::vec::Vec<u8>) {
-        let [.., code] = *self.head.bytes.first_chunk::<HEAD_LEN>().unwrap_or(&[0; HEAD_LEN]);
-        let mut payload = alloc::vec::Vec::with_capacity(self.len.saturating_sub(HEAD_LEN));
-        let [head, rest @ ..] = self.pieces();
-        payload.extend_from_slice(head.get(HEAD_LEN..).unwrap_or_default());
-        rest.into_iter().for_each(|piece| payload.extend_from_slice(piece));
-        (code, payload)
+        match &self.0 {
+            Shape::Bare(code) => (*code, alloc::vec::Vec::new()),
+            Shape::Pieces(pieces) => pieces.to_parts(),
+        }
     }
 
     /// Writes the frame to the front of `buffer` and says how many bytes that took.
@@ -245,6 +243,16 @@ impl<'a> Pieces<'a> {
     fn in_order(&self) -> [&[u8]; MAX_SEGMENTS] {
         let end: &[u8] = if self.is_terminated { &[0] } else { &[] };
         [self.head.as_slice(), self.first, self.middle.as_slice(), self.second, end]
+    }
+
+    #[cfg(feature = "alloc")]
+    fn to_parts(self) -> (u8, alloc::vec::Vec<u8>) {
+        let [.., code] = *self.head.bytes.first_chunk::<HEAD_LEN>().unwrap_or(&[0; HEAD_LEN]);
+        let mut payload = alloc::vec::Vec::with_capacity(self.len.saturating_sub(HEAD_LEN));
+        let [head, rest @ ..] = self.in_order();
+        payload.extend_from_slice(head.get(HEAD_LEN..).unwrap_or_default());
+        rest.into_iter().for_each(|piece| payload.extend_from_slice(piece));
+        (code, payload)
     }
 
     #[cfg(feature = "alloc")]
