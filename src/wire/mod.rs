@@ -13,6 +13,7 @@ mod buffer;
 pub(crate) mod code;
 mod command;
 mod decode;
+mod edit;
 mod error;
 mod frame;
 mod header;
@@ -35,6 +36,7 @@ pub use buffer::Buffer;
 pub use code::{Direction, MacroStage, name as code_name};
 pub use command::{Command, Peer};
 pub use decode::Decoded;
+pub use edit::Edit;
 pub use error::{
     BufferTooSmall, DecodeError, Fault, Field, ReplyBuildError, ReplyError, ReplyFault, TooLong,
 };
@@ -51,7 +53,7 @@ pub use outgoing::OutgoingFrame;
 #[cfg(feature = "alloc")]
 pub use reply::ReplyBuf;
 pub use reply::{EnhancedCode, ReplyCode, ReplyLine, ReplyText, UnescapedReply};
-pub use response::{Edit, Response, Verdict};
+pub use response::{Response, Verdict};
 #[cfg(feature = "alloc")]
 pub use text::TextListBuf;
 pub use text::{NulInText, Text, TextList, Texts, Unterminated};
