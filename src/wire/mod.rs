@@ -38,7 +38,7 @@ pub use command::{Command, Peer};
 pub use decode::Decoded;
 pub use edit::Edit;
 pub use error::{
-    BufferTooSmall, DecodeError, Fault, Field, ReplyBuildError, ReplyError, ReplyFault, TooLong,
+    BufferTooSmall, DecodeError, Fault, Field, ParseCodeError, ReplyBuildError, ReplyError, ReplyFault, TooLong,
 };
 #[cfg(feature = "alloc")]
 pub use frame::FrameBuf;
