@@ -336,6 +336,25 @@ impl fmt::Debug for Excerpt {
     }
 }
 
+/// A text of an edit contains a NUL, which ends every text on the wire.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::Edit;
+///
+/// let error = Edit::add_header("X-Seen", b"y\0s").unwrap_err();
+/// assert_eq!(error.to_string(), "the value of the edit has a NUL at offset 1");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("the {field} of the edit has a NUL at offset {offset}")]
+pub struct NulInEdit {
+    /// The field with the NUL.
+    pub field: Field,
+    /// Bytes of the field before the NUL.
+    pub offset: usize,
+}
+
 /// The caller's buffer is too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]

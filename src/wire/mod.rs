@@ -32,13 +32,16 @@ mod tolerance;
 pub use assembler::Assembler;
 pub use bits::{Actions, DataSize, Steps, Version};
 pub use body::Chunks;
+#[cfg(feature = "std")]
+pub use body::fill_chunk;
 pub use buffer::Buffer;
 pub use code::{Direction, MacroStage, name as code_name};
 pub use command::{Command, Peer};
 pub use decode::Decoded;
 pub use edit::Edit;
 pub use error::{
-    BufferTooSmall, DecodeError, Fault, Field, ParseCodeError, ReplyBuildError, ReplyError, ReplyFault, TooLong,
+    BufferTooSmall, DecodeError, Fault, Field, NulInEdit, ParseCodeError, ReplyBuildError, ReplyError,
+    ReplyFault, TooLong,
 };
 #[cfg(feature = "alloc")]
 pub use frame::FrameBuf;

@@ -38,6 +38,7 @@ use super::tolerance::{Deviation, Tolerance};
 pub enum Response<'a> {
     /// What is to be done: the only response to OPTNEG.
     #[doc(alias = "SMFIC_OPTNEG")]
+    #[doc(alias = "xxfi_negotiate")]
     Negotiate(Answer<'a>),
     /// A change to the message; only before the verdict on its end.
     Edit(Edit<'a>),
@@ -45,6 +46,7 @@ pub enum Response<'a> {
     Verdict(Verdict<'a>),
     /// A sign of life before the verdict.
     #[doc(alias = "SMFIR_PROGRESS")]
+    #[doc(alias = "smfi_progress")]
     Progress,
     /// SETSYMLIST as a frame of its own. Reserved: its payload has no form, and no MTA obeys it.
     #[doc(alias = "SMFIR_SETSYMLIST")]
@@ -57,29 +59,50 @@ pub enum Response<'a> {
 }
 
 /// What is to become of the command, the recipient, the message or the connection.
+///
+/// # Examples
+/// A reply is a verdict, and a session sends it as it is:
+/// ```
+/// # #[cfg(feature = "alloc")] {
+/// use milter_proto::wire::{ReplyBuf, Response, Verdict};
+///
+/// let reply = ReplyBuf::new("451".parse()?, Some("4.7.1".parse()?), ["try again later"])?;
+/// assert_eq!(Verdict::from(reply.as_reply()), Verdict::Reply(reply.as_reply()));
+/// assert_eq!(Response::from(reply.as_reply()).code(), b'y');
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict<'a> {
     /// Go on.
     #[doc(alias = "SMFIR_CONTINUE")]
+    #[doc(alias = "SMFIS_CONTINUE")]
     Continue,
     /// Accept the message, or on CONNECT and HELO all of the connection, without further questions.
     #[doc(alias = "SMFIR_ACCEPT")]
+    #[doc(alias = "SMFIS_ACCEPT")]
     Accept,
     /// Refuse for good, with a reply of the MTA's choice.
     #[doc(alias = "SMFIR_REJECT")]
+    #[doc(alias = "SMFIS_REJECT")]
     Reject,
     /// Refuse for now, with a reply of the MTA's choice.
     #[doc(alias = "SMFIR_TEMPFAIL")]
+    #[doc(alias = "SMFIS_TEMPFAIL")]
     Tempfail,
     /// Accept the message towards the client, and throw it away.
     #[doc(alias = "SMFIR_DISCARD")]
+    #[doc(alias = "SMFIS_DISCARD")]
     Discard,
     /// No more commands of this kind for this message.
     #[doc(alias = "SMFIR_SKIP")]
+    #[doc(alias = "SMFIS_SKIP")]
     Skip,
     /// Refuse with this SMTP reply.
     #[doc(alias = "SMFIR_REPLYCODE")]
+    #[doc(alias = "smfi_setreply")]
+    #[doc(alias = "smfi_setmlreply")]
     Reply(ReplyText<'a>),
     /// Answer 421 and close. Postfix obeys; for Sendmail it is no response at all.
     #[doc(alias = "SMFIR_SHUTDOWN")]
@@ -226,6 +249,18 @@ impl<'a> From<Edit<'a>> for Response<'a> {
 impl<'a> From<Verdict<'a>> for Response<'a> {
     fn from(verdict: Verdict<'a>) -> Self {
         Self::Verdict(verdict)
+    }
+}
+
+impl<'a> From<ReplyText<'a>> for Verdict<'a> {
+    fn from(reply: ReplyText<'a>) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl<'a> From<ReplyText<'a>> for Response<'a> {
+    fn from(reply: ReplyText<'a>) -> Self {
+        Self::Verdict(Verdict::Reply(reply))
     }
 }
 
