@@ -63,9 +63,8 @@ impl Filter for Arguments {
     }
 
     fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {
-        let is_refused = |address: Text<'_>| {
-            self.reject_rcpt.iter().any(|refused| refused.as_bytes().eq_ignore_ascii_case(address.as_bytes()))
-        };
+        let is_refused =
+            |address: Text<'_>| self.reject_rcpt.iter().any(|refused| address.eq_ignore_ascii_case(refused));
         match (command, self.add_header.get(said)) {
             (Command::RcptTo { address, .. }, _) if is_refused(*address) => Verdict::Reject.into(),
             (Command::EndOfMessage { .. }, Some((name, value))) => {

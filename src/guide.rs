@@ -444,9 +444,10 @@
 //! * For a log: `Debug`, or a line of a [`transcript`](crate::transcript). Both are one line of printable ASCII.
 //! * For an SMTP client: [`ReplyText::unescaped`], which is one reply with one code whatever the filter wrote, or the
 //!   [`lines`](ReplyText::lines), whose texts display without any byte that is no printable ASCII.
-//! * For a message: [`folds_from_wire`], which makes one header of a value. Header names, addresses and ESMTP arguments
-//!   of an edit are for the MTA to check, as those of a client are.
-//! * For a reply of a filter: [`ReplyText::write`] refuses what is no printable ASCII; `escape_ascii` makes it so.
+//! * For a message: [`LeadingSpace::decode_pieces`], or with an allocator `decode_value`, which makes one header of a
+//!   value. Header names, addresses and ESMTP arguments of an edit are for the MTA to check, as those of a client are.
+//! * For a reply of a filter: [`ReplyText::write`] refuses what is not printable ASCII, and `escape_ascii` makes it so.
+//!   For a client that asked for SMTPUTF8, [`ReplyText::write_utf8`] refuses control characters only.
 //!
 //! # Without an allocator
 //!
@@ -472,5 +473,5 @@
 use crate::macros::MacroStore;
 use crate::mta::Sent;
 use crate::order::Stage;
-use crate::wire::{Assembler, ReplyText, Text, folds_from_wire};
+use crate::wire::{Assembler, LeadingSpace, ReplyText, Text};
 use crate::{FilterSession, MtaSession, ReceiveError, Timeouts, Wait, filter, mta};

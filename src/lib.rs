@@ -75,7 +75,7 @@
 //! | --- | --- | --- |
 //! | none | everything above, in storage of the caller | |
 //! | `alloc` | `Vec` storage, owned values and builders, the transcript reader | an allocator |
-//! | `std` (default) | `OutgoingFrame::io_slices` | std |
+//! | `std` (default) | `OutgoingFrame::io_slices`, `wire::fill_chunk` | std |
 //! | `arbitrary` | `Arbitrary` for every value of the wire | the arbitrary crate |
 //! | `proptest` | strategies for every value of the wire | the proptest crate |
 //!

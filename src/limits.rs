@@ -66,6 +66,7 @@ impl Limits {
 
     /// The same limits with another bound on received payloads, in bytes.
     #[must_use]
+    #[doc(alias = "smfi_setmaxdatasize")]
     pub const fn with_max_receive_payload(self, bytes: u32) -> Self {
         Self { receive: bytes, ..self }
     }
@@ -75,6 +76,7 @@ impl Limits {
     /// A session sends no more than that, and no more than was negotiated ([`DataSize`](crate::wire::DataSize)):
     /// libmilter closes the connection on a larger payload.
     #[must_use]
+    #[doc(alias = "smfi_setmaxdatasize")]
     pub const fn with_max_send_payload(self, bytes: u32) -> Self {
         Self { send: Some(bytes), ..self }
     }

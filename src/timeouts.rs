@@ -24,7 +24,30 @@ pub enum Wait {
     Command,
 }
 
+impl Wait {
+    /// Every class.
+    pub const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Write,
+        Self::Negotiation,
+        Self::Reply,
+        Self::Content,
+        Self::EndOfMessage,
+        Self::Command,
+    ];
+}
+
 /// How long each wait may take. The crate has no clock: this is for the caller's.
+///
+/// # Examples
+/// ```
+/// use core::time::Duration;
+/// use milter_proto::{Timeouts, Wait};
+///
+/// const PATIENT: Timeouts = Timeouts::LIBMILTER.with(Wait::Command, Duration::from_secs(86_400));
+/// assert_eq!(PATIENT.of(Wait::Command), Duration::from_secs(86_400));
+/// assert_eq!(PATIENT.of(Wait::Write), Timeouts::LIBMILTER.write);
+/// ```
 ///
 /// # Source
 /// SPEC_NOTES TIM-1 to TIM-4.
@@ -79,6 +102,29 @@ impl Timeouts {
         end_of_message_total: None,
         command: Duration::from_secs(7210),
     };
+
+    /// The same timeouts, but for one wait.
+    #[must_use]
+    #[doc(alias = "smfi_settimeout")]
+    pub const fn with(self, wait: Wait, limit: Duration) -> Self {
+        let mut timeouts = self;
+        match wait {
+            Wait::Connect => timeouts.connect = limit,
+            Wait::Write => timeouts.write = limit,
+            Wait::Negotiation => timeouts.negotiation = limit,
+            Wait::Reply => timeouts.reply = limit,
+            Wait::Content => timeouts.content = limit,
+            Wait::EndOfMessage => timeouts.end_of_message = limit,
+            Wait::Command => timeouts.command = limit,
+        }
+        timeouts
+    }
+
+    /// The same timeouts with another [`end_of_message_total`](Self::end_of_message_total); `None` for no limit.
+    #[must_use]
+    pub const fn with_end_of_message_total(self, limit: Option<Duration>) -> Self {
+        Self { end_of_message_total: limit, ..self }
+    }
 
     /// How long a wait may take.
     #[must_use]

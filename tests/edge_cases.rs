@@ -130,7 +130,7 @@ fn macros_come_for_what_is_switched_off_but_not_for_what_cannot_come() {
     assert_eq!(mta.say(macros(MacroStage::MAIL)), Ok(None), "for the next message");
 
     let schedule = MacroRequests::new(MacroLists::EMPTY);
-    let none = schedule.macros(MacroStage::HELO, b"{tls_version}", |_| None, &mut []);
+    let none = schedule.write_macros(MacroStage::HELO, b"{tls_version}", |_| None, &mut []);
     assert_eq!(none, Ok(None), "no macro has a value: no frame");
     assert!(!"LBUA".bytes().any(|code| MacroStage::new(code).is_kept()));
     assert!("CHMRTNE".bytes().all(|code| MacroStage::new(code).is_kept()));

@@ -39,7 +39,7 @@ fn after<M: Buffer>(store: &mut MacroStore<M>, script: &str) {
 fn value(script: &str, name: &str) -> Option<String> {
     let mut store = MacroStore::new([0; 512]);
     after(&mut store, script);
-    store.get(text(name.as_bytes())).map(|value| value.to_str().unwrap().to_owned())
+    store.get(name).map(|value| value.to_str().unwrap().to_owned())
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn the_caller_may_end_a_message_that_was_refused() {
     let mut store = MacroStore::new([0; 128]);
     after(&mut store, "D:Cj/mta/ C D:Mi/Q1/ M");
     store.end_message();
-    assert_eq!((store.get(text(b"i")), store.get(text(b"j"))), (None, Some(text(b"mta"))));
+    assert_eq!((store.get("i"), store.get("j")), (None, Some(text(b"mta"))));
     store.clear();
-    assert_eq!(store.get(text(b"j")), None);
+    assert_eq!(store.get("j"), None);
 }
 
 #[test]
@@ -152,10 +152,10 @@ fn a_list_without_room_is_forgotten_whole_and_the_others_are_kept() {
     let long = Command::parse(Frame::new(b'D', b"Mi\0a queue id\0")).unwrap();
     let full = store.observe(&filter::Event::new(long));
     assert!(matches!(full, Err(MacroStoreFull { needed: 19, .. })), "{full:?}");
-    assert_eq!(store.get(text(b"i")), None, "neither the new one nor the old one");
-    assert_eq!(store.get(text(b"j")), Some(text(b"mta")));
+    assert_eq!(store.get("i"), None, "neither the new one nor the old one");
+    assert_eq!(store.get("j"), Some(text(b"mta")));
     after(&mut store, "D:Mi/Q2/ M");
-    assert_eq!(store.get(text(b"i")), Some(text(b"Q2")));
+    assert_eq!(store.get("i"), Some(text(b"Q2")));
 
     let mut none = MacroStore::new([0; 0]);
     assert!(none.observe(&filter::Event::new(long)).is_err());
@@ -168,7 +168,7 @@ fn a_vector_grows_to_64_kib_and_no_further() {
     let payload = |len: usize| [&b"Mi\0"[..], &vec![b'x'; len - 3], &[0]].concat();
     let fits = payload(65_536);
     store.observe(&filter::Event::new(Command::parse(Frame::new(b'D', &fits)).unwrap())).unwrap();
-    assert_eq!(store.get(text(b"i")).unwrap().len(), 65_533);
+    assert_eq!(store.get("i").unwrap().len(), 65_533);
     let mut store = MacroStore::new(Vec::new());
     let surplus = payload(65_537);
     assert!(store.observe(&filter::Event::new(Command::parse(Frame::new(b'D', &surplus)).unwrap())).is_err());
@@ -205,11 +205,11 @@ fn an_mta_sends_the_names_that_were_asked_for_in_their_spelling() {
     ];
     for (stage, default, expected) in rows {
         let mut storage = [0; 128];
-        let macros = schedule.macros(stage, default, lookup, &mut storage).unwrap();
+        let macros = schedule.write_macros(stage, default, lookup, &mut storage).unwrap();
         assert_eq!(macros.map(|macros| macros.list().as_bytes()), expected, "{stage:?}");
         assert!(macros.is_none_or(|macros| macros.stage() == stage));
     }
-    let small = schedule.macros(MacroStage::MAIL, b"", lookup, &mut [0; 8]).unwrap_err();
+    let small = schedule.write_macros(MacroStage::MAIL, b"", lookup, &mut [0; 8]).unwrap_err();
     assert!(small.needed > 8 && small.available == 8);
 }
 

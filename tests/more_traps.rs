@@ -47,7 +47,7 @@ fn abort_ends_the_message_alone() {
     for command in [macros(MacroStage::MAIL), command(b'M'), Command::Abort] {
         store.observe(&filter::Event::new(command)).unwrap();
     }
-    assert_eq!(store.get(text(b"i")), None);
+    assert_eq!(store.get("i"), None);
 }
 
 // 21. A reply text that libmilter stored waits for the next refusal, of another message perhaps.

@@ -17,13 +17,13 @@ use std::path::Path;
 
 use milter_proto::Limits;
 use milter_proto::filter::{Options, Support};
-use milter_proto::macros::{MacroRequests, MacroStore};
+use milter_proto::macros::{MacroDefaults, MacroRequests, MacroStore};
 use milter_proto::monitor::Message;
 use milter_proto::mta::Sent;
 use milter_proto::order::{steps, transitions, verdicts};
 use milter_proto::transcript::{Entry, Line, ReadFault};
 use milter_proto::wire::{
-    Actions, Answer, Assembler, Chunks, Command, CommandBuf, DataSize, DecodeError, Direction, EditBuf,
+    Actions, Answer, Assembler, Chunks, Command, CommandBuf, DataSize, DecodeError, Direction, Edit, EditBuf,
     EnhancedCode, Frame, FrameBuf, LeadingSpace, ListStage, MacroLists, MacroListsBuf, MacroStage, Macros,
     MacrosBuf, Offer, Peer, ReplyBuf, ReplyCode, ReplyText, Response, ResponseBuf, Steps, Text, TextList,
     TextListBuf, Tolerance, Verdict, VerdictBuf, Version,
@@ -298,6 +298,11 @@ fn texts(shown: &Shown) {
         let error = parsed.expect_err("no transcript");
         shown.both::<ReadFault>(error.fault);
         shown.both(error);
+        shown.both(Edit::quarantine(&[&hostile[..], b"\0"].concat()).unwrap_err());
+        let utf8 = String::from_utf8_lossy(&hostile);
+        utf8.parse::<ReplyCode>().map_or_else(|error| shown.both(error), |code| shown.both(code));
+        utf8.parse::<EnhancedCode>().map_or_else(|error| shown.both(error), |code| shown.both(code));
+        let _ = ReplyBuf::new_utf8(code, None, [&utf8]).map(|reply| shown.debug(reply));
         let Ok(text) = Text::new(&hostile) else { continue };
         shown.debug(Peer::Unix { port: 0, path: text });
         shown.debug([text, text].into_iter().collect::<TextListBuf>());
@@ -350,6 +355,7 @@ fn values_without_text(shown: &Shown) {
     shown.debug(filter::Policy::DEFAULT.receiving());
     shown.debug(filter::Policy::DEFAULT.sending());
     shown.debug(Timeouts::POSTFIX);
+    shown.debug(MacroDefaults::POSTFIX);
     shown.debug(Wait::Command);
     shown.debug(Monitor::new());
     shown.debug(ToMta);

@@ -124,7 +124,7 @@ fn rows() -> Vec<Row> {
         row(ReplyPercent, (ToMta, b'y'), b"550 a % b\0", "REPLYCODE: reply at offset 6 has a single % where two stand for one", POSTFIX, r#"Verdict(Reply("550 a % b"))"#),
         row(ReplyPercent, (ToMta, b'y'), b"550 %%%\0", "REPLYCODE: reply at offset 6 has a single % where two stand for one", POSTFIX, r#"Verdict(Reply("550 %%%"))"#),
         row(ReplyLineEnd, (ToMta, b'y'), b"550 x\r\n\0", "REPLYCODE: reply at offset 5 ends with a line end", POSTFIX, r#"Verdict(Reply("550 x"))"#),
-        row(ReplyUnprintable, (ToMta, b'y'), b"550-a\r\n550 \x1b[2J\0", "REPLYCODE: reply at offset 11 has a control byte other than a tab inside a line", BOTH, r#"Verdict(Reply("550-a\r\n550 \x1b[2J"))"#),
+        row(ReplyUnprintable, (ToMta, b'y'), b"550-a\r\n550 \x1b[2J\0", "REPLYCODE: reply at offset 11 has a control character other than a tab inside a line", BOTH, r#"Verdict(Reply("550-a\r\n550 \x1b[2J"))"#),
         row(EmptyEdit, (ToMta, b'h'), b"\0v\0", "ADDHEADER: name at offset 0 is empty", NOBODY, r#"Edit(AddHeader { name: "", value: "v" })"#),
         row(EmptyEdit, (ToMta, b'i'), b"\0\0\0\x01\0v\0", "INSHEADER: name at offset 4 is empty", NOBODY, r#"Edit(InsertHeader { index: 1, name: "", value: "v" })"#),
         row(EmptyEdit, (ToMta, b'm'), b"\0\0\0\x01\0v\0", "CHGHEADER: name at offset 4 is empty", NOBODY, r#"Edit(ChangeHeader { index: 1, name: "", value: "v" })"#),

@@ -46,7 +46,7 @@ fn the_end_of_the_headers_is_list_6_but_the_earlier_stage() {
     for payload in [&b"Nx\0headers\0"[..], b"Ex\0message\0"] {
         store.observe(&filter::Event::new(Command::parse(Frame::new(b'D', payload)).unwrap())).unwrap();
     }
-    assert_eq!(store.get(text(b"x")), Some(text(b"message")), "the later stage counts");
+    assert_eq!(store.get("x"), Some(text(b"message")), "the later stage counts");
 }
 
 // 3. Sendmail looks at the list of EOH where it means that of BODYEOB. Ours does not.
@@ -66,7 +66,7 @@ fn an_empty_macro_list_is_not_an_absent_one() {
     let schedule = MacroRequests::new(MacroLists::new(b"\0\0\0\x02\0").unwrap());
     let mut storage = [0; 64];
     let mut macros = |stage| {
-        let macros = schedule.macros(stage, b"i", |_| Some(text(b"Q1")), &mut storage).unwrap();
+        let macros = schedule.write_macros(stage, b"i", |_| Some(text(b"Q1")), &mut storage).unwrap();
         macros.is_some()
     };
     assert!(!macros(MacroStage::MAIL));

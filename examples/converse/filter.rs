@@ -2,7 +2,7 @@
 
 use milter_proto::filter::{Options, Support};
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Actions, Direction, Edit, LeadingSpace, Text, Verdict};
+use milter_proto::wire::{Actions, Direction, Edit, LeadingSpace, Verdict};
 use milter_proto::{FilterSession, Timeouts, Wait, filter};
 
 use crate::link::Link;
@@ -81,11 +81,10 @@ fn answer(
 
 /// A new header, and another subject.
 fn marks(space: LeadingSpace) -> impl Iterator<Item = Edit<'static>> {
-    let text = |bytes: &'static [u8]| Text::new(space.to_wire(bytes)).unwrap_or_default();
-    let name = |bytes: &'static [u8]| Text::new(bytes).unwrap_or_default();
     [
-        Edit::AddHeader { name: name(b"X-Milter-Proto"), value: text(b" seen at the end of the message") },
-        Edit::ChangeHeader { index: 1, name: name(b"Subject"), value: text(b" another subject") },
+        Edit::add_header("X-Milter-Proto", space.to_wire(b" seen at the end of the message")),
+        Edit::change_header(1, "Subject", space.to_wire(b" another subject")),
     ]
     .into_iter()
+    .flatten()
 }

@@ -30,7 +30,7 @@ impl<'r> Callbacks<'r> {
             line.push_str(argument);
         }
         for name in self.macros {
-            if let Some(value) = Text::new(name.as_bytes()).ok().and_then(|name| macros.get(name)) {
+            if let Some(value) = macros.get(name) {
                 let _ = write!(line, " {name}={}", escaped(value.as_bytes()));
             }
         }

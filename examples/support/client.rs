@@ -5,12 +5,12 @@ mod outcome;
 mod step;
 
 use indicatif::ProgressBar;
-use milter_proto::macros::MacroRequests;
+use milter_proto::macros::{MacroDefaults, MacroRequests};
 use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{
     Answer, Assembler, Chunks, Command, DataSize, LeadingSpace, MacroListsBuf, MacroStage, Macros, Offer,
-    Text, TextList, Verdict,
+    Text, TextList, TextListBuf, Verdict,
 };
 use milter_proto::{Misuse, MtaSession, mta};
 
@@ -46,7 +46,8 @@ pub(crate) struct Client<'m> {
     progress: ProgressBar,
     /// The macro lists that the filter asked for.
     lists: MacroListsBuf,
-    storage: Vec<u8>,
+    /// The macros of this step.
+    macros: TextListBuf,
     space: LeadingSpace,
 }
 
@@ -69,7 +70,7 @@ impl<'m> Client<'m> {
             body: Chunks::new(&message.body, DataSize::Kib64),
             progress: ProgressBar::hidden(),
             lists: MacroListsBuf::new(),
-            storage: vec![0; 4096],
+            macros: TextListBuf::new(),
             space: LeadingSpace::Stripped,
         }
     }
@@ -87,9 +88,12 @@ impl<'m> Client<'m> {
         self.settle(session);
         let step = self.step;
         if !core::mem::replace(&mut self.is_announced, true) {
-            if let Some((stage, len)) = step.macro_stage().map(|stage| (stage, self.gather(stage))) {
-                if len > 0 {
-                    return session.send(Command::Macros(self.gathered(stage, len))).map(Some);
+            if let Some(stage) = step.macro_stage() {
+                self.macros = self.gather(stage);
+                if !self.macros.as_list().is_empty() {
+                    let list = self.macros.as_list();
+                    let macros = Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage));
+                    return session.send(Command::Macros(macros)).map(Some);
                 }
             }
         }
@@ -250,13 +254,8 @@ impl<'m> Client<'m> {
         })
     }
 
-    fn gathered(&self, stage: MacroStage, len: usize) -> Macros<'_> {
-        let list = self.storage.get(..len).and_then(|list| TextList::new(list).ok());
-        Macros::new(stage, list.unwrap_or_default()).unwrap_or_else(|_| Macros::none(stage))
-    }
-
-    /// Puts the macros of this step into the storage, and says how many bytes they take.
-    fn gather(&mut self, stage: MacroStage) -> usize {
+    /// Puts the macros of this step together.
+    fn gather(&self, stage: MacroStage) -> TextListBuf {
         let letter = self.letter;
         let rejected = matches!(self.step, Step::RejectedRcpt(_));
         let recipient = match self.step {
@@ -284,14 +283,8 @@ impl<'m> Client<'m> {
                 _ => return None,
             })
         };
-        let schedule = MacroRequests::new(self.lists.as_lists());
-        // The storage is larger than all values together: options are the only source of them.
-        let needed = letter.macros.iter().map(|found| found.name.len().saturating_add(found.value.len()));
-        self.storage.resize(needed.sum::<usize>().saturating_add(4096), 0);
-        match schedule.macros(stage, defaults(stage), lookup, &mut self.storage) {
-            Ok(Some(macros)) => macros.list().as_bytes().len(),
-            Ok(None) | Err(_) => 0,
-        }
+        let requests = MacroRequests::new(self.lists.as_lists());
+        requests.macros(stage, MacroDefaults::POSTFIX.names(stage), lookup)
     }
 }
 
@@ -309,17 +302,6 @@ pub(crate) fn refuse_stray(
     // The session refuses a whole frame with its own error. A part of one is as bad.
     session.next_event(assembler, &mut input)?;
     Err(Failure::Stray(stray))
-}
-
-/// The macros that are sent unless the filter asks for others.
-fn defaults(stage: MacroStage) -> &'static [u8] {
-    match stage {
-        MacroStage::CONNECT => b"j {daemon_name} v _",
-        MacroStage::HELO => b"",
-        MacroStage::MAIL => b"i {mail_addr} {mail_mailer}",
-        MacroStage::RCPT => b"i {rcpt_addr} {rcpt_host} {rcpt_mailer}",
-        _ => b"i",
-    }
 }
 
 /// An address without its brackets.

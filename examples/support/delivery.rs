@@ -3,7 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use milter_proto::wire::{Edit, LeadingSpace, folds_from_wire};
+use milter_proto::wire::{Edit, LeadingSpace};
 
 use super::message::{Header, Message};
 use super::printable::printable;
@@ -96,7 +96,7 @@ impl fmt::Display for Delivery<'_> {
             writeln!(f, "# to be held: {}", reason.escape_ascii())?;
         }
         for header in &self.headers {
-            let value = folds_from_wire(&header.value).collect::<Vec<_>>().concat();
+            let value = LeadingSpace::Preserved.decode_value(&header.value);
             write!(f, "\n{}:", header.name.escape_ascii())?;
             lines(f, &value)?;
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use milter_proto::wire::folds_to_wire;
+use milter_proto::wire::LeadingSpace;
 
 use super::failure::Failure;
 
@@ -77,8 +77,7 @@ impl Header {
         let (name, value) = line.split_at_checked(colon)?;
         let name = name.trim_ascii_end();
         let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-        // NUL has no place in a header on the wire.
-        let value = folds_to_wire(value.get(1..)?).flatten().copied().filter(|&byte| byte != 0).collect();
+        let value = LeadingSpace::Preserved.encode_value(value.get(1..)?).into_owned();
         is_name.then_some(Self { name: name.to_vec(), value })
     }
 }

@@ -34,6 +34,7 @@ pub struct Event<'f> {
     pub in_order: bool,
     /// Whether the command ended a message in progress before the filter gave a verdict on it: ABORT does, and HELO,
     /// MAIL, QUIT and others where an MTA sends no ABORT. It is true at most once a message.
+    #[doc(alias = "xxfi_abort")]
     pub aborts_message: bool,
     /// How the payload departs from the well-formed one.
     pub deviation: Option<DecodeError>,

@@ -34,6 +34,7 @@ pub enum Support {
 /// # Ok::<(), milter_proto::negotiation::NegotiationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "smfiDesc")]
 pub struct Options<'a> {
     /// The steps that have to be granted; the no-reply bits among them can be emulated.
     required: Steps,
@@ -50,6 +51,7 @@ impl<'a> Options<'a> {
     /// A filter that declines MAIL should not decline its macros: under Sendmail they are then the only sign
     /// that a message was abandoned and another one begins (SPEC_NOTES ORD-38).
     #[must_use]
+    #[doc(alias = "smfi_register")]
     pub fn new(commands: impl IntoIterator<Item = CommandKind>) -> Self {
         let step = |kind: CommandKind| kind.decline_step().unwrap_or_default();
         let every = CommandKind::ALL.into_iter().fold(Steps::EMPTY, |steps, kind| steps.union(step(kind)));
@@ -86,18 +88,21 @@ impl<'a> Options<'a> {
 
     /// Requires these actions: the negotiation fails without them.
     #[must_use]
+    #[doc(alias = "xxfi_flags")]
     pub const fn require(self, actions: Actions) -> Self {
         Self { required_actions: self.required_actions.union(actions), ..self }
     }
 
     /// Requests these actions: they are used if the MTA offers them.
     #[must_use]
+    #[doc(alias = "xxfi_flags")]
     pub const fn request(self, actions: Actions) -> Self {
         Self { requested_actions: self.requested_actions.union(actions), ..self }
     }
 
     /// Promises to answer these commands with CONTINUE only, so that no reply need be sent (`SMFIP_NR_*`).
     #[must_use]
+    #[doc(alias = "SMFIS_NOREPLY")]
     pub fn no_reply_to(self, commands: impl IntoIterator<Item = CommandKind>) -> Self {
         let bit = |kind: CommandKind| kind.no_reply_step().unwrap_or_default();
         Self {
@@ -146,6 +151,7 @@ impl<'a> Options<'a> {
     /// Asks for these macros.
     #[must_use]
     #[doc(alias = "smfi_setsymlist")]
+    #[doc(alias = "SMFIF_SETSYMLIST")]
     pub const fn macro_lists(self, macro_lists: MacroLists<'a>) -> Self {
         Self { macro_lists, ..self }
     }

@@ -26,7 +26,7 @@ use crate::wire::{
 /// use milter_proto::FilterSession;
 /// use milter_proto::filter::{Options, Turn};
 /// use milter_proto::order::CommandKind;
-/// use milter_proto::wire::{Actions, Assembler, Edit, Text, Verdict};
+/// use milter_proto::wire::{Actions, Assembler, Edit, Verdict};
 ///
 /// let options = Options::new([CommandKind::MailFrom]).require(Actions::ADD_HEADERS);
 /// let mut session = FilterSession::new();
@@ -39,8 +39,7 @@ use crate::wire::{
 ///     match session.turn() {
 ///         Turn::Reply(CommandKind::Negotiate) => session.negotiate(&options)?.frame.append_to(&mut out),
 ///         Turn::Reply(CommandKind::EndOfMessage) => {
-///             let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
-///             session.send(Edit::AddHeader { name, value })?.append_to(&mut out);
+///             session.send(Edit::add_header("X-Seen", "yes")?)?.append_to(&mut out);
 ///             session.send(Verdict::Continue)?.append_to(&mut out);
 ///         }
 ///         Turn::Reply(_) => session.send(Verdict::Continue)?.append_to(&mut out),
@@ -51,6 +50,7 @@ use crate::wire::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "SMFICTX")]
 pub struct FilterSession {
     conversation: Conversation,
     policy: Policy,
@@ -431,6 +431,7 @@ impl FilterSession {
     /// # Errors
     /// [`NegotiateError::Misuse`] if no answer is outstanding; [`NegotiateError::Failed`] if the offer cannot be
     /// agreed to: close the connection, as libmilter does.
+    #[doc(alias = "xxfi_negotiate")]
     pub fn negotiate<'o>(&mut self, options: &Options<'o>) -> Result<NegotiationSent<'o>, NegotiateError> {
         if self.turn() != Turn::Reply(CommandKind::Negotiate) {
             return Err(self.misuse(CommandKind::Negotiate.code(), Rule::Negotiation).into());
@@ -479,6 +480,7 @@ impl FilterSession {
     /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
     ///
     /// `pending` is [`Assembler::pending`]. A second call reports that nothing was in progress.
+    #[doc(alias = "xxfi_close")]
     pub fn disconnect(&mut self, pending: usize) -> Ending {
         self.close();
         let owed = self.conversation.owed.take();

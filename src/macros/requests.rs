@@ -1,6 +1,8 @@
 //! Which macros an MTA sends, and when.
 
-use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Text};
+#[cfg(feature = "alloc")]
+use crate::wire::TextListBuf;
+use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Text, TextList};
 
 /// The macros that a filter asked for, against what the MTA sends by default.
 ///
@@ -9,7 +11,7 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 ///
 /// # Examples
 /// ```
-/// use milter_proto::macros::MacroRequests;
+/// use milter_proto::macros::{MacroDefaults, MacroRequests};
 /// use milter_proto::wire::{MacroLists, MacroStage, Text};
 ///
 /// let lists = MacroLists::new(b"\0\0\0\x02{i} {mail_addr}\0\0\0\0\x01\0")?;
@@ -19,10 +21,15 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 ///     b"{mail_addr}" => Some(Text::EMPTY),
 ///     _ => None,
 /// };
+/// let macros = |stage| requests.macros(stage, MacroDefaults::POSTFIX.names(stage), lookup);
+/// assert_eq!(macros(MacroStage::MAIL).as_list().as_bytes(), b"{i}\0Q1\0{mail_addr}\0\0");
+/// assert_eq!(macros(MacroStage::RCPT).as_list().as_bytes(), b"i\0Q1\0");
+/// assert!(macros(MacroStage::HELO).as_list().is_empty());
+///
+/// // The same in storage of the caller.
 /// let mut storage = [0; 256];
-/// let macros = requests.macros(MacroStage::MAIL, b"i", lookup, &mut storage)?;
-/// assert_eq!(macros.unwrap().list().as_bytes(), b"{i}\0Q1\0{mail_addr}\0\0");
-/// assert_eq!(requests.macros(MacroStage::HELO, b"{tls_version}", lookup, &mut storage)?, None);
+/// let macros = requests.write_macros(MacroStage::RCPT, "i", lookup, &mut storage)?;
+/// assert_eq!(macros.unwrap().get("i"), Some(Text::new(b"Q1")?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -49,31 +56,64 @@ impl<'a> MacroRequests<'a> {
         self.lists.get(list.0)
     }
 
-    /// Puts the macros of a stage together, in the spelling that the filter asked for.
+    /// Puts the macros of a stage together, in the spelling that the filter asked for: names and values in turn, as
+    /// [`Macros::new`] takes them. Send nothing if the list is empty.
     ///
-    /// `default` is the MTA's own choice: names with blanks or commas between them. `lookup` gets a
-    /// name as MTAs spell it, one character bare and longer ones in braces; a macro without value is left
-    /// out, one with an empty value is not. `Ok(None)`: nothing is to be sent.
+    /// The arguments are those of [`write_macros`](Self::write_macros).
+    #[cfg(feature = "alloc")]
+    pub fn macros<'v>(
+        &self,
+        stage: MacroStage,
+        default: impl AsRef<[u8]>,
+        lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
+    ) -> TextListBuf {
+        let mut list = TextListBuf::new();
+        for pair in pairs(self.chosen(stage, default.as_ref()), lookup) {
+            list.extend(pair);
+        }
+        list
+    }
+
+    /// Puts the macros of a stage together in storage of the caller, in the spelling that the filter asked for.
+    /// `Ok(None)`: nothing is to be sent.
+    ///
+    /// `default` is the MTA's own choice: names with blanks or commas between them, such as those of
+    /// [`MacroDefaults`](super::MacroDefaults). `lookup` gets a name as MTAs spell it, one character bare and longer
+    /// ones in braces; a macro without value is left out, one with an empty value is not.
     ///
     /// # Errors
     /// [`BufferTooSmall`], with the room that is needed up to the macro that did not fit.
-    pub fn macros<'v, 's>(
+    pub fn write_macros<'v, 's>(
         &self,
         stage: MacroStage,
-        default: &[u8],
+        default: impl AsRef<[u8]>,
         lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
         storage: &'s mut [u8],
     ) -> Result<Option<Macros<'s>>, BufferTooSmall> {
-        let names = self.names(stage).map_or(default, Text::as_bytes);
-        let names = names.split(|&byte| is_separator(byte)).filter(|name| !name.is_empty());
-        let pairs = names.filter_map(|name| {
-            let name = Text::new(name).ok()?;
-            Some([name, lookup(name.bare_macro())?])
-        });
-        let list = crate::wire::TextList::write(pairs.flatten(), storage)?;
+        let pairs = pairs(self.chosen(stage, default.as_ref()), lookup);
+        let list = TextList::write(pairs.flatten(), storage)?;
         let macros = Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage));
         Ok((!list.is_empty()).then_some(macros))
     }
+
+    /// The names that the filter asked for, or the MTA's own choice.
+    fn chosen<'d>(&self, stage: MacroStage, default: &'d [u8]) -> &'d [u8]
+    where
+        'a: 'd,
+    {
+        self.names(stage).map_or(default, Text::as_bytes)
+    }
+}
+
+/// The macros of some names that have a value: each a name and its value.
+fn pairs<'n, 'v: 'n>(
+    names: &'n [u8],
+    lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
+) -> impl Iterator<Item = [Text<'n>; 2]> {
+    names.split(|&byte| is_separator(byte)).filter(|name| !name.is_empty()).filter_map(move |name| {
+        let name = Text::new(name).ok()?;
+        Some([name, lookup(name.bare_macro())?])
+    })
 }
 
 /// Whether a byte separates macro names, for Sendmail and Postfix alike. SPEC_NOTES MAC-15.

@@ -58,14 +58,15 @@ const LAST_THAT_FORGETS: usize = 3;
 /// ```
 /// use milter_proto::macros::MacroStore;
 /// use milter_proto::filter::Event;
-/// use milter_proto::wire::{Command, Frame, Text};
+/// use milter_proto::wire::{Command, Frame, MacroStage, Text};
 ///
 /// let mut store = MacroStore::new([0; 1024]);
 /// store.observe(&Event::new(Command::parse(Frame::new(b'D', b"Mi\0Q1\0{auth_type}\0PLAIN\0"))?))?;
 /// store.observe(&Event::new(Command::parse(Frame::new(b'M', b"<a@b.c>\0"))?))?;
-/// assert_eq!(store.get(Text::new(b"{i}")?), Some(Text::new(b"Q1")?));
+/// assert_eq!(store.get("{auth_type}"), Some(Text::new(b"PLAIN")?));
+/// assert_eq!(store.find("i"), Some((MacroStage::MAIL, Text::new(b"Q1")?)));
 /// store.observe(&Event::new(Command::Abort))?;
-/// assert_eq!(store.get(Text::new(b"i")?), None);
+/// assert_eq!(store.get("i"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -172,8 +173,19 @@ impl<B: Buffer> MacroStore<B> {
 
     /// The value of a macro: from the latest stage that has it. `i` and `{i}` are the same name.
     #[must_use]
-    pub fn get(&self, name: Text<'_>) -> Option<Text<'_>> {
-        SLOTS.iter().rev().find_map(|&stage| self.stage(stage).get(name))
+    #[doc(alias = "smfi_getsymval")]
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Text<'_>> {
+        self.latest(name.as_ref()).map(|(_, value)| value)
+    }
+
+    /// The value of a macro, as [`get`](Self::get) returns it, and the stage that it was sent for.
+    #[must_use]
+    pub fn find(&self, name: impl AsRef<[u8]>) -> Option<(MacroStage, Text<'_>)> {
+        self.latest(name.as_ref())
+    }
+
+    fn latest(&self, name: &[u8]) -> Option<(MacroStage, Text<'_>)> {
+        SLOTS.iter().rev().find_map(|&stage| Some((stage, self.stage(stage).value_of(name)?)))
     }
 
     /// The macros of one stage.

@@ -67,22 +67,37 @@ pub enum SkipReason {
 #[non_exhaustive]
 pub enum VerdictKind {
     /// CONTINUE.
+    #[doc(alias = "SMFIR_CONTINUE")]
+    #[doc(alias = "SMFIS_CONTINUE")]
     Continue,
     /// ACCEPT.
+    #[doc(alias = "SMFIR_ACCEPT")]
+    #[doc(alias = "SMFIS_ACCEPT")]
     Accept,
     /// REJECT.
+    #[doc(alias = "SMFIR_REJECT")]
+    #[doc(alias = "SMFIS_REJECT")]
     Reject,
     /// TEMPFAIL.
+    #[doc(alias = "SMFIR_TEMPFAIL")]
+    #[doc(alias = "SMFIS_TEMPFAIL")]
     Tempfail,
     /// DISCARD.
+    #[doc(alias = "SMFIR_DISCARD")]
+    #[doc(alias = "SMFIS_DISCARD")]
     Discard,
     /// SKIP.
+    #[doc(alias = "SMFIR_SKIP")]
+    #[doc(alias = "SMFIS_SKIP")]
     Skip,
     /// REPLYCODE, with this code.
+    #[doc(alias = "SMFIR_REPLYCODE")]
     Reply(ReplyCode),
     /// SHUTDOWN.
+    #[doc(alias = "SMFIR_SHUTDOWN")]
     Shutdown,
     /// CONN_FAIL.
+    #[doc(alias = "SMFIR_CONN_FAIL")]
     ConnectionFail,
 }
 
@@ -143,6 +158,7 @@ pub enum Event<'f> {
         error: DecodeError,
     },
     /// The filter needs more time: the wait starts again.
+    #[doc(alias = "SMFIR_PROGRESS")]
     Progress,
     /// The verdict on a command.
     Verdict {

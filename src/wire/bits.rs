@@ -25,6 +25,7 @@ impl Version {
     /// Since Sendmail 8.14: SKIP, the no-reply bits, leading space, CHGFROM, macro lists, QUIT_NC.
     pub const V6: Self = Self(6);
     /// The newest version.
+    #[doc(alias = "SMFI_PROT_VERSION")]
     pub const CURRENT: Self = Self::V6;
 
     /// Makes a version of any number.
@@ -152,6 +153,7 @@ bit_set! {
         ADD_HEADERS = 0x0000_0001;
         /// REPLBODY.
         #[doc(alias = "SMFIF_CHGBODY")]
+        #[doc(alias = "SMFIF_MODBODY")]
         CHANGE_BODY = 0x0000_0002;
         /// ADDRCPT.
         #[doc(alias = "SMFIF_ADDRCPT")]
@@ -179,10 +181,13 @@ bit_set! {
 
 impl Actions {
     /// What an offer of 0 means: the actions of version 1.
+    #[doc(alias = "SMFI_V1_ACTS")]
     pub const V1: Self = Self(0x0f);
     /// The actions of version 2.
+    #[doc(alias = "SMFI_V2_ACTS")]
     pub const V2: Self = Self(0x3f);
     /// Every action.
+    #[doc(alias = "SMFI_CURR_ACTS")]
     pub const ALL: Self = Self(0x1ff);
 }
 
@@ -265,23 +270,27 @@ bit_set! {
         #[doc(alias = "SMFIP_MDS_1M")]
         DATA_SIZE_1M = 0x2000_0000;
         /// Reserved; a part of the mask that Sendmail keeps to itself.
+        #[doc(alias = "SMFI_INTERNAL")]
         RESERVED = 0x4000_0000;
         /// For tests within Sendmail; never on the wire.
-        #[doc(alias = "SMFI_TEST")]
+        #[doc(alias = "SMFIP_TEST")]
         TEST = 0x8000_0000;
     }
 }
 
 impl Steps {
     /// What an offer of 0 means: the steps of version 1.
+    #[doc(alias = "SMFI_V1_PROT")]
     pub const V1: Self = Self(0x3f);
     /// The steps of version 2.
+    #[doc(alias = "SMFI_V2_PROT")]
     pub const V2: Self = Self(0x7f);
     /// The steps of version 3, as Postfix offers them.
     pub const V3: Self = Self(0x17f);
     /// The steps of version 4, as Postfix offers them.
     pub const V4: Self = Self(0x37f);
     /// Every step of version 6, without the data sizes.
+    #[doc(alias = "SMFI_CURR_PROT")]
     pub const ALL: Self = Self(0x001f_ffff);
     /// The steps that drop replies (`SMFIP_NR_*`).
     pub const NO_REPLY: Self = Self(0x000f_f080);
@@ -312,10 +321,13 @@ impl Steps {
 pub enum DataSize {
     /// 65,535 bytes, without negotiation.
     #[default]
+    #[doc(alias = "MILTER_MDS_64K")]
     Kib64,
     /// 262,143 bytes.
+    #[doc(alias = "MILTER_MDS_256K")]
     Kib256,
     /// 1,048,575 bytes.
+    #[doc(alias = "MILTER_MDS_1M")]
     Mib1,
 }
 

@@ -2,11 +2,12 @@
 
 use super::bits::DataSize;
 
-/// The chunks of a body: each of the agreed size but the last, none of them empty.
+/// The chunks of a body, which are slices of it: each of the agreed size but the last.
 ///
-/// An empty body has no chunk: libmilter closes the connection on an empty BODY. The chunks are
-/// slices of the body; send each as [`Command::Body`](super::Command::Body) or
-/// [`Edit::ReplaceBody`](super::Edit::ReplaceBody).
+/// An MTA sends each of [`Chunks::new`] as [`Command::Body`](super::Command::Body). None of them is empty, since
+/// libmilter closes the connection on an empty BODY; so an empty body has no chunk. A filter sends each of
+/// [`Chunks::replacement`] as [`Edit::ReplaceBody`](super::Edit::ReplaceBody). There an empty body is one empty chunk:
+/// without a chunk, the old body would stay.
 ///
 /// # Examples
 /// ```
@@ -15,22 +16,32 @@ use super::bits::DataSize;
 /// let body = vec![b'x'; 70_000];
 /// assert!(Chunks::new(&body, DataSize::Kib64).map(<[u8]>::len).eq([65_535, 4_465]));
 /// assert_eq!(Chunks::new(b"", DataSize::Kib64).next(), None);
+/// assert_eq!(Chunks::replacement(b"", DataSize::Kib64).next(), Some(&b""[..]));
 /// ```
 ///
 /// # Source
 /// `MILTER_CHUNK_SIZE` in libmilter/mfdef.h; both MTAs cut every 65,535 bytes, between CR and LF
-/// too, even if more was negotiated. SPEC_NOTES BDY-1 to BDY-3.
+/// too, even if more was negotiated. SPEC_NOTES BDY-1 to BDY-4.
 #[derive(Clone, Debug)]
 pub struct Chunks<'a> {
     rest: &'a [u8],
     size: DataSize,
+    /// An empty chunk is due: the whole of a new body that is empty.
+    has_empty: bool,
 }
 
 impl<'a> Chunks<'a> {
-    /// Cuts a body into chunks of that size.
+    /// Cuts a body into chunks of that size. An empty one has none.
     #[must_use]
     pub const fn new(body: &'a [u8], size: DataSize) -> Self {
-        Self { rest: body, size }
+        Self { rest: body, size, has_empty: false }
+    }
+
+    /// Cuts a new body, which is to replace that of a message, into chunks of that size. There is at least one.
+    #[must_use]
+    #[doc(alias = "smfi_replacebody")]
+    pub const fn replacement(body: &'a [u8], size: DataSize) -> Self {
+        Self { rest: body, size, has_empty: body.is_empty() }
     }
 
     fn chunk_len(&self) -> usize {
@@ -46,13 +57,64 @@ impl<'a> Iterator for Chunks<'a> {
         let len = self.chunk_len().min(self.rest.len());
         let (chunk, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
-        (!chunk.is_empty()).then_some(chunk)
+        let is_due = core::mem::take(&mut self.has_empty) || !chunk.is_empty();
+        is_due.then_some(chunk)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = self.rest.len().div_ceil(self.chunk_len());
+        let count = self.rest.len().div_ceil(self.chunk_len()).max(self.has_empty.into());
         (count, Some(count))
     }
 }
 
 impl ExactSizeIterator for Chunks<'_> {}
+
+/// Reads one chunk of a body: until `buffer` is full, or to the end of what can be read.
+///
+/// A read that gives less than it was asked for, or was interrupted, is continued, so that only the last chunk is
+/// shorter than the buffer; an empty one says that the body is over. Nothing is copied: the chunk is the front of
+/// `buffer`. Its length is the size of the chunks: from 1 byte to [`DataSize::bytes`], since each becomes one frame.
+///
+/// # Errors
+/// The reader's. What was read for this chunk is lost then, so the reader should be a blocking one.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{Edit, Response, fill_chunk};
+///
+/// # let mut file = std::io::Cursor::new(vec![b'x'; 70_000]);
+/// // A new body from a file. An empty file is one empty chunk.
+/// let mut buffer = vec![0; 65_535];
+/// let mut out = Vec::new();
+/// loop {
+///     let chunk = fill_chunk(&mut file, &mut buffer)?;
+///     if chunk.is_empty() && !out.is_empty() {
+///         break;
+///     }
+///     Response::from(Edit::ReplaceBody { chunk }).encode().append_to(&mut out);
+/// }
+/// assert_eq!(out.len(), (5 + 65_535) + (5 + 4_465));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(feature = "std")]
+pub fn fill_chunk<'b>(
+    reader: &mut (impl std::io::Read + ?Sized),
+    buffer: &'b mut [u8],
+) -> std::io::Result<&'b [u8]> {
+    let mut len = 0_usize;
+    loop {
+        let free = buffer.get_mut(len..).unwrap_or_default();
+        let free_len = free.len();
+        if free_len == 0 {
+            break;
+        }
+        match reader.read(free) {
+            Ok(0) => break,
+            // No more than there was room for, whatever the reader claims.
+            Ok(read) => len = len.saturating_add(read.min(free_len)),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(buffer.get(..len).unwrap_or_default())
+}

@@ -15,34 +15,49 @@ pub enum Direction {
 /// The code byte of a command, as `SMFIC_*` in libmilter/mfdef.h.
 pub mod command {
     /// End of this message, not of the connection. No reply.
+    #[doc(alias = "SMFIC_ABORT")]
     pub const ABORT: u8 = b'A';
     /// A piece of the body.
+    #[doc(alias = "SMFIC_BODY")]
     pub const BODY: u8 = b'B';
     /// The client's name and address.
+    #[doc(alias = "SMFIC_CONNECT")]
     pub const CONNECT: u8 = b'C';
     /// Macros for the command that follows. No reply.
+    #[doc(alias = "SMFIC_MACRO")]
     pub const MACRO: u8 = b'D';
     /// End of the body, and of the message.
+    #[doc(alias = "SMFIC_BODYEOB")]
     pub const BODYEOB: u8 = b'E';
     /// The argument of HELO or EHLO.
+    #[doc(alias = "SMFIC_HELO")]
     pub const HELO: u8 = b'H';
     /// End of this SMTP session; another follows on the same connection. No reply.
+    #[doc(alias = "SMFIC_QUIT_NC")]
     pub const QUIT_NC: u8 = b'K';
     /// One header.
+    #[doc(alias = "SMFIC_HEADER")]
     pub const HEADER: u8 = b'L';
     /// The sender.
+    #[doc(alias = "SMFIC_MAIL")]
     pub const MAIL: u8 = b'M';
     /// End of the headers.
+    #[doc(alias = "SMFIC_EOH")]
     pub const EOH: u8 = b'N';
     /// The MTA's offer; the filter's answer has the same code.
+    #[doc(alias = "SMFIC_OPTNEG")]
     pub const OPTNEG: u8 = b'O';
     /// End of the connection. No reply.
+    #[doc(alias = "SMFIC_QUIT")]
     pub const QUIT: u8 = b'Q';
     /// One recipient.
+    #[doc(alias = "SMFIC_RCPT")]
     pub const RCPT: u8 = b'R';
     /// The SMTP command DATA. Since version 4.
+    #[doc(alias = "SMFIC_DATA")]
     pub const DATA: u8 = b'T';
     /// An SMTP command that the MTA does not know. Since version 3.
+    #[doc(alias = "SMFIC_UNKNOWN")]
     pub const UNKNOWN: u8 = b'U';
 }
 
@@ -51,44 +66,64 @@ pub mod response {
     pub use super::command::OPTNEG;
 
     /// Add a recipient.
+    #[doc(alias = "SMFIR_ADDRCPT")]
     pub const ADDRCPT: u8 = b'+';
     /// Remove a recipient.
+    #[doc(alias = "SMFIR_DELRCPT")]
     pub const DELRCPT: u8 = b'-';
     /// Add a recipient with ESMTP arguments.
+    #[doc(alias = "SMFIR_ADDRCPT_PAR")]
     pub const ADDRCPT_PAR: u8 = b'2';
     /// Answer 421 and close. Postfix obeys; for Sendmail it is no response (RSP-18).
+    #[doc(alias = "SMFIR_SHUTDOWN")]
     pub const SHUTDOWN: u8 = b'4';
     /// Accept the message, or the connection.
+    #[doc(alias = "SMFIR_ACCEPT")]
     pub const ACCEPT: u8 = b'a';
     /// Replace the body.
+    #[doc(alias = "SMFIR_REPLBODY")]
     pub const REPLBODY: u8 = b'b';
     /// Go on.
+    #[doc(alias = "SMFIR_CONTINUE")]
     pub const CONTINUE: u8 = b'c';
     /// Accept the message and throw it away.
+    #[doc(alias = "SMFIR_DISCARD")]
     pub const DISCARD: u8 = b'd';
     /// Change the sender.
+    #[doc(alias = "SMFIR_CHGFROM")]
     pub const CHGFROM: u8 = b'e';
     /// Cause a connection failure. Reserved; neither Sendmail nor Postfix obeys it.
+    #[doc(alias = "SMFIR_CONN_FAIL")]
     pub const CONN_FAIL: u8 = b'f';
     /// Add a header.
+    #[doc(alias = "SMFIR_ADDHEADER")]
     pub const ADDHEADER: u8 = b'h';
     /// Insert a header at a position.
+    #[doc(alias = "SMFIR_INSHEADER")]
     pub const INSHEADER: u8 = b'i';
     /// Set a macro list. Reserved; lists travel in the answer to OPTNEG.
+    #[doc(alias = "SMFIR_SETSYMLIST")]
     pub const SETSYMLIST: u8 = b'l';
     /// Change or delete a header.
+    #[doc(alias = "SMFIR_CHGHEADER")]
     pub const CHGHEADER: u8 = b'm';
     /// Not finished yet: wait longer.
+    #[doc(alias = "SMFIR_PROGRESS")]
     pub const PROGRESS: u8 = b'p';
     /// Accept the message and hold it.
+    #[doc(alias = "SMFIR_QUARANTINE")]
     pub const QUARANTINE: u8 = b'q';
     /// Refuse with a 5xx reply of the MTA's choice.
+    #[doc(alias = "SMFIR_REJECT")]
     pub const REJECT: u8 = b'r';
     /// No more of this kind of command, please.
+    #[doc(alias = "SMFIR_SKIP")]
     pub const SKIP: u8 = b's';
     /// Refuse with a 4xx reply of the MTA's choice.
+    #[doc(alias = "SMFIR_TEMPFAIL")]
     pub const TEMPFAIL: u8 = b't';
     /// Refuse with this SMTP reply.
+    #[doc(alias = "SMFIR_REPLYCODE")]
     pub const REPLYCODE: u8 = b'y';
 }
 

@@ -41,12 +41,14 @@ use super::tolerance::{Deviation, Tolerance};
 pub enum Command<'a> {
     /// What the MTA can do. The first command of a connection, and the only one of its kind.
     #[doc(alias = "SMFIC_OPTNEG")]
+    #[doc(alias = "xxfi_negotiate")]
     Negotiate(Offer),
     /// Macros for the command that follows. No reply.
     #[doc(alias = "SMFIC_MACRO")]
     Macros(Macros<'a>),
     /// The SMTP client.
     #[doc(alias = "SMFIC_CONNECT")]
+    #[doc(alias = "xxfi_connect")]
     Connect {
         /// Its name; its address in brackets if that has no verified name.
         host: Text<'a>,
@@ -55,12 +57,14 @@ pub enum Command<'a> {
     },
     /// The argument of HELO or EHLO; which of the two it was is not said.
     #[doc(alias = "SMFIC_HELO")]
+    #[doc(alias = "xxfi_helo")]
     Helo {
         /// The argument up to the first blank.
         name: Text<'a>,
     },
     /// The sender.
     #[doc(alias = "SMFIC_MAIL")]
+    #[doc(alias = "xxfi_envfrom")]
     MailFrom {
         /// The address as the client wrote it, mostly in angle brackets. `<>` or nothing for bounces.
         address: Text<'a>,
@@ -69,6 +73,7 @@ pub enum Command<'a> {
     },
     /// One recipient.
     #[doc(alias = "SMFIC_RCPT")]
+    #[doc(alias = "xxfi_envrcpt")]
     RcptTo {
         /// The address as the client wrote it, mostly in angle brackets.
         address: Text<'a>,
@@ -77,9 +82,11 @@ pub enum Command<'a> {
     },
     /// The SMTP command DATA. Since version 4.
     #[doc(alias = "SMFIC_DATA")]
+    #[doc(alias = "xxfi_data")]
     Data,
     /// One header.
     #[doc(alias = "SMFIC_HEADER")]
+    #[doc(alias = "xxfi_header")]
     Header {
         /// The name: the bytes before the colon and its blanks.
         name: Text<'a>,
@@ -89,9 +96,11 @@ pub enum Command<'a> {
     },
     /// The end of the headers, even where there are none.
     #[doc(alias = "SMFIC_EOH")]
+    #[doc(alias = "xxfi_eoh")]
     EndOfHeaders,
     /// A piece of the body, with CRLF as line ends. A CRLF may be cut in two.
     #[doc(alias = "SMFIC_BODY")]
+    #[doc(alias = "xxfi_body")]
     Body {
         /// 1 to 65,535 bytes, or what was negotiated ([`DataSize`](super::DataSize)). libmilter closes on an empty
         /// chunk.
@@ -100,24 +109,29 @@ pub enum Command<'a> {
     /// The end of the message. Replies to it are any number of edits, then one verdict.
     #[doc(alias = "SMFIC_BODYEOB")]
     #[doc(alias = "SMFIC_EOM")]
+    #[doc(alias = "xxfi_eom")]
     EndOfMessage {
         /// A last piece of the body. Both MTAs leave it empty: libmilter may answer twice if it is not.
         chunk: &'a [u8],
     },
     /// An SMTP command that the MTA does not know. Since version 3.
     #[doc(alias = "SMFIC_UNKNOWN")]
+    #[doc(alias = "xxfi_unknown")]
     Unknown {
         /// The whole line, without its end. Postfix before March 2024 sends the first word only.
         line: Text<'a>,
     },
     /// The end of this message before its time, not of the connection. No reply.
     #[doc(alias = "SMFIC_ABORT")]
+    #[doc(alias = "xxfi_abort")]
     Abort,
     /// The end of the connection. No reply.
     #[doc(alias = "SMFIC_QUIT")]
+    #[doc(alias = "xxfi_close")]
     Quit,
     /// The end of this SMTP session; another one follows, with CONNECT and without OPTNEG. No reply.
     #[doc(alias = "SMFIC_QUIT_NC")]
+    #[doc(alias = "xxfi_close")]
     QuitNewConnection,
     /// A frame of a code that is no command. libmilter closes.
     Other(Frame<'a>),
@@ -289,8 +303,10 @@ fn port_of(family: u8, port: u16) -> [u8; 3] {
 #[non_exhaustive]
 pub enum Peer<'a> {
     /// `U`: no socket, or none of a known kind.
+    #[doc(alias = "SMFIA_UNKNOWN")]
     Unknown,
     /// `L`: a unix-domain socket.
+    #[doc(alias = "SMFIA_UNIX")]
     Unix {
         /// Always 0 from real MTAs, but present.
         port: u16,
@@ -298,6 +314,7 @@ pub enum Peer<'a> {
         path: Text<'a>,
     },
     /// `4`: IPv4.
+    #[doc(alias = "SMFIA_INET")]
     Inet {
         /// The client's port.
         port: u16,
@@ -305,6 +322,7 @@ pub enum Peer<'a> {
         address: Text<'a>,
     },
     /// `6`: IPv6.
+    #[doc(alias = "SMFIA_INET6")]
     Inet6 {
         /// The client's port.
         port: u16,

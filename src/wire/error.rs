@@ -177,11 +177,14 @@ pub enum ReplyFault {
     Separator,
     /// A CR, LF or NUL stands inside a line: it would let the filter speak SMTP to the client.
     Control,
-    /// Another control byte than a tab stands inside a line: SMTP has no place for it.
+    /// Another control byte than a tab stands inside a line, or in a line of UTF-8 that is to be built a control
+    /// character from U+0080 to U+009F: SMTP has no place for them.
     Unprintable,
-    /// A byte over 0x7f stands inside a line that is to be built. It can be read: [`ReplyText::parse`].
+    /// A byte over 0x7f stands inside a line that is to be built. It can be read ([`ReplyText::parse`]), and built for a
+    /// client that asked for SMTPUTF8 ([`ReplyText::write_utf8`]).
     ///
     /// [`ReplyText::parse`]: super::ReplyText::parse
+    /// [`ReplyText::write_utf8`]: super::ReplyText::write_utf8
     NotAscii,
     /// It has no line.
     NoLines,
@@ -225,7 +228,7 @@ impl fmt::Display for ReplyFault {
             Self::CodeDiffers => "has a line with another code than the first",
             Self::Separator => "has a wrong separator behind its code",
             Self::Control => "has a CR, LF or NUL inside a line",
-            Self::Unprintable => "has a control byte other than a tab inside a line",
+            Self::Unprintable => "has a control character other than a tab inside a line",
             Self::NotAscii => "has a byte that is no ASCII inside a line",
             Self::NoLines => "has no line",
             Self::TooManyLines => "has more than 32 lines",
@@ -259,6 +262,97 @@ pub enum ReplyBuildError {
     /// It does not fit.
     #[error(transparent)]
     Buffer(#[from] BufferTooSmall),
+}
+
+/// A number or a text is not a code of a reply.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::{EnhancedCode, ReplyCode};
+///
+/// let error = "250".parse::<ReplyCode>().unwrap_err();
+/// assert_eq!(error.to_string(), "\"250\" is not a reply code; expected 400 to 599");
+/// let error = "5.7".parse::<EnhancedCode>().unwrap_err();
+/// assert!(error.to_string().starts_with("\"5.7\" is not an enhanced status code; expected "));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("{found} is not {expected}")]
+pub struct ParseCodeError {
+    found: Excerpt,
+    expected: ExpectedCode,
+}
+
+impl ParseCodeError {
+    pub(super) fn new(found: &[u8], expected: ExpectedCode) -> Self {
+        Self { found: Excerpt::new(found), expected }
+    }
+}
+
+/// The kind of code that was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ExpectedCode {
+    Reply,
+    Enhanced,
+}
+
+impl fmt::Display for ExpectedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reply => "a reply code; expected 400 to 599",
+            Self::Enhanced => {
+                "an enhanced status code; expected 4 or 5 and two numbers from 0 to 999, as in 5.7.1"
+            }
+        })
+    }
+}
+
+/// The front of a text, for an error that cannot keep all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Excerpt {
+    bytes: [u8; 14],
+    len: u8,
+    is_cut: bool,
+}
+
+impl Excerpt {
+    fn new(text: &[u8]) -> Self {
+        let mut bytes = [0; 14];
+        bytes.iter_mut().zip(text).for_each(|(slot, &byte)| *slot = byte);
+        let len = u8::try_from(text.len().min(bytes.len())).unwrap_or(0);
+        Self { bytes, len, is_cut: text.len() > bytes.len() }
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.bytes.get(..self.len.into()).unwrap_or_default();
+        write!(f, "\"{}{}\"", text.escape_ascii(), if self.is_cut { "..." } else { "" })
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text of an edit contains a NUL, which ends every text on the wire.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::Edit;
+///
+/// let error = Edit::add_header("X-Seen", b"y\0s").unwrap_err();
+/// assert_eq!(error.to_string(), "the value of the edit has a NUL at offset 1");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+#[error("the {field} of the edit has a NUL at offset {offset}")]
+pub struct NulInEdit {
+    /// The field with the NUL.
+    pub field: Field,
+    /// Bytes of the field before the NUL.
+    pub offset: usize,
 }
 
 /// The caller's buffer is too small.

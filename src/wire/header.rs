@@ -1,8 +1,13 @@
 //! Header values between a message and the wire: the space behind the colon, and folds.
 
+#[cfg(feature = "alloc")]
+use alloc::borrow::Cow;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
 use super::bits::Steps;
 
-/// Who has the space that follows a header's colon.
+/// Whether header values include the space after the colon.
 ///
 /// The rule holds in both directions: for the values of HEADER, and for those of ADDHEADER, INSHEADER
 /// and CHGHEADER.
@@ -16,6 +21,17 @@ use super::bits::Steps;
 /// assert_eq!(LeadingSpace::of(Steps::EMPTY).to_wire(raw), b" two spaces");
 /// assert_eq!(LeadingSpace::of(Steps::LEADING_SPACE).to_wire(raw), raw);
 /// assert_eq!(LeadingSpace::of(Steps::EMPTY).before(), b" ");
+/// ```
+///
+/// A value between the message and the wire, folds included:
+/// ```
+/// # #[cfg(feature = "alloc")] {
+/// use milter_proto::wire::LeadingSpace;
+///
+/// let space = LeadingSpace::Stripped;
+/// assert_eq!(*space.encode_value(b" folded\r\n\ttwice"), *b"folded\n\ttwice");
+/// assert_eq!(*space.decode_value(b"folded\n\ttwice"), *b" folded\r\n\ttwice");
+/// # }
 /// ```
 ///
 /// # Source
@@ -56,6 +72,67 @@ impl LeadingSpace {
             Self::Preserved => b"",
         }
     }
+
+    /// The pieces of the value to send for what stands behind the colon in a message, without the last line end:
+    /// without one space if that is the rule, with LF for CRLF, and without NULs.
+    ///
+    /// With the feature `alloc`, `encode_value` puts them together.
+    ///
+    /// # Source
+    /// SPEC_NOTES HDR-2, HDR-5, HDR-6: a NUL cannot travel, and Sendmail leaves it out.
+    pub fn encode_pieces(self, behind_colon: &[u8]) -> impl Iterator<Item = &[u8]> {
+        folds_to_wire(self.to_wire(behind_colon)).flat_map(|piece| piece.split(|&byte| byte == 0))
+    }
+
+    /// The pieces of what stands behind the colon in a message, for a value that came from the wire: a space if that is
+    /// the rule, and the value with CRLF for LF. Whatever the value is, they are one header: see [`folds_from_wire`].
+    ///
+    /// With the feature `alloc`, `decode_value` puts them together.
+    pub fn decode_pieces(self, value: &[u8]) -> impl Iterator<Item = &[u8]> {
+        core::iter::once(self.before()).chain(folds_from_wire(value)).filter(|piece| !piece.is_empty())
+    }
+
+    /// The value to send for what stands behind the colon in a message, without the last line end:
+    /// [`encode_pieces`](Self::encode_pieces) put together. It has no NUL, so that it can become a
+    /// [`Text`](super::Text).
+    ///
+    /// Nothing is allocated unless the value has a CR or a NUL.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn encode_value(self, behind_colon: &[u8]) -> Cow<'_, [u8]> {
+        let value = self.to_wire(behind_colon);
+        if value.iter().any(|byte| matches!(byte, b'\r' | 0)) {
+            joined(value.len(), self.encode_pieces(behind_colon))
+        } else {
+            Cow::Borrowed(value)
+        }
+    }
+
+    /// What stands behind the colon in a message, for a value that came from the wire:
+    /// [`decode_pieces`](Self::decode_pieces) put together.
+    ///
+    /// Nothing is allocated where the value brings its own space and has no fold.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn decode_value(self, value: &[u8]) -> Cow<'_, [u8]> {
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let folds = value.iter().fold(0_usize, |count, byte| count.saturating_add(is_end(byte).into()));
+        if folds == 0 && self == Self::Preserved {
+            Cow::Borrowed(value)
+        } else {
+            // A line end becomes three bytes at most.
+            let len = value.len().saturating_add(folds.saturating_mul(2)).saturating_add(1);
+            joined(len, self.decode_pieces(value))
+        }
+    }
+}
+
+/// Pieces, put together into memory for `len` bytes, which is as many as they have at most.
+#[cfg(feature = "alloc")]
+fn joined<'a>(len: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8]> {
+    let mut bytes = Vec::with_capacity(len);
+    pieces.for_each(|piece| bytes.extend_from_slice(piece));
+    Cow::Owned(bytes)
 }
 
 /// The pieces of a header value in the form of the wire: each CRLF becomes a LF.

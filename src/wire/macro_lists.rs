@@ -25,18 +25,25 @@ pub struct ListStage(u32);
 
 impl ListStage {
     /// For CONNECT.
+    #[doc(alias = "SMFIM_CONNECT")]
     pub const CONNECT: Self = Self(0);
     /// For HELO.
+    #[doc(alias = "SMFIM_HELO")]
     pub const HELO: Self = Self(1);
     /// For MAIL.
+    #[doc(alias = "SMFIM_ENVFROM")]
     pub const MAIL: Self = Self(2);
     /// For RCPT.
+    #[doc(alias = "SMFIM_ENVRCPT")]
     pub const RCPT: Self = Self(3);
     /// For DATA.
+    #[doc(alias = "SMFIM_DATA")]
     pub const DATA: Self = Self(4);
     /// For the end of the message.
+    #[doc(alias = "SMFIM_EOM")]
     pub const END_OF_MESSAGE: Self = Self(5);
     /// For the end of the headers.
+    #[doc(alias = "SMFIM_EOH")]
     pub const END_OF_HEADERS: Self = Self(6);
 
     /// Every stage that exists, with the stage of MACRO that it stands for.

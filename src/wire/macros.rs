@@ -20,9 +20,9 @@ use crate::debug;
 ///
 /// let list = TextList::new(b"i\0QUEUE1\0{auth_type}\0\0")?;
 /// let macros = Macros::new(MacroStage::MAIL, list)?;
-/// assert_eq!(macros.get(Text::new(b"{i}")?), Some(Text::new(b"QUEUE1")?));
-/// assert_eq!(macros.get(Text::new(b"{auth_type}")?), Some(Text::EMPTY));
-/// assert_eq!(macros.get(Text::new(b"auth_type")?), None);
+/// assert_eq!(macros.get("{i}"), Some(Text::new(b"QUEUE1")?));
+/// assert_eq!(macros.get("{auth_type}"), Some(Text::EMPTY));
+/// assert_eq!(macros.get("auth_type"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -88,8 +88,13 @@ impl<'a> Macros<'a> {
     /// # Source
     /// `smfi_getsymval` in libmilter/smfi.c. SPEC_NOTES MAC-5.
     #[must_use]
-    pub fn get(self, name: Text<'_>) -> Option<Text<'a>> {
-        let wanted = bare(name.as_bytes());
+    #[doc(alias = "smfi_getsymval")]
+    pub fn get(self, name: impl AsRef<[u8]>) -> Option<Text<'a>> {
+        self.value_of(name.as_ref())
+    }
+
+    pub(crate) fn value_of(self, name: &[u8]) -> Option<Text<'a>> {
+        let wanted = bare(name);
         self.iter().find(|(name, _)| bare(name.as_bytes()) == wanted).map(|(_, value)| value)
     }
 }

@@ -16,6 +16,7 @@ mod buffer;
 pub(crate) mod code;
 mod command;
 mod decode;
+mod edit;
 mod error;
 mod frame;
 mod header;
@@ -36,12 +37,16 @@ mod tolerance;
 pub use assembler::Assembler;
 pub use bits::{Actions, DataSize, Steps, Version};
 pub use body::Chunks;
+#[cfg(feature = "std")]
+pub use body::fill_chunk;
 pub use buffer::Buffer;
 pub use code::{Direction, MacroStage, name as code_name};
 pub use command::{Command, Peer};
 pub use decode::Decoded;
+pub use edit::Edit;
 pub use error::{
-    BufferTooSmall, DecodeError, Fault, Field, ReplyBuildError, ReplyError, ReplyFault, TooLong,
+    BufferTooSmall, DecodeError, Fault, Field, NulInEdit, ParseCodeError, ReplyBuildError, ReplyError,
+    ReplyFault, TooLong,
 };
 #[cfg(feature = "alloc")]
 pub use frame::FrameBuf;
@@ -58,7 +63,7 @@ pub use owned::{CommandBuf, EditBuf, MacrosBuf, ResponseBuf, VerdictBuf};
 #[cfg(feature = "alloc")]
 pub use reply::ReplyBuf;
 pub use reply::{EnhancedCode, ReplyCode, ReplyLine, ReplyText, UnescapedReply};
-pub use response::{Edit, Response, Verdict};
+pub use response::{Response, Verdict};
 #[cfg(feature = "alloc")]
 pub use text::TextListBuf;
 pub use text::{NulInText, Text, TextList, Texts, Unterminated};

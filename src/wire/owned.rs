@@ -6,9 +6,10 @@ use core::fmt;
 
 use super::code::{MacroStage, command};
 use super::command::Command;
+use super::edit::Edit;
 use super::frame::FrameBuf;
 use super::macros::Macros;
-use super::response::{Edit, Response, Verdict};
+use super::response::{Response, Verdict};
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
 

@@ -44,6 +44,20 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Takes a C string, without its NUL. It cannot fail, not even in a constant.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::Text;
+    ///
+    /// const NAME: Text<'static> = Text::from_c_str(c"X-Seen");
+    /// assert_eq!(NAME, "X-Seen");
+    /// ```
+    #[must_use]
+    pub const fn from_c_str(text: &'a CStr) -> Self {
+        Self(text.to_bytes())
+    }
+
     /// Takes bytes that the caller knows to hold no NUL.
     #[inline]
     pub(super) const fn known(bytes: &'a [u8]) -> Self {
@@ -76,6 +90,21 @@ impl<'a> Text<'a> {
     pub const fn to_str(self) -> Result<&'a str, Utf8Error> {
         str::from_utf8(self.0)
     }
+
+    /// Whether both have the same bytes, ASCII letters of either case being equal: as header names and ESMTP keywords
+    /// compare.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::Text;
+    ///
+    /// const NAME: Text<'static> = Text::from_c_str(c"SUBJECT");
+    /// assert!(NAME.eq_ignore_ascii_case("Subject"));
+    /// ```
+    #[must_use]
+    pub fn eq_ignore_ascii_case(self, other: impl AsRef<[u8]>) -> bool {
+        self.0.eq_ignore_ascii_case(other.as_ref())
+    }
 }
 
 impl<'a> TryFrom<&'a [u8]> for Text<'a> {
@@ -96,7 +125,7 @@ impl<'a> TryFrom<&'a str> for Text<'a> {
 
 impl<'a> From<&'a CStr> for Text<'a> {
     fn from(text: &'a CStr) -> Self {
-        Self(text.to_bytes())
+        Self::from_c_str(text)
     }
 }
 
@@ -215,6 +244,25 @@ impl<'a> TextList<'a> {
     #[must_use]
     pub const fn iter(self) -> Texts<'a> {
         Texts(self.0)
+    }
+
+    /// The texts in their order, each with its NUL: for a caller that passes them on to C. Nothing is copied.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::TextList;
+    ///
+    /// let arguments = TextList::new(b"SIZE=10\0BODY=8BITMIME\0")?;
+    /// assert!(arguments.c_strs().eq([c"SIZE=10", c"BODY=8BITMIME"]));
+    /// # Ok::<(), milter_proto::wire::Unterminated>(())
+    /// ```
+    pub fn c_strs(self) -> impl Iterator<Item = &'a CStr> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let text = CStr::from_bytes_until_nul(rest).ok()?;
+            rest = rest.get(text.count_bytes().saturating_add(1)..).unwrap_or_default();
+            Some(text)
+        })
     }
 
     /// The list in the form that it has on the wire.

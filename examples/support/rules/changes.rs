@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::fs;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use milter_proto::wire::{Chunks, DataSize, Edit, LeadingSpace, Response, Text};
+use milter_proto::wire::{DataSize, Edit, LeadingSpace, Response, Text};
 
 use super::values::{BadValue, Envelope, Header, Place, Seconds};
 use super::{Next, text};
@@ -165,12 +165,7 @@ impl Entry {
             }
             Self::DeleteRcpt(address) => edit(Edit::DeleteRcpt { address: text(address) }),
             Self::Quarantine(reason) => edit(Edit::Quarantine { reason: text(reason) }),
-            Self::Body(body) => {
-                // An empty body is one empty chunk.
-                let empty = body.is_empty().then_some(&[][..]).into_iter();
-                let chunks = empty.chain(Chunks::new(body, size));
-                Box::new(chunks.map(|chunk| Next::edit(Edit::ReplaceBody { chunk })))
-            }
+            Self::Body(body) => Box::new(Edit::replace_body(body, size).map(Next::edit)),
             Self::Progress(count) => Box::new(repeat_n(Next::Say(Response::Progress), *count)),
             Self::Pause(time) => Box::new(once(Next::Pause(*time))),
         }

@@ -5,11 +5,11 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io;
 
-use milter_proto::Timeouts;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
     Actions, Command, EnhancedCode, ListStage, ReplyBuf, ReplyCode, ReplyError, Verdict,
 };
+use milter_proto::{Timeouts, Wait};
 use thiserror::Error;
 use wildmatch::WildMatch;
 
@@ -201,23 +201,17 @@ impl Say {
     fn reply(text: &str) -> Result<Self, BadValue> {
         let unknown = || BadValue::Verdict(text.to_owned());
         let (code, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let code = code.parse().ok().and_then(ReplyCode::new).ok_or_else(unknown)?;
+        let code: ReplyCode = code.parse().map_err(|_| unknown())?;
+        let status = |text: &str| text.parse::<EnhancedCode>().ok();
         let (enhanced, rest) = match rest.split_once(' ') {
-            Some((first, rest)) if enhanced_code(first).is_some() => (enhanced_code(first), rest),
+            Some((first, rest)) if status(first).is_some() => (status(first), rest),
             _ => (None, rest),
         };
-        if rest.trim().is_empty() || enhanced_code(rest).is_some() {
+        if rest.trim().is_empty() || status(rest).is_some() {
             return Err(BadValue::NoText);
         }
         Ok(Self::Reply(ReplyBuf::new(code, enhanced, unescaped(rest).split('\n'))?))
     }
-}
-
-fn enhanced_code(text: &str) -> Option<EnhancedCode> {
-    let mut numbers = text.split('.').map(str::parse);
-    let mut next = || numbers.next()?.ok();
-    let code = EnhancedCode::new(u8::try_from(next()?).ok()?, next()?, next()?);
-    code.filter(|_| numbers.next().is_none())
 }
 
 /// A header to be put somewhere.
@@ -362,13 +356,8 @@ impl Seconds {
 
     /// The usual timeouts, or this one instead of each.
     pub(crate) fn or_usual(seconds: Option<Self>, usual: Timeouts) -> Timeouts {
-        let mut timeouts = usual;
-        if let Some(Self(limit)) = seconds {
-            (timeouts.connect, timeouts.write, timeouts.negotiation) = (limit, limit, limit);
-            (timeouts.reply, timeouts.content, timeouts.end_of_message) = (limit, limit, limit);
-            timeouts.command = limit;
-        }
-        timeouts
+        let Some(Self(limit)) = seconds else { return usual };
+        Wait::ALL.into_iter().fold(usual, |timeouts, wait| timeouts.with(wait, limit))
     }
 }
 

@@ -1,8 +1,22 @@
 //! Reply codes and enhanced status codes.
 
 use core::fmt;
+use core::str::FromStr;
+
+use crate::wire::error::{ExpectedCode, ParseCodeError};
 
 /// A reply code from 400 to 599.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::ReplyCode;
+///
+/// let code: ReplyCode = "451".parse()?;
+/// assert_eq!(code, ReplyCode::try_from(451)?);
+/// assert!(ReplyCode::try_from(421)?.closes_smtp_session());
+/// assert!(ReplyCode::try_from(250).is_err());
+/// # Ok::<(), milter_proto::wire::ParseCodeError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyCode(pub(super) [u8; 3]);
 
@@ -43,6 +57,31 @@ impl ReplyCode {
     }
 }
 
+impl TryFrom<u16> for ReplyCode {
+    type Error = ParseCodeError;
+
+    fn try_from(number: u16) -> Result<Self, ParseCodeError> {
+        Self::new(number).ok_or_else(|| {
+            let mut digits = Digits::default();
+            // Twelve bytes hold any number of 16 bits.
+            _ = fmt::write(&mut digits, format_args!("{number}"));
+            ParseCodeError::new(digits.as_bytes(), ExpectedCode::Reply)
+        })
+    }
+}
+
+impl FromStr for ReplyCode {
+    type Err = ParseCodeError;
+
+    /// Takes three digits, the first of them 4 or 5, and nothing else.
+    fn from_str(text: &str) -> Result<Self, ParseCodeError> {
+        match *text.as_bytes() {
+            [class @ (b'4' | b'5'), tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Ok(Self([class, tens, ones])),
+            _ => Err(ParseCodeError::new(text.as_bytes(), ExpectedCode::Reply)),
+        }
+    }
+}
+
 impl fmt::Display for ReplyCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.number().fmt(f)
@@ -56,6 +95,14 @@ impl fmt::Debug for ReplyCode {
 }
 
 /// An enhanced status code of class 4 or 5, such as 5.7.1.
+///
+/// # Examples
+/// ```
+/// use milter_proto::wire::EnhancedCode;
+///
+/// assert_eq!(Some("5.7.1".parse()?), EnhancedCode::new(5, 7, 1));
+/// # Ok::<(), milter_proto::wire::ParseCodeError>(())
+/// ```
 ///
 /// # Source
 /// RFC 3463.
@@ -77,7 +124,7 @@ impl EnhancedCode {
         }
     }
 
-    /// The class: 4 for now, 5 for good.
+    /// The class: 4 for a temporary refusal, 5 for a permanent one.
     #[must_use]
     pub const fn class(self) -> u8 {
         self.class
@@ -111,6 +158,18 @@ impl EnhancedCode {
             _ => None,
         };
         if code.is_some() { (code, rest) } else { (None, text) }
+    }
+}
+
+impl FromStr for EnhancedCode {
+    type Err = ParseCodeError;
+
+    /// Takes three numbers with dots between them, each of one to three digits, and nothing else.
+    fn from_str(text: &str) -> Result<Self, ParseCodeError> {
+        match Self::split(text.as_bytes()) {
+            (Some(code), []) if !text.ends_with(' ') => Ok(code),
+            _ => Err(ParseCodeError::new(text.as_bytes(), ExpectedCode::Enhanced)),
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+mod build;
 mod code;
 
 use super::error::{BufferTooSmall, ReplyBuildError, ReplyError, ReplyFault};
 use super::scan::find_nul;
 use super::text::Text;
 use super::tolerance::Tolerance;
-use code::Digits;
+use build::{Charset, build, is_unprintable};
 pub use code::{EnhancedCode, ReplyCode};
 
 /// An SMTP reply of one or more lines, well formed by construction.
@@ -42,7 +43,7 @@ pub struct ReplyText<'a>(&'a [u8]);
 
 impl<'a> ReplyText<'a> {
     /// Lines of a reply at most.
-    pub const MAX_LINES: usize = 32;
+    pub const MAX_LINES: usize = build::MAX_LINES;
     /// Bytes of the text of a line at most, without the codes, with `%` doubled.
     pub const MAX_LINE_LEN: usize = 980;
 
@@ -85,9 +86,9 @@ impl<'a> ReplyText<'a> {
     /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
     ///
     /// They are printable ASCII and tabs, as in RFC 5321, so that nothing in them becomes a reply of its
-    /// own: Sendmail without EAI takes the high bit off *after* its check, and 0x8a is a LF then. Text of
-    /// a peer goes in as `escape_ascii` has it. UTF-8, for a client that asked for SMTPUTF8, can be put
-    /// together by hand and [parsed](Self::parse).
+    /// own: Sendmail without EAI takes the high bit off *after* its check, and 0x8a is a LF then. Put text that
+    /// came from a peer through `escape_ascii` first. For a client that asked for SMTPUTF8 there is
+    /// [`write_utf8`](Self::write_utf8).
     ///
     /// A line that begins like an enhanced code is read back as one. A text that begins with a digit
     /// needs an enhanced code in front of it, unless that digit is the class: Postfix would take it for
@@ -95,7 +96,60 @@ impl<'a> ReplyText<'a> {
     ///
     /// # Errors
     /// [`ReplyBuildError`]: a line breaks a rule, or `storage` is too small.
+    #[doc(alias = "smfi_setreply")]
+    #[doc(alias = "smfi_setmlreply")]
     pub fn write<L: AsRef<[u8]>>(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        lines: impl IntoIterator<Item = L>,
+        storage: &'a mut [u8],
+    ) -> Result<Self, ReplyBuildError> {
+        Self::write_in(Charset::Ascii, code, enhanced, lines, storage)
+    }
+
+    /// Writes a reply as [`write`](Self::write) does, of lines that may be UTF-8.
+    ///
+    /// Only for a client whose MAIL had the argument `SMTPUTF8`: others may stop reading at the first byte over 0x7f.
+    /// RFC 6531 allows UTF-8 for an address in a 551 reply, and says nothing of other texts. Control characters are
+    /// refused, those from U+0080 to U+009F included.
+    ///
+    /// Postfix passes the bytes on as they are, whatever the client asked for, and so does Sendmail with EAI. Sendmail
+    /// without EAI takes the high bit off every byte, which makes a CR or LF of 0x8d or 0x8a, and so perhaps a reply
+    /// of its own; but it does not offer SMTPUTF8 to its clients.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyText, Text, TextList};
+    ///
+    /// let arguments = TextList::new(b"SIZE=10\0SMTPUTF8\0")?;
+    /// let is_utf8 = arguments.iter().any(|argument| argument.eq_ignore_ascii_case("SMTPUTF8"));
+    /// let (code, status) = ("550".parse()?, Some("5.1.1".parse()?));
+    /// let mut storage = [0; 128];
+    /// let reply = if is_utf8 {
+    ///     ReplyText::write_utf8(code, status, ["no such user: j\u{f6}rg"], &mut storage)?
+    /// } else {
+    ///     ReplyText::write(code, status, ["no such user"], &mut storage)?
+    /// };
+    /// assert_eq!(reply.as_text(), "550 5.1.1 no such user: j\u{f6}rg");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Source
+    /// RFC 6531, section 3.7.4; `fmtmsg` in sendmail/err.c. SPEC_NOTES RPL-13.
+    pub fn write_utf8<L: AsRef<str>>(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        lines: impl IntoIterator<Item = L>,
+        storage: &'a mut [u8],
+    ) -> Result<Self, ReplyBuildError> {
+        Self::write_in(Charset::Utf8, code, enhanced, lines.into_iter().map(Utf8), storage)
+    }
+
+    fn write_in<L: AsRef<[u8]>>(
+        charset: Charset,
         code: ReplyCode,
         enhanced: Option<EnhancedCode>,
         lines: impl IntoIterator<Item = L>,
@@ -103,7 +157,7 @@ impl<'a> ReplyText<'a> {
     ) -> Result<Self, ReplyBuildError> {
         let available = storage.len();
         let mut needed = 0_usize;
-        build(code, enhanced, lines, &mut |bytes| {
+        build(code, enhanced, lines, charset, &mut |bytes| {
             if let Some(free) = storage.get_mut(needed..).and_then(|free| free.get_mut(..bytes.len())) {
                 free.copy_from_slice(bytes);
             }
@@ -162,6 +216,12 @@ impl<'a> ReplyText<'a> {
         self.0.first_chunk::<3>().map_or(ReplyCode(*b"550"), |&digits| ReplyCode(digits))
     }
 
+    /// Whether the SMTP session ends with this reply, whatever it is about: 421 and 521.
+    #[must_use]
+    pub fn closes_smtp_session(self) -> bool {
+        self.code().closes_smtp_session()
+    }
+
     /// The lines in their order.
     pub fn lines(self) -> impl Iterator<Item = ReplyLine<'a>> {
         let mut rest = Some(self.0);
@@ -186,6 +246,15 @@ impl<'a> ReplyText<'a> {
     #[must_use]
     pub const fn unescaped(self) -> UnescapedReply<'a> {
         UnescapedReply(self.0)
+    }
+}
+
+/// A line of UTF-8, as bytes.
+struct Utf8<L>(L);
+
+impl<L: AsRef<str>> AsRef<[u8]> for Utf8<L> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().as_bytes()
     }
 }
 
@@ -230,80 +299,6 @@ fn check_text<E>(
             b'%' if next == Some(&b'%') => doubled = true,
             b'%' => judge(ReplyFault::Percent, at)?,
             _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Whether a byte that is no line end has no place in a reply.
-const fn is_unprintable(byte: u8) -> bool {
-    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
-}
-
-/// What a byte is that cannot stand in a line.
-const fn fault_of(byte: u8) -> Option<ReplyFault> {
-    match byte {
-        b'\t' | b' '..=b'~' => None,
-        b'\r' | b'\n' | 0 => Some(ReplyFault::Control),
-        0x80.. => Some(ReplyFault::NotAscii),
-        _ => Some(ReplyFault::Unprintable),
-    }
-}
-
-/// Puts a reply together from plain lines.
-fn build<L: AsRef<[u8]>>(
-    code: ReplyCode,
-    enhanced: Option<EnhancedCode>,
-    lines: impl IntoIterator<Item = L>,
-    put: &mut impl FnMut(&[u8]),
-) -> Result<(), ReplyError> {
-    let mut offset = 0_usize;
-    let mut put = |bytes: &[u8]| {
-        offset = offset.saturating_add(bytes.len());
-        put(bytes);
-        offset
-    };
-    if let Some(status) = enhanced {
-        if status.class() != code.class() {
-            return Err(ReplyError { fault: ReplyFault::Class, offset: 4 });
-        }
-    }
-    let mut lines = lines.into_iter().peekable();
-    if lines.peek().is_none() {
-        return Err(ReplyError { fault: ReplyFault::NoLines, offset: 0 });
-    }
-    let mut count = 0_usize;
-    while let Some(line) = lines.next() {
-        let line = line.as_ref();
-        if count == ReplyText::MAX_LINES {
-            return Err(ReplyError { fault: ReplyFault::TooManyLines, offset: put(&[]) });
-        }
-        count = count.saturating_add(1);
-        put(&code.0);
-        let mut start = put(if lines.peek().is_some() { b"-" } else { b" " });
-        if let Some(status) = enhanced {
-            let mut digits = Digits::default();
-            // Twelve bytes hold any enhanced code.
-            _ = fmt::write(&mut digits, format_args!("{status}"));
-            start = put(digits.as_bytes());
-            if !line.is_empty() {
-                start = put(b" ");
-            }
-        }
-        let fault = |&byte: &u8| fault_of(byte);
-        if let Some((at, fault)) =
-            line.iter().position(|byte| fault(byte).is_some()).zip(line.iter().find_map(fault))
-        {
-            return Err(ReplyError { fault, offset: start.saturating_add(at) });
-        }
-        let mut percent: &[u8] = b"";
-        for piece in line.split(|&byte| byte == b'%') {
-            put(percent);
-            put(piece);
-            percent = b"%%";
-        }
-        if lines.peek().is_some() {
-            put(b"\r\n");
         }
     }
     Ok(())
@@ -383,7 +378,7 @@ mod owned {
     use alloc::vec::Vec;
     use core::fmt;
 
-    use super::{EnhancedCode, ReplyCode, ReplyError, ReplyText, build};
+    use super::{Charset, EnhancedCode, ReplyCode, ReplyError, ReplyText, Utf8, build};
 
     /// A reply that owns its text.
     ///
@@ -398,13 +393,36 @@ mod owned {
         ///
         /// # Errors
         /// [`ReplyError`], as [`ReplyText::write`].
+        #[doc(alias = "smfi_setreply")]
+        #[doc(alias = "smfi_setmlreply")]
         pub fn new<L: AsRef<[u8]>>(
             code: ReplyCode,
             enhanced: Option<EnhancedCode>,
             lines: impl IntoIterator<Item = L>,
         ) -> Result<Self, ReplyError> {
+            Self::new_in(Charset::Ascii, code, enhanced, lines)
+        }
+
+        /// Builds a reply from lines of UTF-8, for a client that asked for SMTPUTF8: [`ReplyText::write_utf8`].
+        ///
+        /// # Errors
+        /// [`ReplyError`], as [`ReplyText::write_utf8`].
+        pub fn new_utf8<L: AsRef<str>>(
+            code: ReplyCode,
+            enhanced: Option<EnhancedCode>,
+            lines: impl IntoIterator<Item = L>,
+        ) -> Result<Self, ReplyError> {
+            Self::new_in(Charset::Utf8, code, enhanced, lines.into_iter().map(Utf8))
+        }
+
+        fn new_in<L: AsRef<[u8]>>(
+            charset: Charset,
+            code: ReplyCode,
+            enhanced: Option<EnhancedCode>,
+            lines: impl IntoIterator<Item = L>,
+        ) -> Result<Self, ReplyError> {
             let mut text = Vec::new();
-            build(code, enhanced, lines, &mut |bytes| text.extend_from_slice(bytes))?;
+            build(code, enhanced, lines, charset, &mut |bytes| text.extend_from_slice(bytes))?;
             ReplyText::parse(&text)?;
             Ok(Self(text))
         }

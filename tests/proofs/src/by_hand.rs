@@ -1,19 +1,23 @@
 //! Functions whose address cannot be taken, because of an `impl` in their signature, in the form of one that
 //! can: with slices for what goes in, and with all that comes out looked at.
 
+#[cfg(feature = "std")]
+extern crate std;
+
 use core::hash::Hasher;
 use core::hint::black_box;
 
 use milter_proto::filter::Options;
-use milter_proto::macros::MacroRequests;
+use milter_proto::macros::{MacroRequests, MacroStore};
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
-    self, BufferTooSmall, EnhancedCode, ListStage, MacroLists, MacroStage, Macros, OutgoingFrame,
-    ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList, UnescapedReply,
+    self, BufferTooSmall, DataSize, Edit, EnhancedCode, LeadingSpace, ListStage, MacroLists, MacroStage,
+    Macros, NulInEdit, OutgoingFrame, ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
+    UnescapedReply,
 };
 #[cfg(feature = "alloc")]
-use milter_proto::wire::{ReplyBuf, ReplyError};
+use milter_proto::wire::{ReplyBuf, ReplyError, TextListBuf};
 use milter_proto::{FilterSession, Misuse};
 
 /// Panics if it is planted and `bytes` are none.
@@ -100,14 +104,125 @@ pub fn filter_session_send<'m>(
     session.send(response)
 }
 
-pub fn macro_requests_macros<'s>(
+pub fn macro_requests_write_macros<'s>(
     requests: &MacroRequests<'_>,
     stage: MacroStage,
     default: &[u8],
     lookup: fn(Text<'_>) -> Option<Text<'static>>,
     storage: &'s mut [u8],
 ) -> Result<Option<Macros<'s>>, BufferTooSmall> {
-    requests.macros(stage, default, lookup, storage)
+    requests.write_macros(stage, default, lookup, storage)
+}
+
+#[cfg(feature = "alloc")]
+pub fn macro_requests_macros(
+    requests: &MacroRequests<'_>,
+    stage: MacroStage,
+    default: &[u8],
+    lookup: fn(Text<'_>) -> Option<Text<'static>>,
+) -> TextListBuf {
+    requests.macros(stage, default, lookup)
+}
+
+pub fn macros_get<'a>(macros: Macros<'a>, name: &[u8]) -> Option<Text<'a>> {
+    macros.get(name)
+}
+
+pub fn macro_store_get<'s>(store: &'s MacroStore<&mut [u8]>, name: &[u8]) -> Option<Text<'s>> {
+    store.get(name)
+}
+
+pub fn macro_store_find<'s>(store: &'s MacroStore<&mut [u8]>, name: &[u8]) -> Option<(MacroStage, Text<'s>)> {
+    store.find(name)
+}
+
+pub fn text_eq_ignore_ascii_case(text: Text<'_>, other: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(other)
+}
+
+pub fn text_list_c_strs(list: TextList<'_>) {
+    look_at_all(list.c_strs());
+}
+
+pub fn leading_space_encode_pieces(space: LeadingSpace, raw: &[u8]) {
+    look_at_all(space.encode_pieces(raw));
+}
+
+pub fn leading_space_decode_pieces(space: LeadingSpace, value: &[u8]) {
+    look_at_all(space.decode_pieces(value));
+}
+
+pub fn edit_add_header<'a>(name: &'a [u8], value: &'a [u8]) -> Result<Edit<'a>, NulInEdit> {
+    Edit::add_header(name, value)
+}
+
+pub fn edit_insert_header<'a>(index: u32, name: &'a [u8], value: &'a [u8]) -> Result<Edit<'a>, NulInEdit> {
+    Edit::insert_header(index, name, value)
+}
+
+pub fn edit_change_header<'a>(index: u32, name: &'a [u8], value: &'a [u8]) -> Result<Edit<'a>, NulInEdit> {
+    Edit::change_header(index, name, value)
+}
+
+pub fn edit_delete_header(index: u32, name: &[u8]) -> Result<Edit<'_>, NulInEdit> {
+    Edit::delete_header(index, name)
+}
+
+pub fn edit_change_from(address: &[u8]) -> Result<Edit<'_>, NulInEdit> {
+    Edit::change_from(address)
+}
+
+pub fn edit_change_from_with_arguments<'a>(
+    address: &'a [u8],
+    arguments: &'a [u8],
+) -> Result<Edit<'a>, NulInEdit> {
+    Edit::change_from_with_arguments(address, arguments)
+}
+
+pub fn edit_add_recipient(address: &[u8]) -> Result<Edit<'_>, NulInEdit> {
+    Edit::add_recipient(address)
+}
+
+pub fn edit_add_recipient_with_arguments<'a>(
+    address: &'a [u8],
+    arguments: &'a [u8],
+) -> Result<Edit<'a>, NulInEdit> {
+    Edit::add_recipient_with_arguments(address, arguments)
+}
+
+pub fn edit_delete_recipient(address: &[u8]) -> Result<Edit<'_>, NulInEdit> {
+    Edit::delete_recipient(address)
+}
+
+pub fn edit_quarantine(reason: &[u8]) -> Result<Edit<'_>, NulInEdit> {
+    Edit::quarantine(reason)
+}
+
+pub fn edit_replace_body(body: &[u8], size: DataSize) {
+    look_at_all(Edit::replace_body(body, size));
+}
+
+#[cfg(feature = "std")]
+pub fn fill_chunk<'b>(mut bytes: &[u8], buffer: &'b mut [u8]) -> std::io::Result<&'b [u8]> {
+    wire::fill_chunk(&mut bytes, buffer)
+}
+
+pub fn reply_text_write_utf8<'a>(
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    lines: &[&str],
+    storage: &'a mut [u8],
+) -> Result<ReplyText<'a>, ReplyBuildError> {
+    ReplyText::write_utf8(code, enhanced, lines, storage)
+}
+
+#[cfg(feature = "alloc")]
+pub fn reply_buf_new_utf8(
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    lines: &[&str],
+) -> Result<ReplyBuf, ReplyError> {
+    ReplyBuf::new_utf8(code, enhanced, lines)
 }
 
 pub fn options_new(commands: &[CommandKind]) -> Options<'static> {

@@ -200,7 +200,7 @@ fn to_mta(wire: &[u8]) -> Result<(), Failed> {
 fn read_command(command: &Command<'_>) {
     match *command {
         Command::Macros(macros) => {
-            black_box(macros.get(Text::new(b"{i}").unwrap_or_default()));
+            black_box(macros.get("{i}"));
             black_box(count(macros.iter()));
         }
         Command::MailFrom { arguments, .. } => _ = black_box(count(arguments.iter())),

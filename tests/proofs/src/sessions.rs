@@ -38,7 +38,7 @@ pub fn filter() -> Result<(), Failed> {
                 black_box((session.turn(), session.stage(), session.wait(), session.may_edit(Actions::ALL)));
             }
         }
-        black_box(macros.get(Text::new(black_box(b"{i}")).unwrap_or_default()));
+        black_box(macros.get(black_box("{i}")));
         black_box(session.disconnect(assembler.pending()));
     }
     Ok(())
@@ -52,8 +52,11 @@ pub fn both() -> Result<(), Failed> {
     let mut storage = [0; 128];
     let schedule = MacroRequests::new(MacroLists::EMPTY);
     let lookup = |_: Text<'_>| Text::new(b"Q1").ok();
-    let macros =
-        schedule.macros(MacroStage::MAIL, b"i", lookup, &mut storage).ok().flatten().ok_or(Failed(100))?;
+    let macros = schedule
+        .write_macros(MacroStage::MAIL, b"i", lookup, &mut storage)
+        .ok()
+        .flatten()
+        .ok_or(Failed(100))?;
     let address = Text::new(b"<a@b.c>").map_err(|_| Failed(101))?;
     let envelope = (address, TextList::EMPTY);
     for command in [
