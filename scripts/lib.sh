@@ -78,9 +78,6 @@ interop_venv() {
 
 # --- tests ---
 
-# The tests of the library, by name; the others are about the examples, and need them built.
-library_tests() { grep -L '^mod example;' tests/*.rs | xargs -n 1 basename -s .rs; }
-
 # The whole suite but the documentation's: TOOLCHAIN OPTION...
 suite() {
     cargo "$1" build --locked --all-features --examples "${@:2}"

@@ -1,0 +1,5 @@
+//! The filter's session.
+
+#[cfg(feature = "alloc")]
+mod libmilter;
+mod sessions;

@@ -1,0 +1,5 @@
+//! Macros: MACRO in a session, and the store.
+
+mod sessions;
+#[cfg(feature = "alloc")]
+mod store;

@@ -1,0 +1,5 @@
+//! The repository: its notes, its manifest.
+
+#[cfg(not(miri))]
+mod package;
+mod spec_notes;
