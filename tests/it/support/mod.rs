@@ -31,7 +31,7 @@ pub(crate) fn wire(code: u8, payload: &[u8]) -> Vec<u8> {
 
 /// The bytes of an encoded frame, in every feature set.
 pub(crate) fn bytes_of(frame: &OutgoingFrame<'_>) -> Vec<u8> {
-    frame.segments().flatten().copied().collect()
+    frame.segments().collect::<Vec<_>>().concat()
 }
 
 /// The one frame that these bytes are.
