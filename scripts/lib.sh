@@ -78,14 +78,15 @@ interop_venv() {
 
 # --- tests ---
 
-# The tests of the library, by name; the others are about the examples, and need them built.
-library_tests() { grep -L '^mod example;' tests/*.rs | xargs -n 1 basename -s .rs; }
-
 # The whole suite but the documentation's: TOOLCHAIN OPTION...
 suite() {
     cargo "$1" build --locked --all-features --examples "${@:2}"
     cargo "$1" test --locked --all-features --lib --tests --no-fail-fast "${@:2}"
 }
+
+# The standard library for a machine that Debian has no binaries of. With `test` named for the examples as well, what these depend
+# on is built once: otherwise cargo adds it for tests alone, and builds every dependency a second time.
+readonly BUILD_STD=-Zbuild-std=std,test
 
 # The oldest compiler, and 32 bits. The processor runs these programs itself; only their loader is in another place.
 suite_on_i686() {
@@ -94,7 +95,7 @@ suite_on_i686() {
     local libraries=/usr/i686-linux-gnu/lib
     CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc \
     CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUSTFLAGS="-Clink-arg=-Wl,--dynamic-linker=$libraries/ld-linux.so.2,-rpath,$libraries" \
-        RUSTC_BOOTSTRAP=1 suite +msrv -Zbuild-std --target i686-unknown-linux-gnu
+        CARGO_PROFILE_DEV_DEBUG=0 RUSTC_BOOTSTRAP=1 suite +msrv "$BUILD_STD" --target i686-unknown-linux-gnu
 }
 
 # --- steps: the functions step_NAME ---

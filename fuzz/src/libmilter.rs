@@ -1,4 +1,4 @@
-//! The filter's side against libmilter, told a second time: the engine of `tests/support/libmilter.rs`, and
+//! The filter's side against libmilter, told a second time: the engine of `tests/it/support/libmilter.rs`, and
 //! here what its callbacks would be given.
 //!
 //! Where the crate differs on purpose the expectation does, too; beside what the engine lists:
@@ -8,7 +8,7 @@
 //! * Of an odd number of texts in MACRO the last one is dropped (TOL-6).
 //! * A command that cannot be read is never seen (DEV-50). libmilter aborts the message after it.
 
-#[path = "../../tests/support/libmilter.rs"]
+#[path = "../../tests/it/support/libmilter.rs"]
 mod engine;
 
 use engine::{COMMANDS, Engine, Fate, INIT, STATES, VERDICTS, Wish};

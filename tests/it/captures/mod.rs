@@ -1,0 +1,4 @@
+//! Recorded sessions of real programs.
+
+mod frames;
+mod replay;

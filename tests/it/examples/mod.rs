@@ -1,0 +1,17 @@
+//! The examples, as they are run.
+
+mod dump;
+#[cfg(unix)]
+mod filters;
+#[cfg(unix)]
+mod hostile_texts;
+#[cfg(unix)]
+mod limits;
+#[cfg(unix)]
+mod mtas;
+#[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
+mod together;
+#[cfg(unix)]
+mod waits;

@@ -1,0 +1,7 @@
+//! The filter's session.
+
+#[cfg(feature = "std")]
+mod bindings;
+#[cfg(feature = "alloc")]
+mod libmilter;
+mod sessions;
