@@ -5,9 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::{env, thread};
 
 use milter_proto::filter::{Options, Turn};
-use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Assembler, Command, Edit, ReplyText, Text, Verdict};
-use milter_proto::{FilterSession, Timeouts};
+use milter_proto::{FilterSession, Timeouts, order::CommandKind};
 
 fn main() -> io::Result<()> {
     let listener = TcpListener::bind(env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8892"))?;
@@ -32,7 +31,7 @@ fn serve(mut stream: TcpStream) {
 fn converse(mut stream: &TcpStream, out: &mut Vec<u8>) -> Result<(), Box<dyn core::error::Error>> {
     stream.set_read_timeout(Some(Timeouts::LIBMILTER.command))?;
     let options = Options::new([CommandKind::MailFrom, CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
-    let is_nobody = |address: Text<'_>| address.as_bytes().eq_ignore_ascii_case(b"<nobody@example.org>");
+    let is_nobody = |to: &str| to.trim_matches(['<', '>']).eq_ignore_ascii_case("nobody@example.org");
     let refusal = Verdict::Reply(ReplyText::parse(b"550 5.1.1 no such user")?);
     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
     let (mut buffer, mut sender) = (vec![0; 65_536], Vec::new());
@@ -50,7 +49,7 @@ fn converse(mut stream: &TcpStream, out: &mut Vec<u8>) -> Result<(), Box<dyn cor
             let mut verdict = Verdict::Continue;
             match event.command {
                 Command::MailFrom { address, .. } => sender = address.as_bytes().to_vec(),
-                Command::RcptTo { address, .. } if is_nobody(address) => verdict = refusal,
+                Command::RcptTo { address, .. } if address.to_str().is_ok_and(is_nobody) => verdict = refusal,
                 _ => {}
             }
             if session.may_edit(Actions::ADD_HEADERS) {

@@ -1,5 +1,5 @@
 //! A mail server in one file: it asks a filter about one message, and prints every edit and verdict.
-//! Run `cargo run --example minimal_mta -- 127.0.0.1:8892 message.eml`. Without a file it reads standard input.
+//! Run `cargo run --example minimal_mta -- 127.0.0.1:8892 message.eml`. Without a file, it reads its input.
 use std::io::{self, ErrorKind, Read, Write};
 use std::{env, fs, net::TcpStream};
 
