@@ -13,6 +13,7 @@
 
 #[path = "filter_embedded/adapter.rs"]
 mod adapter;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

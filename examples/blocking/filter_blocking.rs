@@ -12,6 +12,7 @@
 
 #[path = "filter_blocking/server.rs"]
 mod server;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

@@ -19,6 +19,7 @@ mod layout;
 mod link;
 #[path = "converse/mta.rs"]
 mod mta;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
