@@ -94,7 +94,10 @@ fn converse(
         }
         match input {
             None => assembler.release(),
-            Some([]) => return Ok(()),
+            Some([]) => {
+                handler.note_end_without_quit(assembler.pending());
+                return Ok(());
+            }
             Some(input) => {
                 let result = answer(input, connection, rules, session, assembler, handler, &mut writer);
                 // Earlier frames of the same read may have been answered: flush before handling the error.
