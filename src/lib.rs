@@ -20,6 +20,7 @@
 //! fn serve(stream: &mut (impl Read + Write), out: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
 //!     let options = Options::new([CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
 //!     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
+//!     let is_nobody = |to: &str| to.trim_matches(['<', '>']).eq_ignore_ascii_case("nobody@example.org");
 //!     let mut buffer = vec![0; 65_536];
 //!     while session.turn() != Turn::Closed {
 //!         stream.write_all(out.drain(..).as_slice())?;
@@ -30,7 +31,7 @@
 //!         let mut input = &buffer[..count];
 //!         while let Some(event) = session.next_event(&mut assembler, &mut input)? {
 //!             let verdict = match event.command {
-//!                 Command::RcptTo { address, .. } if address == "<nobody@example.org>" => {
+//!                 Command::RcptTo { address, .. } if address.to_str().is_ok_and(is_nobody) => {
 //!                     Verdict::Reply(ReplyText::parse(b"550 5.1.1 no such user")?)
 //!                 }
 //!                 _ => Verdict::Continue,
