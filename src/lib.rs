@@ -1,40 +1,112 @@
-//! The Milter protocol, and nothing else: frames, their meaning, their order, and their text form.
+//! A Rust implementation of Milter, the protocol in which mail servers such as Sendmail and Postfix ask filters about
+//! each message.
 //!
-//! Milter is how mail servers (Sendmail, Postfix and others) ask filters about every message. This
-//! crate reads and writes it for both sides. It does no I/O, knows no clock, allocates nothing
-//! unless asked to, and runs on `core` alone.
+//! It covers both sides, the filter's and the mail server's (MTA). It does no I/O, reads no clock, allocates nothing unless
+//! asked to, and runs on `core` alone.
 //!
-//! # What is where
+//! # A filter
 //!
-//! * [`FilterSession`] and [`MtaSession`]: the two roles, as state machines that consume bytes and give events and frames;
-//!   each has an example. [`Monitor`] listens to both directions and judges them.
-//! * [`filter`] and [`mta`]: what each session takes and gives: options, events, turns, policies.
-//! * [`order`]: the law that all three follow, in full: which command may follow which, and what each verdict does.
-//! * [`macros`]: the macros of a connection, kept by the filter, chosen by the MTA.
-//! * [`guide`]: how to wrap it in your runtime, step by step.
-//! * [`wire`]: bytes and their meaning, for programs that keep the order themselves or break it on purpose:
-//!   [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
+//! This function serves one connection: it refuses one recipient, and adds a header to every message.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use milter_proto::FilterSession;
+//! use milter_proto::filter::{Options, Turn};
+//! use milter_proto::order::CommandKind;
+//! use milter_proto::wire::{Actions, Assembler, Command, Edit, ReplyText, Text, Verdict};
+//!
+//! /// When it returns, even with an error, the caller writes what is left in `out`.
+//! fn serve(stream: &mut (impl Read + Write), out: &mut Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+//!     let options = Options::new([CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
+//!     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
+//!     let is_nobody = |to: &str| to.trim_matches(['<', '>']).eq_ignore_ascii_case("nobody@example.org");
+//!     let mut buffer = vec![0; 65_536];
+//!     while session.turn() != Turn::Closed {
+//!         stream.write_all(out.drain(..).as_slice())?;
+//!         let count = stream.read(&mut buffer)?;
+//!         if count == 0 {
+//!             return Err("the MTA closed the connection without QUIT".into());
+//!         }
+//!         let mut input = &buffer[..count];
+//!         while let Some(event) = session.next_event(&mut assembler, &mut input)? {
+//!             let verdict = match event.command {
+//!                 Command::RcptTo { address, .. } if address.to_str().is_ok_and(is_nobody) => {
+//!                     Verdict::Reply(ReplyText::parse(b"550 5.1.1 no such user")?)
+//!                 }
+//!                 _ => Verdict::Continue,
+//!             };
+//!             if session.may_edit(Actions::ADD_HEADERS) {
+//!                 let (name, value) = (Text::new(b"X-Seen")?, Text::new(b"yes")?);
+//!                 session.send(Edit::AddHeader { name, value })?.append_to(out);
+//!             }
+//!             match session.turn() {
+//!                 Turn::Reply(CommandKind::Negotiate) => session.negotiate(&options)?.frame.append_to(out),
+//!                 Turn::Reply(_) => session.send(verdict)?.append_to(out),
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! #
+//! # struct Mta<'a> { sends: &'a [u8], received: Vec<u8> }
+//! # impl Read for Mta<'_> {
+//! #     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> { self.sends.read(&mut buffer[..3]) }
+//! # }
+//! # impl Write for Mta<'_> {
+//! #     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { self.received.write(bytes) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let offer = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff".as_slice();
+//! # let rest = b"\0\0\0\x16R<nobody@example.org>\0\0\0\0\x07R<a@b>\0\0\0\0\x01E";
+//! # let (polite, cut) = ([offer, rest, b"\0\0\0\x01Q"].concat(), [offer, rest].concat());
+//! # let mut mta = Mta { sends: &polite, received: Vec::new() };
+//! # let mut out = Vec::new();
+//! # serve(&mut mta, &mut out)?;
+//! # let replies = b"\0\0\0\x18y550 5.1.1 no such user\0\0\0\0\x01c\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c";
+//! # assert!(out.is_empty() && mta.received.ends_with(replies), "{}", mta.received.escape_ascii());
+//! # mta = Mta { sends: &cut, received: Vec::new() };
+//! # assert!(serve(&mut mta, &mut out).is_err() && mta.received.ends_with(replies));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With a listener, a thread for each connection and timeouts, that is the example `minimal_filter`, a program of less than
+//! seventy lines. `minimal_mta` is the other side. [`MtaSession`] and the [`guide`] explain both.
+//!
+//! Whatever the runtime, a session is used in three steps:
+//!
+//! 1. Give `next_event` the bytes of a read, until it returns `None`.
+//! 2. For each event, `turn` tells whether a reply is outstanding. Create it with `send`, and keep the frame for the next write.
+//! 3. Once it is the peer's turn, write all frames at once, and read again.
+//!
+//! There are three kinds of errors. A [`Misuse`] is a mistake of the caller; the session has not changed. A [`Violation`] is
+//! a mistake of the peer, and ends the connection, as does a [`FrameError`](wire::FrameError): the stream cannot be divided
+//! into frames.
+//!
+//! # Modules and types
+//!
+//! * [`FilterSession`] and [`MtaSession`]: the two roles, as state machines that turn bytes into events and replies or commands
+//!   into frames. [`Monitor`] observes both directions of a connection and checks them.
+//! * [`filter`] and [`mta`]: the inputs and outputs of each session: options, events, turns, policies.
+//! * [`order`]: the rules of order that all three follow: which command may follow which, and the effect of each verdict.
+//! * [`macros`]: stores the macros of a connection for a filter, and selects the requested ones for an MTA.
+//! * [`guide`]: how to use the crate with your runtime, step by step.
+//! * [`wire`]: frames and their content: [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
-//! * [`Limits`], [`Timeouts`]: how much memory a peer can make us use, and how long real programs wait.
-//! * `testing`: values to test with, under the features `arbitrary` and `proptest`.
+//! * [`Limits`], [`Timeouts`]: how much memory a peer can make the crate use, and how long real programs wait.
+//! * `testing`: generators of values for tests, with the features `arbitrary` and `proptest`.
 //!
-//! A session is driven in three moves, whatever the runtime:
+//! # Frames without a session
 //!
-//! 1. give `next_event` the bytes that were read, until it returns `None`;
-//! 2. answer with `send`, and keep what it returns for the next write;
-//! 3. when `turn` says that it is the peer's turn, write everything at once and read.
-//!
-//! Errors say who is at fault: a [`Misuse`] is the caller's, and changes nothing; a [`Violation`] is the peer's, and ends
-//! the connection; a [`FrameError`](wire::FrameError) is the stream's.
-//!
-//! # Bytes alone: the filter's side
+//! Programs that keep the order themselves, or break it on purpose, use [`wire`] alone. For a filter:
 //!
 //! ```
 //! use milter_proto::wire::{Assembler, Command, Response, Verdict};
 //!
 //! let mut assembler = Assembler::new(Vec::new());
 //! let mut out = Vec::new();
-//! // What a read gave: the end of a HELO, and the beginning of the next command.
+//! // The result of a read: a HELO, and the beginning of the next command.
 //! let mut input: &[u8] = b"\0\0\0\x0cHmx.example\0\0\0\0\x20M";
 //! while let Some(frame) = assembler.next_frame(&mut input)? {
 //!     match Command::parse(frame)? {
@@ -49,7 +121,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Bytes alone: the MTA's side
+//! For a mail server:
 //!
 //! ```
 //! use milter_proto::wire::{Assembler, Command, Response, Text, TextList, Verdict};
@@ -73,11 +145,11 @@
 //!
 //! | feature | what it adds | what it costs |
 //! | --- | --- | --- |
-//! | none | everything above, in storage of the caller | |
-//! | `alloc` | `Vec` storage, owned values and builders, the transcript reader | an allocator |
+//! | none | everything else, in memory that the caller provides | |
+//! | `alloc` | storage in `Vec`, owned values and builders, the transcript reader | an allocator |
 //! | `std` (default) | `OutgoingFrame::io_slices`, `wire::fill_chunk` | std |
-//! | `arbitrary` | `Arbitrary` for every value of the wire | the arbitrary crate |
-//! | `proptest` | strategies for every value of the wire | the proptest crate |
+//! | `arbitrary` | `Arbitrary` for every value of [`wire`] | the arbitrary crate |
+//! | `proptest` | proptest strategies for every value of [`wire`] | the proptest crate |
 //!
 //! # Minimum supported Rust version
 //!
@@ -85,7 +157,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// What may panic is not written, and no exception can be made. `tests/proofs` shows it of what is compiled.
+// Nothing here panics, and no exception can be made. `tests/proofs` checks it in the compiled code.
 #![forbid(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,

@@ -7,7 +7,6 @@
 use core::fmt;
 use std::io::{self, BufRead, Read};
 
-use clap::ValueEnum;
 use milter_proto::wire::Direction;
 use serde::Deserialize;
 use thiserror::Error;
@@ -31,7 +30,7 @@ pub(crate) struct Header {
 }
 
 /// One side of a session: the one that sent the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
     /// The mail server.

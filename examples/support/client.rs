@@ -4,7 +4,6 @@ mod options;
 mod outcome;
 mod step;
 
-use indicatif::ProgressBar;
 use milter_proto::macros::{MacroDefaults, MacroRequests};
 use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::order::{CommandKind, Stage};
@@ -17,6 +16,7 @@ use milter_proto::{Misuse, MtaSession, mta};
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::message::Message;
+use super::progress::Progress;
 
 pub(crate) use options::{Letter, Options};
 pub(crate) use outcome::Outcome;
@@ -43,7 +43,7 @@ pub(crate) struct Client<'m> {
     /// Shows the outcome of each message as soon as it is known.
     show: &'m (dyn Fn(&Outcome<'_>) + Sync),
     body: Chunks<'m>,
-    progress: ProgressBar,
+    progress: Progress,
     /// The macro lists that the filter asked for.
     lists: MacroListsBuf,
     /// The macros of this step.
@@ -68,7 +68,7 @@ impl<'m> Client<'m> {
             outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
             show,
             body: Chunks::new(&message.body, DataSize::Kib64),
-            progress: ProgressBar::hidden(),
+            progress: Progress::hidden(),
             lists: MacroListsBuf::new(),
             macros: TextListBuf::new(),
             space: LeadingSpace::Stripped,
@@ -76,7 +76,7 @@ impl<'m> Client<'m> {
     }
 
     /// Shows how much of the body was sent.
-    pub(crate) fn showing(self, progress: ProgressBar) -> Self {
+    pub(crate) fn showing(self, progress: Progress) -> Self {
         Self { progress, ..self }
     }
 
@@ -195,7 +195,7 @@ impl<'m> Client<'m> {
 
     /// Shows the outcome of a message, and drops it.
     fn finish(&mut self, session: &MtaSession) {
-        self.progress.finish_and_clear();
+        self.progress.finish();
         (self.show)(&self.outcome);
         let is_unfinished = session.stage().is_in_message() || self.outcome.ending == Ending::Aborted;
         self.outcome = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
@@ -243,7 +243,7 @@ impl<'m> Client<'m> {
             Step::EndOfHeaders => Command::EndOfHeaders,
             Step::Body => {
                 let chunk = self.body.next()?;
-                self.progress.inc(u64::try_from(chunk.len()).unwrap_or(0));
+                self.progress.add(chunk.len());
                 Command::Body { chunk }
             }
             Step::EndOfMessage => Command::EndOfMessage { chunk: &[] },

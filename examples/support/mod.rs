@@ -9,6 +9,7 @@ pub(crate) mod io;
 pub(crate) mod message;
 pub(crate) mod pool;
 pub(crate) mod printable;
+pub(crate) mod progress;
 pub(crate) mod rules;
 pub(crate) mod spec;
 pub(crate) mod tap;

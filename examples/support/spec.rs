@@ -23,7 +23,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// How long to wait before connecting again to a socket whose backlog is full.
 pub(crate) const RETRY: Duration = Duration::from_millis(20);
 
-/// `inet:PORT@HOST`, `inet6:PORT@HOST` or `unix:PATH` (`local:PATH` is the same).
+/// `inet:PORT@HOST`, `inet6:PORT@HOST` or `unix:PATH` (`local:PATH` is the same). Without `@HOST`, an address of loopback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spec {
     Inet { port: u16, host: String },

@@ -27,12 +27,17 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
+    /// Whether frames are shown.
+    pub(crate) const fn shows(&self) -> bool {
+        self.log || self.log_content
+    }
+
     /// The taps of a connection, if there are any: to the filter, then to the MTA.
     pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
         let record = self.record.as_deref().map(|folder| Record::new(folder, connection));
         let record = record.and_then(|record| record.map_err(|error| Tap::note(connection, &error)).ok());
         let record = record.map(Arc::new);
-        let shows = (self.log || self.log_content).then_some(self.log_content);
+        let shows = self.shows().then_some(self.log_content);
         [Direction::ToFilter, Direction::ToMta].map(|direction| {
             let record = record.clone();
             let tap = || Tap { direction, connection, shows, record, assembler: Assembler::new(Vec::new()) };
@@ -68,7 +73,8 @@ impl Tap {
             let line = match self.assembler.next_frame(&mut input) {
                 Ok(None) => return,
                 Ok(Some(frame)) => Line::new(self.direction, frame),
-                Err(error) => return Self::note(self.connection, &error),
+                // Whoever reads the stream fails in the same way, and reports it with the limit that holds there.
+                Err(_) => return,
             };
             let line = if with_content { line } else { line.hiding_content() };
             show(self.connection, &line);

@@ -50,6 +50,13 @@ pub(crate) struct Received<'p> {
     count: usize,
 }
 
+impl Received<'_> {
+    /// Whether nothing was read because the connection is to stop. Otherwise no bytes are the end of the stream.
+    pub(crate) const fn is_stop(&self) -> bool {
+        self.buffer.is_none()
+    }
+}
+
 impl Deref for Received<'_> {
     type Target = [u8];
 
@@ -86,7 +93,7 @@ impl<'c, S: Stream> Link<'c, S> {
         self.read_unless(None::<Pin<&mut Pending<()>>>, limit).await
     }
 
-    /// Reads once, unless the connection is to `stop`: that is the end of the stream, too.
+    /// Reads once, unless the connection is to `stop`: see [`Received::is_stop`].
     pub(crate) async fn read_unless<F: Future<Output = ()>>(
         &mut self,
         mut stop: Option<Pin<&mut F>>,

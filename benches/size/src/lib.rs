@@ -5,7 +5,7 @@
 #![no_std]
 
 // All of the library that the programs have is reached from here.
-#[path = "../../../examples/filter_embedded/adapter.rs"]
+#[path = "../../../examples/blocking/filter_embedded/adapter.rs"]
 mod adapter;
 mod device;
 mod filter;

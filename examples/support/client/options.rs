@@ -69,7 +69,7 @@ impl Letter {
 /// Only `--filter` is required: without other options, it is asked about one plain message.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback
     #[arg(long, value_name = "SPEC")]
     pub(crate) filter: Spec,
     #[command(flatten)]

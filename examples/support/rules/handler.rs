@@ -1,8 +1,10 @@
 //! One connection of a filter: what it is told, and what it has to say.
 
+use core::fmt;
+
 use milter_proto::macros::MacroStore;
 use milter_proto::order::{CommandKind, Stage};
-use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict};
+use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict, code_name};
 use milter_proto::{FilterSession, Misuse, filter};
 
 use super::{Next, Rules};
@@ -40,6 +42,11 @@ impl<'r> Handler<'r> {
 
     /// Looks at a command, and makes up its mind about it.
     pub(crate) fn hear(&mut self, event: &filter::Event<'_>, session: &FilterSession) {
+        if !event.in_order {
+            let answered = if event.is_ignored() { "ignored" } else { "handled like any other" };
+            let name = code_name(event.command.code()).unwrap_or("an unknown command");
+            self.log(&format_args!("{name} is out of order, and {answered}"));
+        }
         if event.aborts_message {
             self.held_for = None;
             self.tell("abort", &[]);
@@ -127,6 +134,23 @@ impl<'r> Handler<'r> {
     /// Gives back the memory that macros do not use.
     pub(crate) fn release(&mut self) {
         self.macros.release();
+    }
+
+    /// The MTA closed the connection, and the session had not seen QUIT.
+    pub(crate) fn note_end_without_quit(&self, pending: usize) {
+        let place = match (pending, self.is_in_message) {
+            (1.., _) => ", inside a frame",
+            (0, true) => ", inside a message",
+            (0, false) => "",
+        };
+        self.log(&format_args!("the MTA closed the connection without QUIT{place}"));
+    }
+
+    /// Adds a line to the log of frames, if there is one.
+    fn log(&self, text: &dyn fmt::Display) {
+        if self.rules.options.logs.shows() {
+            Tap::note(self.connection, text);
+        }
     }
 
     /// The connection is over.

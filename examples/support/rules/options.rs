@@ -37,7 +37,7 @@ Examples:
 /// Only `--listen` is required: without rules, every message passes unchanged.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback only
     #[arg(long, value_name = "SPEC")]
     pub(crate) listen: Spec,
 

@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::support::example::example;
@@ -14,7 +15,10 @@ use crate::support::running::{
 };
 
 const WITH_EMBEDDED: [&str; 4] = ["filter_blocking", "filter_tokio", "filter_smol", "filter_embedded"];
+const CONNECT: &[u8] = b"\0\0\0\x04Ch\0U";
+const HELO: &[u8] = b"\0\0\0\x03Hh\0";
 const END: &[u8] = b"\0\0\0\x01E";
+const QUIT: &[u8] = b"\0\0\0\x01Q";
 
 /// A connection with a message in progress.
 fn begin(filter: &Filter) -> TcpStream {
@@ -269,6 +273,107 @@ fn a_pause_does_not_delay_the_end_of_a_filter() {
         say(&mut stream, END, 5);
         assert!(filter.stop().success(), "{name}");
         assert!(begun.elapsed() < AT_ONCE, "{name}: {:?}", begun.elapsed());
+    }
+}
+
+/// What a filter with these options and `--log` writes to standard error about one connection, without its frames.
+fn notes(name: &str, options: &[&str], sent: &[u8]) -> Vec<String> {
+    let mut command = example(name);
+    command.args(["--listen", LOOPBACK, "--log"]).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().strip_prefix("listening on inet:").unwrap().strip_suffix("@127.0.0.1").unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(sent).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    rest_of(&mut stream);
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(stopped.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    log.lines().filter_map(|line| line.strip_prefix("[1] # ").map(str::to_owned)).collect()
+}
+
+#[test]
+fn the_log_marks_commands_that_are_out_of_order() {
+    let data: &[u8] = b"\0\0\0\x01T";
+    let begun = [OFFER, CONNECT, HELO].concat();
+    for name in FILTERS {
+        let sent = [&begun, MAIL, data, RCPT, END, RCPT, QUIT].concat();
+        let expected = ["DATA", "BODYEOB", "RCPT"]
+            .map(|name| format!("{name} is out of order, and handled like any other"));
+        assert_eq!(notes(name, &[], &sent), expected, "{name}");
+        let sent = [&begun, RCPT, QUIT].concat();
+        assert_eq!(
+            notes(name, &["--policy", "libmilter"], &sent),
+            ["RCPT is out of order, and ignored"],
+            "{name}"
+        );
+        let sent = [&begun, MAIL, RCPT, data, b"\0\0\0\x01N", END, QUIT].concat();
+        assert_eq!(notes(name, &[], &sent), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn the_log_shows_an_end_of_stream_without_quit() {
+    let end = "the MTA closed the connection without QUIT";
+    let begun = [OFFER, CONNECT, HELO].concat();
+    for name in FILTERS {
+        for (sent, place) in [
+            (b"".as_slice(), ""),
+            (&[MAIL, RCPT].concat(), ", inside a message"),
+            (&[MAIL, b"\0\0\0\x07R<"].concat(), ", inside a frame"),
+        ] {
+            assert_eq!(notes(name, &[], &[&begun, sent].concat()), [format!("{end}{place}")], "{name}");
+        }
+        assert_eq!(notes(name, &[], &[&begun, QUIT].concat()), [""; 0], "{name}");
+        // Without a log, nothing is shown.
+        let filter = Filter::start(name, LOOPBACK, &[]);
+        drop(begin(&filter));
+        let mut other = begin(&filter);
+        say(&mut other, END, 5);
+        filter.signal();
+        filter.wait_to_hear("stopping");
+        assert!(!filter.heard().contains("without QUIT"), "{name}: {}", filter.heard());
+        drop(other);
+        assert!(filter.wait().success());
+    }
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_reported_once_with_the_limit_in_force() {
+    for name in FILTERS {
+        for (size, limit) in [("64k", "65535"), ("1m", "1048575")] {
+            let offer = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\x30\x1f\xff\xff";
+            let reported = notes(name, &["--data-size", size], &[&offer[..], b"\xff\xff\xff\xffX"].concat());
+            assert!(
+                matches!(&reported[..], [line] if line.contains(&format!("over the limit of {limit}"))),
+                "{name} {size}: {reported:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_socket_without_a_host_is_on_loopback_as_the_help_says() {
+    for name in WITH_EMBEDDED {
+        let filter = Filter::start(name, "inet:0", &[]);
+        assert!(filter.spec.ends_with("@127.0.0.1"), "{name}: {}", filter.spec);
+    }
+    for name in [
+        "filter_blocking",
+        "filter_tokio",
+        "filter_smol",
+        "filter_embedded",
+        "mta_blocking",
+        "mta_tokio",
+        "converse",
+    ] {
+        let help = String::from_utf8(example(name).arg("--help").output().unwrap().stdout).unwrap();
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("Without @HOST, on loopback"), "{name}: {help}");
     }
 }
 

@@ -8,6 +8,8 @@ mod hostile_texts;
 #[cfg(unix)]
 mod limits;
 #[cfg(unix)]
+mod minimal;
+#[cfg(unix)]
 mod mtas;
 #[cfg(unix)]
 mod stopping;

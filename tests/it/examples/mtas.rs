@@ -91,6 +91,17 @@ fn ask(mta: &str, spec: &str, options: &[&str]) -> (Option<i32>, Vec<serde_json:
 }
 
 #[test]
+fn a_frame_that_is_too_long_is_reported_once() {
+    for name in MTAS {
+        let filter = Filter::saying(b'M', b"\xff\xff\xff\xffX".to_vec());
+        let (status, said) = run_within(example(name).args(["--filter", &filter.spec, "--log"]), AT_ONCE);
+        assert_eq!(status, Some(1), "{name}: {said}");
+        assert_eq!(said.matches("over the limit of").count(), 1, "{name}: {said}");
+        assert!(said.contains("> MAIL ") && filter.heard().ends_with('M'), "{name}: {said}");
+    }
+}
+
+#[test]
 fn each_outcome_is_shown_when_it_is_known() {
     for mta in MTAS {
         let mut messages = 0;

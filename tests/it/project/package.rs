@@ -9,7 +9,7 @@ const DEPENDENCIES: [&str; 4] = ["arbitrary", "nom", "proptest", "thiserror"];
 fn the_library_forbids_unsafe_code() {
     let library = read("src/lib.rs");
     assert!(library.lines().any(|line| line == "#![forbid(unsafe_code)]"));
-    assert!(section("lints.rust").iter().any(|line| line == "unsafe_code = \"forbid\""));
+    assert!(section("workspace.lints.rust").iter().any(|line| line == "unsafe_code = \"forbid\""));
     // `forbid` is the compiler's matter, but for code that only some target or feature compiles.
     for file in sources(&root().join("src")) {
         let text = fs::read_to_string(&file).unwrap();

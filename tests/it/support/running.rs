@@ -65,6 +65,11 @@ impl Filter {
         assert!(kill.unwrap().success());
     }
 
+    /// What is on standard error so far, without line ends.
+    pub(crate) fn heard(&self) -> String {
+        self.complaints.lock().unwrap().clone()
+    }
+
     /// Waits until this text is on standard error.
     pub(crate) fn wait_to_hear(&self, text: &str) {
         let begun = Instant::now();

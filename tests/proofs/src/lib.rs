@@ -6,7 +6,7 @@
 //! assembly. What else is unsafe is an allocator, and the call of a function that does not exist.
 #![no_std]
 
-#[path = "../../../examples/filter_embedded/adapter.rs"]
+#[path = "../../../examples/blocking/filter_embedded/adapter.rs"]
 mod adapter;
 pub mod by_hand;
 mod checks;

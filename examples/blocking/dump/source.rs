@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::capture::{CaptureError, Header, Place, Reader, Side, What};
 
 /// The session that is shown when no file is named.
-const EMBEDDED: &[u8] = include_bytes!("../../tests/captures/postfix/opendkim-sign-plain.jsonl");
+const EMBEDDED: &[u8] = include_bytes!("../../../tests/captures/postfix/opendkim-sign-plain.jsonl");
 
 /// What is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@
 
 #[path = "filter_embedded/adapter.rs"]
 mod adapter;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
@@ -39,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Parser)]
 #[command(name = "filter_embedded", version)]
 struct Arguments {
-    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Listen for MTAs there: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback only
     #[arg(long, value_name = "SPEC")]
     listen: Spec,
     /// Refuse this recipient, written as the MTA sends it; may be given again

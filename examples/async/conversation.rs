@@ -33,7 +33,11 @@ pub(crate) async fn serve<S: Stream>(
             link.release();
         }
         let input = link.read_unless(is_idle.then_some(stop.as_mut()), read).await?;
+        if input.is_stop() {
+            return Ok(());
+        }
         if input.is_empty() {
+            conversation.handler.note_end_without_quit(conversation.assembler.pending());
             return Ok(());
         }
         let result = conversation.answer(&input, &mut link).await;

@@ -12,6 +12,7 @@
 
 #[path = "filter_blocking/server.rs"]
 mod server;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
@@ -93,7 +94,10 @@ fn converse(
         }
         match input {
             None => assembler.release(),
-            Some([]) => return Ok(()),
+            Some([]) => {
+                handler.note_end_without_quit(assembler.pending());
+                return Ok(());
+            }
             Some(input) => {
                 let result = answer(input, connection, rules, session, assembler, handler, &mut writer);
                 // Earlier frames of the same read may have been answered: flush before handling the error.

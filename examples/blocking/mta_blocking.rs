@@ -9,6 +9,7 @@
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
 
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

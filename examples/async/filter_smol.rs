@@ -5,14 +5,14 @@
 //! ```
 //!
 //! async-std is discontinued, and its authors name smol as what takes its place: this example is for
-//! both. The protocol is in `filter_async/conversation.rs`, which knows no runtime and is shared with
+//! both. The protocol is in `conversation.rs`, which knows no runtime and is shared with
 //! `filter_tokio`; how bytes come and go is in `support/task.rs`.
 
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
 
-#[path = "filter_async/conversation.rs"]
 mod conversation;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

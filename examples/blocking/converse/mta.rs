@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use indicatif::ProgressBar;
 use milter_proto::mta::Sent;
 use milter_proto::wire::Direction;
 use milter_proto::{MtaSession, Timeouts, Wait, mta};
@@ -11,6 +10,7 @@ use crate::link::Link;
 use crate::support::client::{Client, Letter, Outcome};
 use crate::support::failure::Failure;
 use crate::support::message::Message;
+use crate::support::progress::Progress;
 use crate::support::waits::Waits;
 
 /// Bytes of a body from which on its progress is shown.
@@ -25,7 +25,7 @@ pub(crate) fn converse(
     show: &(dyn Fn(&Outcome<'_>) + Sync),
 ) -> Result<(), Failure> {
     let total = u64::try_from(message.body.len()).unwrap_or(u64::MAX);
-    let progress = if total >= LONG { ProgressBar::new(total) } else { ProgressBar::hidden() };
+    let progress = if total >= LONG { Progress::of(total) } else { Progress::hidden() };
     let mut client = Client::new(letter, message, show).showing(progress);
     let mut session = MtaSession::with_policy(mta::Policy::POSTFIX);
     let mut waits = Waits::new(timeouts);

@@ -4,17 +4,17 @@
 //! cargo run --example filter_tokio -- --listen inet:8892@127.0.0.1 --add-header X-Seen=yes --log
 //! ```
 //!
-//! The protocol is in `filter_async/conversation.rs`, which knows no runtime and can therefore be
+//! The protocol is in `conversation.rs`, which knows no runtime and can therefore be
 //! shared with `filter_smol`; how bytes come and go is in `support/task.rs`. Here is what every
 //! server has: tasks, a bound on them, and an end that does not cut messages in two.
 
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
 
-#[path = "filter_async/conversation.rs"]
 mod conversation;
 #[path = "filter_tokio/stream.rs"]
 mod stream;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

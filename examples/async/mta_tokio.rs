@@ -12,6 +12,7 @@
 
 #[path = "filter_tokio/stream.rs"]
 mod stream;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 

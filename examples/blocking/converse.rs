@@ -19,6 +19,7 @@ mod layout;
 mod link;
 #[path = "converse/mta.rs"]
 mod mta;
+#[path = "../support/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod support;
 
@@ -44,10 +45,10 @@ use support::spec::Spec;
 #[derive(Debug, Parser)]
 #[command(name = "converse", version)]
 struct Arguments {
-    /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+    /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback
     #[arg(long, value_name = "SPEC", conflicts_with = "listen")]
     filter: Option<Spec>,
-    /// Wait there for MTAs, as a filter that lets everything pass
+    /// Wait there for MTAs, as a filter that lets everything pass: a SPEC as for --filter
     #[arg(long, value_name = "SPEC")]
     listen: Option<Spec>,
     /// With --listen: end after the first connection

@@ -46,7 +46,11 @@ pub(crate) fn converse(mut link: Link, manner: Manner, timeouts: Timeouts) -> Re
                 let is_over = session.turn() == filter::Turn::Closed;
                 if is_over || !link.fill(timeouts.of(Wait::Command))? {
                     let ending = session.disconnect(link.pending());
-                    link.note(if ending.clean { "the MTA said goodbye" } else { "the MTA has closed" });
+                    link.note(if ending.clean {
+                        "the MTA sent QUIT"
+                    } else {
+                        "the MTA closed the connection without QUIT"
+                    });
                     return Ok(());
                 }
             }

@@ -10,7 +10,7 @@
 //!
 //! The filter and MTA examples write captures with `--record DIRECTORY`.
 
-#[path = "support/capture.rs"]
+#[path = "../support/capture.rs"]
 mod capture;
 #[path = "dump/check.rs"]
 mod check;
@@ -18,7 +18,7 @@ mod check;
 mod explain;
 #[path = "dump/layout.rs"]
 mod layout;
-#[path = "support/printable.rs"]
+#[path = "../support/printable.rs"]
 mod printable;
 #[path = "dump/show.rs"]
 mod show;
@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use capture::Side;
 use check::{Report, Totals};
@@ -52,12 +53,18 @@ struct Arguments {
     #[arg(long)]
     full: bool,
     /// Read the raw bytes that this side sent, not captures
-    #[arg(long, value_name = "SIDE", requires = "files")]
+    #[arg(long, value_name = "SIDE", requires = "files", value_parser = side())]
     raw: Option<Side>,
     /// Captures (JSON Lines, as the filter and MTA examples write them with --record), directories of *.jsonl, or
     /// `-` for standard input; without any, a session that is built in
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+/// Reads the name of a side.
+fn side() -> impl TypedValueParser<Value = Side> {
+    PossibleValuesParser::new(["mta", "filter"])
+        .map(|name| if name == "mta" { Side::Mta } else { Side::Filter })
 }
 
 fn main() -> ExitCode {
