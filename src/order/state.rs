@@ -443,3 +443,43 @@ const fn usual(law: Law, stage: Stage) -> Kinds {
     let next = next(law, stage);
     if stage.may_end_message() { next.without(super::table::ENDS_MESSAGE) } else { next }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Conversation;
+    use crate::negotiation::Negotiated;
+    use crate::order::CommandKind::{
+        Connect, Data, EndOfHeaders, EndOfMessage, Helo, MailFrom, Negotiate, RcptTo,
+    };
+    use crate::order::table::Law;
+    use crate::wire::{Verdict, Version};
+
+    #[test]
+    fn a_verdict_ends_a_message_only_where_there_is_one() {
+        for (commands, verdict, ends) in [
+            (&[Connect][..], Verdict::Reject, false),
+            (&[Connect, Helo], Verdict::Accept, false),
+            (&[Connect, Helo, MailFrom], Verdict::Reject, true),
+            (&[Connect, Helo, MailFrom], Verdict::Continue, false),
+            (&[Connect, Helo, MailFrom, RcptTo, Data], Verdict::Discard, true),
+            (&[Connect, Helo, MailFrom, RcptTo, Data], Verdict::Reject, false),
+            (&[Connect, Helo, MailFrom, RcptTo, Data, EndOfHeaders, EndOfMessage], Verdict::Continue, true),
+            (&[Connect, Helo, MailFrom, RcptTo, Data, EndOfHeaders, EndOfMessage], Verdict::Reject, true),
+            // SKIP is no reply to it, and some MTAs accept it all the same.
+            (&[Connect, Helo, MailFrom, RcptTo, Data, EndOfHeaders, EndOfMessage], Verdict::Skip, true),
+        ] {
+            for law in [Law::Strict, Law::Robust] {
+                let mut conversation = Conversation::new(law);
+                assert!(conversation.command(Negotiate).is_ok());
+                conversation.settle(Negotiated { version: Version::V6, ..Negotiated::NOTHING });
+                let mut ended = false;
+                for &command in commands {
+                    assert!(conversation.command(command).is_ok());
+                    let is_last = commands.last() == Some(&command);
+                    ended = conversation.answer(if is_last { &verdict } else { &Verdict::Continue });
+                }
+                assert_eq!(ended, ends, "{commands:?}, {verdict:?}");
+            }
+        }
+    }
+}

@@ -185,6 +185,17 @@ fn a_pool_may_reuse_a_connection_after_a_message_that_went_on_alone() {
     assert!(!mta.0.can_reuse(), "version 4 has no QUIT_NC");
 }
 
+// SCP-8
+#[test]
+fn whatever_answers_the_end_of_a_message_ends_it() {
+    let mut mta = Mta::with(mta::Policy::POSTFIX, Steps::EMPTY);
+    mta.go("CHMRTLNBE");
+    let ended = mta.0.stage();
+    mta.go("MRTLNB");
+    mta.hears(b'E', b's');
+    assert_eq!(mta.0.stage(), ended);
+}
+
 #[test]
 fn an_mta_wants_what_writes_a_frame() {
     let mut mta = strict(Steps::NO_HELO);

@@ -283,6 +283,41 @@ fn every_command_is_answered_at_every_stage_before_and_after_optneg() {
     }
 }
 
+// ORD-4
+#[test]
+fn a_declined_command_that_comes_all_the_same_is_out_of_order() {
+    let declined = [(b'C', Steps::NO_CONNECT), (b'H', Steps::NO_HELO), (b'M', Steps::NO_MAIL)];
+    for (code, step) in declined {
+        let mut filter = Filter::with(filter::Policy::DEFAULT, step);
+        for before in b"CHM".iter().take_while(|&&before| before != code) {
+            assert!(filter.gets(*before).unwrap().in_order);
+            filter.says(Verdict::Continue).unwrap();
+        }
+        assert!(!filter.gets(code).unwrap().in_order, "{}", char::from(code));
+        assert!(matches!(filter.0.turn(), Turn::Reply(_)), "it is answered");
+    }
+}
+
+// ORD-38
+#[test]
+fn macros_of_any_declined_command_that_begins_a_transaction_end_the_message_once() {
+    let all = Steps::NO_CONNECT | Steps::NO_HELO | Steps::NO_MAIL;
+    for (stage, step) in [(b'C', Steps::NO_CONNECT), (b'H', Steps::NO_HELO), (b'M', Steps::NO_MAIL)] {
+        for (steps, is_declined) in [(step, true), (all.difference(step), false)] {
+            let mut filter = Filter::with(filter::Policy::DEFAULT, steps);
+            for code in *b"MR" {
+                if filter.gets(code).is_ok() && filter.0.turn() != Turn::Receive {
+                    filter.says(Verdict::Continue).unwrap();
+                }
+            }
+            let macros = [stage, b'i', 0, b'Q', 0];
+            let ends: [bool; 2] =
+                [0, 1].map(|_| filter.0.receive(Frame::new(b'D', &macros)).unwrap().aborts_message);
+            assert_eq!(ends, [is_declined, false], "{}: {steps:?}", char::from(stage));
+        }
+    }
+}
+
 #[test]
 fn the_macros_of_a_mail_that_ends_a_message_are_those_of_the_next_one() {
     for policy in [filter::Policy::DEFAULT, filter::Policy::STRICT, filter::Policy::LIBMILTER] {
