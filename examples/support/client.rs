@@ -8,8 +8,8 @@ use milter_proto::macros::{MacroDefaults, MacroRequests};
 use milter_proto::mta::{EditStatus, Scope, Sent};
 use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{
-    Answer, Assembler, Chunks, Command, DataSize, LeadingSpace, MacroListsBuf, MacroStage, Macros, Offer,
-    Text, TextList, TextListBuf, Verdict,
+    Answer, Assembler, Chunks, Command, DataSize, LeadingSpace, MacroListsBuf, MacroStage, Macros, MacrosBuf,
+    Offer, Text, TextList, Verdict,
 };
 use milter_proto::{Misuse, MtaSession, mta};
 
@@ -47,7 +47,7 @@ pub(crate) struct Client<'m> {
     /// The macro lists that the filter asked for.
     lists: MacroListsBuf,
     /// The macros of this step.
-    macros: TextListBuf,
+    macros: Option<MacrosBuf>,
     space: LeadingSpace,
 }
 
@@ -70,7 +70,7 @@ impl<'m> Client<'m> {
             body: Chunks::new(&message.body, DataSize::Kib64),
             progress: Progress::hidden(),
             lists: MacroListsBuf::new(),
-            macros: TextListBuf::new(),
+            macros: None,
             space: LeadingSpace::Stripped,
         }
     }
@@ -90,9 +90,8 @@ impl<'m> Client<'m> {
         if !core::mem::replace(&mut self.is_announced, true) {
             if let Some(stage) = step.macro_stage() {
                 self.macros = self.gather(stage);
-                if !self.macros.as_list().is_empty() {
-                    let list = self.macros.as_list();
-                    let macros = Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage));
+                if self.macros.is_some() {
+                    let macros = self.macros.as_ref().map_or(Macros::none(stage), MacrosBuf::as_macros);
                     return session.send(Command::Macros(macros)).map(Some);
                 }
             }
@@ -255,7 +254,7 @@ impl<'m> Client<'m> {
     }
 
     /// Puts the macros of this step together.
-    fn gather(&self, stage: MacroStage) -> TextListBuf {
+    fn gather(&self, stage: MacroStage) -> Option<MacrosBuf> {
         let letter = self.letter;
         let rejected = matches!(self.step, Step::RejectedRcpt(_));
         let recipient = match self.step {

@@ -1,8 +1,8 @@
 //! Which macros an MTA sends, and when.
 
-#[cfg(feature = "alloc")]
-use crate::wire::TextListBuf;
 use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Text, TextList};
+#[cfg(feature = "alloc")]
+use crate::wire::{MacrosBuf, TextListBuf};
 
 /// The macros that a filter asked for, against what the MTA sends by default.
 ///
@@ -22,9 +22,9 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 ///     _ => None,
 /// };
 /// let macros = |stage| requests.macros(stage, MacroDefaults::POSTFIX.names(stage), lookup);
-/// assert_eq!(macros(MacroStage::MAIL).as_list().as_bytes(), b"{i}\0Q1\0{mail_addr}\0\0");
-/// assert_eq!(macros(MacroStage::RCPT).as_list().as_bytes(), b"i\0Q1\0");
-/// assert!(macros(MacroStage::HELO).as_list().is_empty());
+/// let for_mail = macros(MacroStage::MAIL).unwrap(); // send Command::Macros(for_mail.as_macros())
+/// assert_eq!(for_mail.as_macros().list().as_bytes(), b"{i}\0Q1\0{mail_addr}\0\0");
+/// assert_eq!(macros(MacroStage::HELO), None);
 ///
 /// // The same in storage of the caller.
 /// let mut storage = [0; 256];
@@ -56,8 +56,7 @@ impl<'a> MacroRequests<'a> {
         self.lists.get(list.0)
     }
 
-    /// Puts the macros of a stage together, in the spelling that the filter asked for: names and values in turn, as
-    /// [`Macros::new`] takes them. Send nothing if the list is empty.
+    /// Puts the macros of a stage together, in the spelling that the filter asked for. `None`: nothing is to be sent.
     ///
     /// The arguments are those of [`write_macros`](Self::write_macros).
     #[cfg(feature = "alloc")]
@@ -66,12 +65,13 @@ impl<'a> MacroRequests<'a> {
         stage: MacroStage,
         default: impl AsRef<[u8]>,
         lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
-    ) -> TextListBuf {
+    ) -> Option<MacrosBuf> {
         let mut list = TextListBuf::new();
         for pair in pairs(self.chosen(stage, default.as_ref()), lookup) {
             list.extend(pair);
         }
-        list
+        let macros = Macros::new(stage, list.as_list()).ok()?;
+        (!list.as_list().is_empty()).then(|| macros.into())
     }
 
     /// Puts the macros of a stage together in storage of the caller, in the spelling that the filter asked for.

@@ -17,7 +17,7 @@ use milter_proto::wire::{
     UnescapedReply,
 };
 #[cfg(feature = "alloc")]
-use milter_proto::wire::{ReplyBuf, ReplyError, TextListBuf};
+use milter_proto::wire::{MacrosBuf, ReplyBuf, ReplyError, TextListBuf};
 use milter_proto::{FilterSession, Misuse};
 
 /// Panics if it is planted and `bytes` are none.
@@ -120,7 +120,7 @@ pub fn macro_requests_macros(
     stage: MacroStage,
     default: &[u8],
     lookup: fn(Text<'_>) -> Option<Text<'static>>,
-) -> TextListBuf {
+) -> Option<MacrosBuf> {
     requests.macros(stage, default, lookup)
 }
 
