@@ -143,3 +143,53 @@ fn macros_sent_for_a_message_that_replaces_another_one_are_kept() {
     }
     assert_eq!(store.get("i"), Some(text(b"Q2")), "they were sent before their MAIL");
 }
+
+// MAC-10
+#[test]
+fn macros_of_a_message_that_a_verdict_ended_are_gone_with_the_next_event_whatever_it_is() {
+    let next: [(u8, &[u8]); 5] =
+        [(b'U', b"FROB\0"), (b'H', b"c.d\0"), (b'D', b"H"), (b'L', b"A\0b\0"), (b'M', b"<a@b.c>\0")];
+    for (code, payload) in next {
+        let mut filter = Filter::with(filter::Policy::DEFAULT, Steps::EMPTY);
+        let mut store = MacroStore::new([0; 64]);
+        for (code, verdict) in [
+            (b'C', Some(Verdict::Continue)),
+            (b'M', Some(Verdict::Continue)),
+            (b'D', None),
+            (b'R', Some(Verdict::Continue)),
+            (b'T', Some(Verdict::Continue)),
+            (b'L', Some(Verdict::Reject)),
+        ] {
+            let event = match code {
+                b'D' => filter.0.receive(Frame::new(b'D', b"Rr\0v\0")),
+                _ => filter.gets(code),
+            };
+            let event = event.unwrap();
+            store.observe(&event).unwrap();
+            if let Some(verdict) = verdict {
+                assert_eq!(store.get("r").is_some(), matches!(code, b'R' | b'T' | b'L'));
+                filter.says(verdict).unwrap();
+            }
+        }
+        store.observe(&filter.0.receive(Frame::new(code, payload)).unwrap()).unwrap();
+        assert_eq!(store.get("r"), None, "{}", char::from(code));
+    }
+}
+
+// MAC-17
+#[test]
+fn macros_of_a_declined_mail_end_those_of_the_recipients_before() {
+    let mut filter = Filter::with(filter::Policy::DEFAULT, Steps::NO_MAIL);
+    let mut store = MacroStore::new([0; 64]);
+    let frames: [(&[u8], bool); 4] =
+        [(b"DMi\0Q1\0", false), (b"DRr\0v\0", true), (b"R<a@b.c>\0", true), (b"DMi\0Q2\0", false)];
+    for (frame, has_recipient) in frames {
+        let event = filter.0.receive(Frame::new(frame[0], &frame[1..])).unwrap();
+        store.observe(&event).unwrap();
+        assert_eq!(store.get("r").is_some(), has_recipient, "{:?}", event.command);
+        if filter.0.turn() != filter::Turn::Receive {
+            filter.says(Verdict::Continue).unwrap();
+        }
+    }
+    assert_eq!(store.get("i"), Some(text(b"Q2")));
+}
