@@ -21,8 +21,16 @@
 //! </div>
 //!
 //! A shaded area stands for all stages in it: ABORT leads from each stage of a message back to `Greeted`. UNKNOWN, MACRO, and
-//! ABORT outside a message do not change the stage, and have no arrows. Under the robust law, all other commands are accepted
-//! too, as out of order, and lead to the same stages as from anywhere else.
+//! ABORT outside a message do not change the stage, and have no arrows.
+//!
+//! # Where the three laws differ
+//!
+//! The robust law accepts every command at every stage, in order or not. libmilter ignores many of them: a mail server that
+//! expects a reply then waits until its timeout.
+//!
+//! <div>
+#![doc = include_str!("laws.svg")]
+//! </div>
 //!
 //! # What a verdict decides about
 //!
@@ -33,7 +41,7 @@
 //! </div>
 //!
 //! CONTINUE in reply to BODYEOB accepts the message, as ACCEPT does. Where a verdict is not defined, mail servers differ, and
-//! a filter must not send it. Where a place is empty, the verdict is not a reply to the command. SHUTDOWN closes the whole
+//! a filter must not send it. Where a place is empty, the verdict is not a reply to the command. SHUTDOWN ends the whole
 //! connection; Postfix understands it, but sessions of this crate do not send it.
 //!
 #![doc = include_str!("law.md")]

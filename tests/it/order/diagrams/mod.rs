@@ -1,9 +1,11 @@
 //! The pictures of the law of order, drawn from its tables.
 //!
-//! `UPDATE_DIAGRAMS=1 cargo test --test it order::diagrams` draws them anew. Look at them then.
+//! `UPDATE_DIAGRAMS=1 cargo test --test it order::diagrams` draws them again. Look at the result.
+#![allow(clippy::integer_division, reason = "half a width is a whole number here")]
 
 mod canvas;
 mod effects;
+mod laws;
 mod life;
 
 use std::fs;
@@ -15,6 +17,11 @@ fn the_committed_picture_of_a_connection_is_not_stale() {
 }
 
 #[test]
+fn the_committed_picture_of_the_three_laws_is_not_stale() {
+    compare("src/order/laws.svg", &laws::draw());
+}
+
+#[test]
 fn the_committed_picture_of_the_verdicts_is_not_stale() {
     compare("src/order/verdicts.svg", &effects::draw());
 }
@@ -23,7 +30,7 @@ fn the_committed_picture_of_the_verdicts_is_not_stale() {
 fn the_pictures_that_the_documents_show_are_there() {
     for (document, pictures) in [
         ("README.md", &["src/order/life.svg"][..]),
-        ("SPEC_NOTES.md", &["src/order/life.svg", "src/order/verdicts.svg"]),
+        ("SPEC_NOTES.md", &["src/order/life.svg", "src/order/laws.svg", "src/order/verdicts.svg"]),
     ] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let shown: Vec<_> = text.split("\n![").skip(1).map(|rest| rest.split_once("](").unwrap()).collect();
