@@ -9,7 +9,8 @@ pub(super) type Point = (i32, i32);
 pub(super) const INK: &str = "currentColor";
 const SANS: &str = "system-ui, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, sans-serif";
 pub(super) const MONO: &str = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace";
-/// As an image of its own, a picture has its own background. Within a page it has the colours of the page.
+/// `svg:root` matches only a standalone image, which brings its own background. Inside a page, a picture has the page's
+/// colours.
 const STYLE: &str = "svg:root{color:#1f2328;background:#fff}\
     @media (prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}";
 const CORNER: i32 = 8;
@@ -29,7 +30,7 @@ pub(super) struct Line {
     pub(super) is_dashed: bool,
 }
 
-/// A picture in the making. It has no empty line, at which Markdown would stop to take it for HTML.
+/// An unfinished picture. It must not contain an empty line, because Markdown ends an HTML block there.
 pub(super) struct Canvas(String);
 
 impl Canvas {
@@ -52,7 +53,7 @@ impl Canvas {
     }
 
     pub(super) fn line(&mut self, text: &str) {
-        assert!(!text.is_empty() && !text.contains(['[', ']', '\n']), "Markdown would read {text}");
+        assert!(!text.is_empty() && !text.contains(['[', ']', '\n']), "Markdown would interpret {text}");
         self.0 += text;
         self.0.push('\n');
     }
@@ -124,7 +125,7 @@ impl Canvas {
         }
     }
 
-    /// Where a line begins at the edge of a shape, or where lines join.
+    /// Marks the beginning of a line at the edge of an area, or a place where lines join.
     pub(super) fn dot(&mut self, (x, y): Point, colour: &str) {
         self.line(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"{colour}\"/>"));
     }

@@ -1,6 +1,6 @@
 //! The life of a connection under the strict law, as a picture.
 //!
-//! The places are set here by hand. The arrows are those of the table: one too few or too many is a panic.
+//! Positions are set by hand. The arrows are compared with the table: a missing or an extra one is a panic.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const ENDED: &str = "#8b949e";
 const ABORTING: &str = "#d9622b";
 const VERDICT: &str = "#9a6ee0";
 
-/// What makes a stage follow.
+/// The cause of a change of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause {
     Command(CommandKind),
@@ -28,7 +28,7 @@ enum Cause {
 /// An arrow of the table: from a stage, by a cause, to a stage.
 type Edge = (Stage, Cause, Stage);
 
-/// Where a stage stands, and its colour.
+/// The position and the colour of each stage.
 const PLACES: [(Stage, Point, &str); 13] = [
     (Stage::Start, (100, 96), CONNECTION),
     (Stage::Negotiated, (320, 96), CONNECTION),
@@ -51,13 +51,13 @@ const IN_MESSAGE: [Stage; 6] =
 const MESSAGE_AREA: [Point; 6] = [(20, 190), (862, 190), (862, 346), (622, 346), (622, 496), (20, 496)];
 const ENVELOPE_AREA: [Point; 4] = [(236, 208), (848, 208), (848, 332), (236, 332)];
 
-/// A line, with the edges of the table that it stands for.
+/// A line, with the edges of the table that it represents.
 struct Arrow {
     from: Vec<Stage>,
     cause: Cause,
     to: Stage,
     path: Vec<Point>,
-    /// Where its text stands; `None`: an arrow that it joins has it.
+    /// The position of its text. `None`: the arrow that it joins has the text.
     label: Option<(Point, Anchor)>,
     /// How it begins and ends.
     ends: Ends,
