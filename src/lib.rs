@@ -97,6 +97,27 @@
 //! * [`Limits`], [`Timeouts`]: how much memory a peer can make the crate use, and how long real programs wait.
 //! * `testing`: generators of values for tests, with the features `arbitrary` and `proptest`.
 //!
+//! # The order of commands
+//!
+//! One connection carries any number of messages. Its stages are named after the last command, and the arrows are the
+//! commands that a mail server may send next:
+//!
+//! <div>
+#![doc = include_str!("order/life.svg")]
+//! </div>
+//!
+//! Commands that were declined in the negotiation are left out. By default, a filter also accepts commands that are out of
+//! order, and answers them, because an SMTP client can make a mail server send them.
+//!
+//! A filter answers commands with verdicts. What a verdict decides about depends on the command: ACCEPT in reply to RCPT
+//! accepts the whole message, and REJECT refuses only this recipient.
+//!
+//! <div>
+#![doc = include_str!("order/verdicts.svg")]
+//! </div>
+//!
+//! [`order`] explains both pictures, and has their content as tables and as data.
+//!
 //! # Frames without a session
 //!
 //! Programs that keep the order themselves, or break it on purpose, use [`wire`] alone. For a filter:

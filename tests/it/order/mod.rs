@@ -2,6 +2,7 @@
 
 mod connect;
 mod content;
+mod diagrams;
 mod endings;
 mod engine_states;
 #[cfg(feature = "alloc")]
