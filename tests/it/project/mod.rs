@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "std", not(miri)))]
 mod aliases;
+#[cfg(all(feature = "std", not(miri)))]
+mod modules;
 #[cfg(not(miri))]
 mod package;
 mod spec_notes;
