@@ -4,6 +4,10 @@
 use crate::wire::TextListBuf;
 use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Text, TextList};
 
+/// Bytes of a list at most: the stage stands before it in the payload.
+#[cfg(feature = "alloc")]
+const MAX_LIST: usize = 65_534;
+
 /// The macros that a filter asked for, against what the MTA sends by default.
 ///
 /// Ask for the macros of a stage before each command, and send them in the same write. They are sent
@@ -60,6 +64,11 @@ impl<'a> MacroRequests<'a> {
     /// [`Macros::new`] takes them. Send nothing if the list is empty.
     ///
     /// The arguments are those of [`write_macros`](Self::write_macros).
+    ///
+    /// # Memory
+    /// A filter can ask for one macro any number of times. A macro that would make the list too long for a payload of
+    /// 65,535 bytes, which every filter accepts, is left out. So the list has at most 65,534 bytes, and its room is that of
+    /// a [`TextListBuf`].
     #[cfg(feature = "alloc")]
     pub fn macros<'v>(
         &self,
@@ -68,8 +77,11 @@ impl<'a> MacroRequests<'a> {
         lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
     ) -> TextListBuf {
         let mut list = TextListBuf::new();
-        for pair in pairs(self.chosen(stage, default.as_ref()), lookup) {
-            list.extend(pair);
+        for [name, value] in pairs(self.chosen(stage, default.as_ref()), lookup) {
+            let texts = [list.as_list().as_bytes().len(), name.len(), value.len(), 2];
+            if texts.into_iter().fold(0, usize::saturating_add) <= MAX_LIST {
+                list.extend([name, value]);
+            }
         }
         list
     }
