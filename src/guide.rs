@@ -63,6 +63,9 @@
 //!   negotiated, on the policy, and on what came before, so a table of the caller cannot know it.
 //! * Handle a command that is out of order ([`filter::Event::in_order`](crate::filter::Event::in_order)) like any other.
 //!   An SMTP client can make its MTA send it, and an answer of CONTINUE without a look at it would let its message pass.
+//! * A chunk of the body that came in one frame with the end of the message has no reply of its own
+//!   ([`filter::Event::is_last_chunk`](crate::filter::Event::is_last_chunk)). Keep the verdict on it, and send it in reply to
+//!   the end, which is the next event.
 //! * `Ok(None)` means that nothing whole is left, and that `input` is empty now. The rest of a frame that was
 //!   cut is in the assembler, so the buffer that was read into can be given back, or read into again.
 //! * An event is valid until the next call. What is needed for longer has to be copied: a

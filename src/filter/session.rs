@@ -144,14 +144,15 @@ impl FilterSession {
 
     /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
     ///
-    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more. This borrows nothing, so a
-    /// function that reads in a loop can return the event after the loop:
+    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more, or close if that is what
+    /// [`turn`](Self::turn) says. This borrows nothing, so a function that reads in a loop can return the event after the
+    /// loop:
     ///
     /// ```
     /// use std::io::{self, Read};
     ///
     /// use milter_proto::FilterSession;
-    /// use milter_proto::filter::Event;
+    /// use milter_proto::filter::{Event, Turn};
     /// use milter_proto::wire::Assembler;
     ///
     /// struct Connection<S> {
@@ -172,6 +173,10 @@ impl FilterSession {
     ///             if has_event {
     ///                 break;
     ///             }
+    ///             // After QUIT a peer may send anything, without end.
+    ///             if self.session.turn() == Turn::Closed {
+    ///                 return Ok(None);
+    ///             }
     ///             self.unread = 0..self.stream.read(&mut self.buffer)?;
     ///             if self.unread.is_empty() {
     ///                 return Ok(None);
@@ -183,6 +188,13 @@ impl FilterSession {
     ///         Ok(event)
     ///     }
     /// }
+    /// # let session = FilterSession::new();
+    /// # let stream = b"\0\0\0\x01Q".chain(io::repeat(0));
+    /// # let (assembler, buffer, unread) = (Assembler::new(Vec::new()), vec![0; 64], 0..0);
+    /// # let mut connection = Connection { session, assembler, stream, buffer, unread };
+    /// # assert!(connection.next()?.is_some());
+    /// # assert!(connection.next()?.is_none());
+    /// # Ok::<(), io::Error>(())
     /// ```
     pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {
         if self.flags.end_follows {

@@ -4,6 +4,10 @@ use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Tex
 #[cfg(feature = "alloc")]
 use crate::wire::{MacrosBuf, TextListBuf};
 
+/// Bytes of a list at most: the stage stands before it in the payload.
+#[cfg(feature = "alloc")]
+const MAX_LIST: usize = 65_534;
+
 /// The macros that a filter asked for, against what the MTA sends by default.
 ///
 /// Ask for the macros of a stage before each command, and send them in the same write. They are sent
@@ -59,6 +63,11 @@ impl<'a> MacroRequests<'a> {
     /// Puts the macros of a stage together, in the spelling that the filter asked for. `None`: nothing is to be sent.
     ///
     /// The arguments are those of [`write_macros`](Self::write_macros).
+    ///
+    /// # Memory
+    /// A filter can ask for one macro any number of times. A macro that would make the list too long for a payload of
+    /// 65,535 bytes, which every filter accepts, is left out. So the list has at most 65,534 bytes, and its room is that of
+    /// a [`TextListBuf`].
     #[cfg(feature = "alloc")]
     pub fn macros<'v>(
         &self,
@@ -67,8 +76,11 @@ impl<'a> MacroRequests<'a> {
         lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
     ) -> Option<MacrosBuf> {
         let mut list = TextListBuf::new();
-        for pair in pairs(self.chosen(stage, default.as_ref()), lookup) {
-            list.extend(pair);
+        for [name, value] in pairs(self.chosen(stage, default.as_ref()), lookup) {
+            let texts = [list.as_list().as_bytes().len(), name.len(), value.len(), 2];
+            if texts.into_iter().fold(0, usize::saturating_add) <= MAX_LIST {
+                list.extend([name, value]);
+            }
         }
         let macros = Macros::new(stage, list.as_list()).ok()?;
         (!list.as_list().is_empty()).then(|| macros.into())

@@ -36,8 +36,12 @@ impl MtaSession {
 
     /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
     ///
-    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more. This borrows nothing, so a
-    /// function that reads in a loop can return the event after the loop: [`FilterSession::has_event`] has an example.
+    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more, or close if that is what
+    /// [`turn`](Self::turn) says. This borrows nothing, so a function that reads in a loop can return the event after the
+    /// loop: [`FilterSession::has_event`] has an example.
+    ///
+    /// Before the next command, ask whether there is an event that nobody expects, and take it: it breaks the session.
+    /// Left unread, it would answer that command, as [`receive`](Self::receive) says.
     ///
     /// [`FilterSession::has_event`]: crate::FilterSession::has_event
     pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {

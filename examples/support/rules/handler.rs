@@ -4,7 +4,7 @@ use core::fmt;
 
 use milter_proto::macros::MacroStore;
 use milter_proto::order::{CommandKind, Stage};
-use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Verdict, code_name};
+use milter_proto::wire::{Command, DataSize, LeadingSpace, Response, Steps, Verdict, code_name};
 use milter_proto::{FilterSession, Misuse, filter};
 
 use super::{Next, Rules};
@@ -22,6 +22,8 @@ pub(crate) struct Handler<'r> {
     /// The responses and pauses before the verdict.
     before: Option<Box<dyn Iterator<Item = Next<'r>> + Send + 'r>>,
     verdict: Verdict<'r>,
+    /// The verdict on a chunk that came in one frame with the end of the message, and has no reply of its own.
+    of_last_chunk: Verdict<'r>,
     callbacks: Option<Callbacks<'r>>,
 }
 
@@ -36,6 +38,7 @@ impl<'r> Handler<'r> {
             held_for: None,
             before: None,
             verdict: Verdict::Continue,
+            of_last_chunk: Verdict::Continue,
             callbacks: options.events.then(|| Callbacks::new(connection, &options.show_macros)),
         }
     }
@@ -60,6 +63,7 @@ impl<'r> Handler<'r> {
             let _ = self.macros.observe(event);
         }
         (self.before, self.verdict) = (None, Verdict::Continue);
+        let of_last_chunk = core::mem::replace(&mut self.of_last_chunk, Verdict::Continue);
         // A command that nobody asked for may come all the same, and passes.
         let kind = CommandKind::from_command(&event.command);
         if event.is_ignored() || kind.is_none_or(|kind| !self.rules.wants(kind)) {
@@ -78,7 +82,18 @@ impl<'r> Handler<'r> {
             if owed == CommandKind::EndOfMessage {
                 self.before = Some(Box::new(self.at_the_end(session)));
             }
+            // As with libmilter, it stands in the place of all that is said at the end. SKIP has nothing left to skip.
+            if !matches!(of_last_chunk, Verdict::Continue | Verdict::Skip) {
+                (self.before, self.verdict) = (None, of_last_chunk);
+            }
+        } else if event.is_last_chunk() && self.answers_chunks(session) {
+            self.of_last_chunk = self.rules.verdict(CommandKind::Body, &event.command);
         }
+    }
+
+    /// Whether chunks of a body get a reply.
+    fn answers_chunks(&self, session: &FilterSession) -> bool {
+        session.negotiated().is_none_or(|agreed| !agreed.steps.contains(Steps::NO_REPLY_BODY))
     }
 
     /// Everything owed was said, and the connection is at that stage now.

@@ -432,3 +432,32 @@ fn a_header_of_a_refused_message_does_not_hold_the_next_one() {
         assert!(filter.stop().success());
     }
 }
+
+#[test]
+fn a_chunk_in_one_frame_with_the_end_is_refused_like_any_other() {
+    let end = b"\0\0\0\x04Ebad";
+    let marked: &[u8] = b"\0\0\0\x05hX\0y\0\0\0\0\x01c";
+    for name in FILTERS {
+        for (verdict, more, expected) in [
+            ("reject", "", b"\0\0\0\x01r".as_slice()),
+            ("550 5.7.1 no", "", b"\0\0\0\x0ey550 5.7.1 no\0"),
+            ("skip", "--skip", marked),
+            // The filter has promised to say CONTINUE.
+            ("reject", "--no-reply=body", marked),
+        ] {
+            let rule = format!("body/bad={verdict}");
+            let options = ["--add-header", "X=y", "--at", &rule, more];
+            let options = if more.is_empty() { &options[..4] } else { &options };
+            let filter = Filter::start(name, LOOPBACK, options);
+            let mut stream = begin(&filter);
+            assert_eq!(say(&mut stream, end, expected.len()), expected, "{name} {rule} {more}");
+            // It counts for this message alone.
+            for command in [MAIL, RCPT] {
+                assert_eq!(say(&mut stream, command, 5), CONTINUE, "{name} {rule} {more}");
+            }
+            assert_eq!(say(&mut stream, END, marked.len()), marked, "{name} {rule} {more}");
+            drop(stream);
+            assert!(filter.stop().success());
+        }
+    }
+}

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::support::recorded::capture::Side;
 use crate::support::recorded::sessions;
+use milter_proto::Limits;
 use milter_proto::macros::{MacroDefaults, MacroRequests};
-use milter_proto::wire::{Command, MacroLists, MacroStage, MacrosBuf, Response, TextList, Tolerance};
+use milter_proto::wire::{Command, MacroLists, MacroStage, MacrosBuf, Response, Text, TextList, Tolerance};
 
 /// The sessions of an MTA that was told to send other macros.
 const CONFIGURED: [&str; 2] = ["macros-starttls", "nomacros-plain"];
@@ -130,5 +131,21 @@ fn macros_are_the_same_in_a_vector_and_in_storage_of_the_caller() {
         let mut storage = [0; 64];
         let written = requests.write_macros(stage, default, lookup, &mut storage).unwrap();
         assert_eq!(written, macros, "{stage:?}");
+    }
+}
+
+#[test]
+fn a_filter_that_asks_for_one_macro_again_and_again_gets_no_more_than_a_frame_holds() {
+    let names = "{long} ".repeat(10_000) + "i";
+    let lists = [b"\0\0\0\x02", names.as_bytes(), b"\0"].concat();
+    let requests = MacroRequests::new(MacroLists::new(&lists).unwrap());
+    for len in [0, 1000, 65_526, 65_527, 100_000] {
+        let value = "v".repeat(len);
+        let [long, id] = [&*value, "Q"].map(|text| Text::try_from(text).unwrap());
+        let lookup = |name: Text<'_>| Some(if name == "i" { id } else { long });
+        let owned = requests.macros(MacroStage::MAIL, "", lookup).unwrap();
+        let macros = owned.as_macros();
+        assert!(Command::Macros(macros).encode().within(Limits::DEFAULT).is_ok(), "{len}");
+        assert_eq!(macros.list().iter().any(|text| text.len() == len), len <= 65_526, "{len}");
     }
 }
