@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::{env, thread};
 
 use milter_proto::filter::{Options, Turn};
-use milter_proto::wire::{Actions, Assembler, Command, Edit, ReplyText, Text, Verdict};
+use milter_proto::wire::{Actions, Assembler, Command, Edit, ReplyText, Verdict};
 use milter_proto::{FilterSession, Timeouts, order::CommandKind};
 
 fn main() -> io::Result<()> {
@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     loop {
         let connection = listener.accept().map(|(stream, _)| stream);
         if let Err(error) = connection.and_then(|stream| thread::Builder::new().spawn(|| serve(stream))) {
-            eprintln!("minimal_filter: {error}"); // out of sockets or threads: wait until some are free
+            let _ = writeln!(io::stderr(), "{error}"); // out of sockets or threads: wait until some are free
             thread::sleep(core::time::Duration::from_millis(100));
         }
     }
@@ -25,17 +25,18 @@ fn serve(mut stream: TcpStream) {
     let mut out = Vec::new();
     let result = converse(&stream, &mut out);
     let written = stream.write_all(&out); // before an error is handled: earlier commands may have been answered
-    result.and(written.map_err(Into::into)).unwrap_or_else(|error| eprintln!("minimal_filter: {error}"));
+    result.and(written.map_err(Into::into)).unwrap_or_else(|error| _ = writeln!(io::stderr(), "{error}"));
 }
 
 /// Answers the MTA until it ends the connection. The last replies are left in `out`.
 fn converse(mut stream: &TcpStream, out: &mut Vec<u8>) -> Result<(), Box<dyn core::error::Error>> {
     stream.set_read_timeout(Some(Timeouts::LIBMILTER.command))?;
+    stream.set_write_timeout(Some(Timeouts::LIBMILTER.write))?;
     let options = Options::new([CommandKind::MailFrom, CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
     let is_nobody = |to: &str| to.trim_matches(['<', '>']).eq_ignore_ascii_case("nobody@example.org");
     let refusal = Verdict::Reply(ReplyText::parse(b"550 5.1.1 no such user")?);
     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
-    let (mut buffer, mut sender) = (vec![0; 65_536], Vec::new());
+    let (mut buffer, mut sender) = (vec![0; 65_536], String::new());
     while session.turn() != Turn::Closed {
         stream.write_all(out.drain(..).as_slice())?;
         let mut input = match stream.read(&mut buffer) {
@@ -49,13 +50,12 @@ fn converse(mut stream: &TcpStream, out: &mut Vec<u8>) -> Result<(), Box<dyn cor
             }
             let mut verdict = Verdict::Continue;
             match event.command {
-                Command::MailFrom { address, .. } => sender = address.as_bytes().to_vec(),
+                Command::MailFrom { address, .. } => sender = address.as_bytes().escape_ascii().to_string(),
                 Command::RcptTo { address, .. } if address.to_str().is_ok_and(is_nobody) => verdict = refusal,
                 _ => {}
             }
             if session.may_edit(Actions::ADD_HEADERS) {
-                let (name, value) = (Text::new(b"X-Envelope-From")?, Text::new(&sender)?);
-                session.send(Edit::AddHeader { name, value })?.append_to(out);
+                session.send(Edit::add_header("X-Envelope-From", &sender)?)?.append_to(out);
                 sender.clear();
             }
             match session.turn() {

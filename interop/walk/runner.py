@@ -152,7 +152,7 @@ class Runner:
         begun = time.monotonic()
         if plan.service == "local" and isinstance(bench.mta, Postfix):
             submit(bench.mta, plan.script, plan.name)
-            self._take_submitted(recorders)
+            self._take_submitted(station, recorders)
             played = Played()
         else:
             with bench.connected(station, plan.service, PATIENCE) as connection:
@@ -168,14 +168,17 @@ class Runner:
                 self._recorders[path] = Recorder(path)
             return self._recorders[path]
 
-    def _take_submitted(self, recorders: list[Recorder]) -> None:
-        """Waits until what was submitted is taken. What is not would be tried again, during another session."""
+    def _take_submitted(self, station: Station, recorders: list[Recorder]) -> None:
+        """Waits until what was submitted is taken. What is not would be tried again, during another session, and what
+        is still shown to a filter would be delivered if that filter was stopped."""
         folder = self._bench.mta.home / "queue" / "maildrop"
         for recorder in recorders:
             recorder.wait(SUBMITTED)
             recorder.finish(PATIENCE)
         with suppress(Unexpected):
             wait_until(lambda: not list(folder.glob("*")), "Postfix to take what was submitted", SUBMITTED)
+        for path in (station.filter, station.other):
+            wait_until(lambda path=path: not _is_connected(path), "Postfix to leave the filter", PATIENCE)
         for file in folder.glob("*"):
             with suppress(OSError):
                 file.unlink()
@@ -345,6 +348,13 @@ class Runner:
         where = f"{self._bench.version}, seed {self._seed}, session {plan.name}"
         shown = LONG.sub(r"\1…", json.dumps(plan.as_json()))
         return f"{found}; {where}; {text}; {shown}"
+
+
+def _is_connected(path: Path) -> bool:
+    """Whether somebody is connected to that unix socket."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    # The last fields are the state, of which 3 is that of a connection, an inode, and the path.
+    return any(row[5] == "03" and row[7:] == [str(path)] for row in rows)
 
 
 def _codes(path: Path) -> str:

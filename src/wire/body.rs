@@ -77,6 +77,7 @@ impl ExactSizeIterator for Chunks<'_> {}
 ///
 /// # Errors
 /// The reader's. What was read for this chunk is lost then, so the reader should be a blocking one.
+/// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if `buffer` is empty: an empty chunk would end the body.
 ///
 /// # Examples
 /// ```
@@ -101,6 +102,9 @@ pub fn fill_chunk<'b>(
     reader: &mut (impl std::io::Read + ?Sized),
     buffer: &'b mut [u8],
 ) -> std::io::Result<&'b [u8]> {
+    if buffer.is_empty() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "the buffer for a chunk is empty"));
+    }
     let mut len = 0_usize;
     loop {
         let free = buffer.get_mut(len..).unwrap_or_default();

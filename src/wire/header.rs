@@ -74,7 +74,8 @@ impl LeadingSpace {
     }
 
     /// The pieces of the value to send for what stands behind the colon in a message, without the last line end:
-    /// without one space if that is the rule, with LF for CRLF, and without NULs.
+    /// without one space if that is the rule, with LF for CRLF, and without NULs. A CR stays that does not stand directly
+    /// before a LF.
     ///
     /// With the feature `alloc`, `encode_value` puts them together.
     ///

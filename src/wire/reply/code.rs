@@ -164,10 +164,10 @@ impl EnhancedCode {
 impl FromStr for EnhancedCode {
     type Err = ParseCodeError;
 
-    /// Takes three numbers with dots between them, each of one to three digits, and nothing else.
+    /// Takes three numbers with dots between them and nothing else: one digit, and twice one to three digits.
     fn from_str(text: &str) -> Result<Self, ParseCodeError> {
         match Self::split(text.as_bytes()) {
-            (Some(code), []) if !text.ends_with(' ') => Ok(code),
+            (Some(code), []) if !text.ends_with(' ') && text.find('.') == Some(1) => Ok(code),
             _ => Err(ParseCodeError::new(text.as_bytes(), ExpectedCode::Enhanced)),
         }
     }

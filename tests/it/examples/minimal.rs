@@ -201,7 +201,7 @@ fn replies_are_written_before_an_error_ends_the_connection_and_others_go_on() {
     let complaints = ["4294967294", "length 0", "MAIL", "the MTA closed the connection without QUIT"];
     assert_eq!(errors.lines().count(), complaints.len(), "{errors}");
     for (line, complaint) in errors.lines().zip(complaints) {
-        assert!(line.starts_with("minimal_filter: ") && line.contains(complaint), "{complaint}: {errors}");
+        assert!(line.contains(complaint), "{complaint}: {errors}");
     }
 }
 
