@@ -384,7 +384,7 @@ impl FilterSession {
         let response = response.into();
         // Nearly every response is CONTINUE. That is decided where `send` is called; the rest is worth a call.
         let is_continue = matches!(response, Response::Verdict(Verdict::Continue));
-        if is_continue && !self.flags.end_follows && self.conversation.continue_plainly() {
+        if is_continue && self.conversation.continue_plainly() {
             return Ok(OutgoingFrame::bare(response::CONTINUE));
         }
         self.send_rare(response)
