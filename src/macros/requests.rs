@@ -1,8 +1,8 @@
 //! Which macros an MTA sends, and when.
 
-#[cfg(feature = "alloc")]
-use crate::wire::TextListBuf;
 use crate::wire::{BufferTooSmall, ListStage, MacroLists, MacroStage, Macros, Text, TextList};
+#[cfg(feature = "alloc")]
+use crate::wire::{MacrosBuf, TextListBuf};
 
 /// The macros that a filter asked for, against what the MTA sends by default.
 ///
@@ -72,6 +72,35 @@ impl<'a> MacroRequests<'a> {
             list.extend(pair);
         }
         list
+    }
+
+    /// Puts the macros of a stage together, as [`Command::Macros`](crate::wire::Command::Macros) sends them. `None`: nothing is
+    /// to be sent.
+    ///
+    /// The arguments are those of [`write_macros`](Self::write_macros).
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::macros::MacroRequests;
+    /// use milter_proto::wire::{MacroLists, MacroStage, Text};
+    ///
+    /// let requests = MacroRequests::new(MacroLists::EMPTY);
+    /// let lookup = |name: Text<'_>| if name == "i" { Text::new(b"Q1").ok() } else { None };
+    /// let macros = requests.collect(MacroStage::MAIL, "i {auth_type}", lookup).unwrap();
+    /// assert_eq!(macros.as_macros().get("i"), Some(Text::new(b"Q1")?));
+    /// assert_eq!(requests.collect(MacroStage::HELO, "{cipher}", lookup), None);
+    /// # Ok::<(), milter_proto::wire::NulInText>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn collect<'v>(
+        &self,
+        stage: MacroStage,
+        default: impl AsRef<[u8]>,
+        lookup: impl Fn(Text<'_>) -> Option<Text<'v>>,
+    ) -> Option<MacrosBuf> {
+        let list = self.macros(stage, default, lookup);
+        // Names and values come in pairs.
+        Macros::new(stage, list.as_list()).ok().filter(|macros| !macros.list().is_empty()).map(Into::into)
     }
 
     /// Puts the macros of a stage together in storage of the caller, in the spelling that the filter asked for.

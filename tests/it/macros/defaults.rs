@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::recorded::capture::Side;
 use crate::support::recorded::sessions;
 use milter_proto::macros::{MacroDefaults, MacroRequests};
-use milter_proto::wire::{Command, MacroLists, MacroStage, Macros, Response, Tolerance};
+use milter_proto::wire::{Command, MacroLists, MacroStage, Macros, MacrosBuf, Response, Tolerance};
 
 /// The sessions of an MTA that was told to send other macros.
 const CONFIGURED: [&str; 2] = ["macros-starttls", "nomacros-plain"];
@@ -128,5 +128,7 @@ fn macros_are_the_same_in_a_vector_and_in_storage_of_the_caller() {
         let mut storage = [0; 64];
         let written = requests.write_macros(stage, default, lookup, &mut storage).unwrap();
         assert_eq!(written.map(Macros::list), (!expected.is_empty()).then(|| list.as_list()), "{stage:?}");
+        let collected = requests.collect(stage, default, lookup);
+        assert_eq!(collected.as_ref().map(MacrosBuf::as_macros), written, "{stage:?}");
     }
 }
