@@ -7,7 +7,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use crate::wire::{Actions, Answer, DataSize, Offer, Steps, Version};
+use crate::wire::{Actions, Answer, DataSize, LeadingSpace, Offer, Steps, Version};
 
 /// What both sides agreed on: in force from OPTNEG to the end of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +46,24 @@ impl Negotiated {
     #[must_use]
     pub const fn data_size(&self) -> DataSize {
         self.steps.data_size()
+    }
+
+    /// Whether header values include the space after the colon, in both directions.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::filter::{Options, Support};
+    /// use milter_proto::wire::{LeadingSpace, Offer};
+    ///
+    /// let options = Options::all_commands();
+    /// assert_eq!(options.answer(Offer::FULL)?.negotiated.leading_space(), LeadingSpace::Stripped);
+    /// let options = options.leading_space(Support::Required);
+    /// assert_eq!(options.answer(Offer::FULL)?.negotiated.leading_space(), LeadingSpace::Preserved);
+    /// # Ok::<(), milter_proto::negotiation::NegotiationError>(())
+    /// ```
+    #[must_use]
+    pub const fn leading_space(&self) -> LeadingSpace {
+        LeadingSpace::of(self.steps)
     }
 
     /// The steps, and those that decline the commands which the version does not have.

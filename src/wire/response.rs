@@ -232,6 +232,28 @@ impl Verdict<'_> {
             Self::ConnectionFail => response::CONN_FAIL,
         }
     }
+
+    /// Whether the SMTP session ends with this verdict, whatever it is about: 421, 521 and SHUTDOWN.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyText, Verdict};
+    ///
+    /// assert!(Verdict::Reply(ReplyText::parse(b"421 4.3.2 closing")?).closes_smtp_session());
+    /// assert!(!Verdict::Reject.closes_smtp_session());
+    /// # Ok::<(), milter_proto::wire::ReplyError>(())
+    /// ```
+    ///
+    /// # Source
+    /// SPEC_NOTES SCP-11.
+    #[must_use]
+    pub fn closes_smtp_session(&self) -> bool {
+        if let Self::Reply(reply) = self {
+            reply.closes_smtp_session()
+        } else {
+            matches!(self, Self::Shutdown)
+        }
+    }
 }
 
 impl<'a> From<Answer<'a>> for Response<'a> {

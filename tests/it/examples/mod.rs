@@ -6,6 +6,8 @@ mod filters;
 #[cfg(unix)]
 mod hostile_texts;
 #[cfg(unix)]
+mod libraries;
+#[cfg(unix)]
 mod limits;
 #[cfg(unix)]
 mod minimal;

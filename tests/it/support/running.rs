@@ -1,12 +1,13 @@
 //! A filter example that runs.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::example::example;
@@ -27,22 +28,37 @@ pub(crate) struct Filter {
     child: Child,
     pub(crate) spec: String,
     complaints: Arc<Mutex<String>>,
+    /// Reads standard error to its end.
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Filter {
     pub(crate) fn start(name: &str, spec: &str, arguments: &[&str]) -> Self {
-        let mut command = example(name);
-        let command = command.args(["--listen", spec]).args(arguments);
+        Self::spawn(example(name).args(["--listen", spec]).args(arguments))
+    }
+
+    /// Starts an example whose first line is "listening on" and a socket: a spec, or an IP address and a port.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let complaints = Arc::<Mutex<String>>::default();
         let (heard, err) = (Arc::clone(&complaints), BufReader::new(child.stderr.take().unwrap()));
-        thread::spawn(move || {
+        let listener = thread::spawn(move || {
             err.lines().map_while(Result::ok).for_each(|line| *heard.lock().unwrap() += &line)
         });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let spec = line.trim().strip_prefix("listening on ").unwrap().to_owned();
-        Self { child, spec, complaints }
+        let socket = line.trim().strip_prefix("listening on ").unwrap();
+        let spec = match socket.parse::<SocketAddr>() {
+            Ok(address) => format!("inet:{}@{}", address.port(), address.ip()),
+            Err(_) => socket.to_owned(),
+        };
+        Self { child, spec, complaints, listener: Some(listener) }
+    }
+
+    /// The host and the port, with a colon between them.
+    pub(crate) fn address(&self) -> String {
+        let (port, host) = self.spec.strip_prefix("inet:").unwrap().split_once('@').unwrap();
+        format!("{host}:{port}")
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -50,8 +66,7 @@ impl Filter {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let (port, host) = self.spec.strip_prefix("inet:").unwrap().split_once('@').unwrap();
-        let stream = TcpStream::connect((host, port.parse().unwrap())).unwrap();
+        let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
@@ -81,6 +96,14 @@ impl Filter {
 
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// Stops it, and returns all of its standard error, without line ends.
+    pub(crate) fn signal_and_hear(mut self) -> String {
+        self.signal();
+        assert!(self.child.wait().unwrap().success());
+        self.listener.take().unwrap().join().unwrap();
+        self.heard()
     }
 
     pub(crate) fn stop(self) -> ExitStatus {

@@ -116,12 +116,14 @@ fn only_421_and_521_close_the_smtp_session() {
         let expected = matches!(number, 421 | 521);
         assert_eq!(code.closes_smtp_session(), expected, "{number}");
         assert_eq!(reply.closes_smtp_session(), expected, "{number}");
+        assert_eq!(Verdict::Reply(reply).closes_smtp_session(), expected, "{number}");
         assert_eq!(
             VerdictKind::from_verdict(&Verdict::Reply(reply)).closes_smtp_session(),
             expected,
             "{number}"
         );
     }
+    assert!(Verdict::Shutdown.closes_smtp_session() && !Verdict::Reject.closes_smtp_session());
 }
 
 /// Builds a reply of UTF-8, in both kinds of memory.
