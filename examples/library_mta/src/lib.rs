@@ -96,6 +96,7 @@ impl Client {
     pub fn mail(&mut self, address: &str, arguments: TextList<'_>) -> Answer {
         let command = Command::MailFrom { address: Text::try_from(address)?, arguments };
         self.envelope = vec![command.into()];
+        self.edits.clear(); // a filter may have asked for quarantine early, in a message that was given up
         self.ask(command)
     }
 
