@@ -91,7 +91,7 @@
 //! * [`filter`] and [`mta`]: the inputs and outputs of each session: options, events, turns, policies.
 //! * [`order`]: the rules of order that all three follow: which command may follow which, and the effect of each verdict.
 //! * [`macros`]: stores the macros of a connection for a filter, and selects the requested ones for an MTA.
-//! * [`guide`]: how to use the crate with your runtime, step by step.
+//! * [`guide`]: a [tutorial](guide::tutorial), and a page for each task.
 //! * [`wire`]: frames and their content: [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
 //! * [`Limits`], [`Timeouts`]: how much memory a peer can make the crate use, and how long real programs wait.
