@@ -76,7 +76,7 @@ impl MacroDefaults {
     /// Postfix up to 3.1.
     pub const POSTFIX_3_1: Self = Self { connect: Text::from_c_str(c"j {daemon_name} v"), ..Self::POSTFIX };
 
-    /// The names for a stage, with blanks between them; empty for none, and for a stage that libmilter does not keep.
+    /// The names for a stage, separated by blanks. Empty if there are none, or if libmilter ignores macros of the stage.
     #[must_use]
     pub const fn names(self, stage: MacroStage) -> Text<'static> {
         match stage {

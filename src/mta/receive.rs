@@ -34,10 +34,11 @@ impl MtaSession {
         }
     }
 
-    /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
+    /// Whether [`next_event`](Self::next_event) would return an event or an error for this `input`.
     ///
-    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more. This borrows nothing, so a
-    /// function that reads in a loop can return the event after the loop: [`FilterSession::has_event`] has an example.
+    /// `false` means that more has to be read; `input` is empty then, and the first part of a frame is in the assembler. The
+    /// result borrows nothing, so a function that reads in a loop can return the event after the loop:
+    /// [`FilterSession::has_event`] has an example.
     ///
     /// [`FilterSession::has_event`]: crate::FilterSession::has_event
     pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {
@@ -52,13 +53,13 @@ impl MtaSession {
         assembler.fill(input).unwrap_or(true)
     }
 
-    /// Takes a frame.
+    /// Takes a frame that the caller has cut from the stream.
     ///
-    /// A response while none is outstanding breaks the session: otherwise every later verdict would answer the wrong
-    /// command. Read all input before you send a command that gets a reply.
+    /// A response that nobody waits for breaks the session: it could be mistaken for the reply to the next command.
+    /// Process all input before you send a command that gets a reply.
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event).
+    /// The errors of [`next_event`](Self::next_event).
     pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
         self.ready()?;
         let Some(owed) = self.conversation.owed else {
