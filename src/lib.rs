@@ -158,6 +158,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing here panics, and no exception can be made. `tests/proofs` checks it in the compiled code.
+// So lengths are added with `saturating_add` even where they cannot overflow: it needs no branch for an error.
 #![forbid(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,

@@ -1,9 +1,9 @@
-//! Memory that a peer's bytes are kept in.
+//! Storage for the bytes of a peer.
 
-/// Memory for bytes that have to be kept: a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`).
+/// Storage for bytes: a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`).
 ///
-/// An [`Assembler`](super::Assembler) keeps a frame that was cut in it, a [`MacroStore`](crate::macros::MacroStore) the
-/// macros. The trait is sealed: it cannot be implemented outside of this crate.
+/// An [`Assembler`](super::Assembler) stores unfinished frames in it, and a [`MacroStore`](crate::macros::MacroStore) stores
+/// macros. This trait is sealed and cannot be implemented outside this crate.
 pub trait Buffer: sealed::Buffer {}
 
 impl Buffer for &mut [u8] {}

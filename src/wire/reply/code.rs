@@ -40,7 +40,7 @@ impl ReplyCode {
         })
     }
 
-    /// Whether the SMTP session ends with this reply, whatever it is about: 421 and 521.
+    /// Whether the SMTP session ends with this reply, whatever command it answers: 421 and 521.
     ///
     /// # Source
     /// RFC 5321, section 3.8; RFC 7504. SPEC_NOTES SCP-11.

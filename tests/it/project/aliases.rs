@@ -78,7 +78,7 @@ const COMPLETE: [(&str, &str, &str, &[&str]); 15] = [
     ("wire/bits.rs", "    Actions {", "SMFIF_", &[]),
     ("wire/bits.rs", "    Steps {", "SMFIP_", &["RESERVED"]),
     ("wire/macro_lists.rs", "impl ListStage {", "SMFIM_", &["ALL", "number", "macro_stage"]),
-    ("wire/edit.rs", "/// Edits of strings and bytes.\nimpl<'a> Edit<'a> {", "smfi_", &[]),
+    ("wire/edit.rs", "/// Edits from strings and bytes.\nimpl<'a> Edit<'a> {", "smfi_", &[]),
     ("order/table.rs", "commands! { 15;", "SMFIC_", &[]),
 ];
 
