@@ -105,19 +105,17 @@ impl core::fmt::Display for Suffix {
 #[non_exhaustive]
 pub enum ReceiveError {
     /// The filter has to reply first. Nothing changed: send the reply, then give the frame again.
-    #[error("we owe a reply to {0} before the next frame is accepted")]
+    #[error("a reply to {0} is outstanding; send it before the next frame")]
     ReplyOwed(CommandKind),
     /// The last frame was a BODYEOB with a chunk, and its second event was not taken. Nothing changed: call
     /// `rest_of_frame`, then give the frame again.
-    #[error(
-        "the end of the message, which came with a chunk, must be taken before the next frame is accepted"
-    )]
+    #[error("the last frame also ends the message; call rest_of_frame before the next frame")]
     RestOfFrame,
     /// The peer broke a rule; the session is broken.
     #[error(transparent)]
     Peer(#[from] Violation),
     /// The stream cannot be divided into frames; assembler and session are broken.
-    #[error(transparent)]
+    #[error("the peer's stream cannot be divided into frames: {0}")]
     Stream(#[from] FrameError),
     /// The connection is closed.
     #[error("the connection is closed")]

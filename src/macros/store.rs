@@ -297,7 +297,7 @@ impl<B: Buffer> MacroStore<B> {
 /// The buffer is too small for the macros of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("the macros need {needed} bytes, and there is no room for that")]
+#[error("the macros need {needed} bytes, more than the store can hold")]
 pub struct MacroStoreFull {
     /// Bytes for all macros together.
     pub needed: usize,

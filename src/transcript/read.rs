@@ -263,37 +263,37 @@ pub struct ReadError {
 #[non_exhaustive]
 pub enum ReadFault {
     /// It begins with neither `>` nor `<`.
-    #[error("a line begins with > or <")]
+    #[error("expected > or < at the beginning of the line")]
     Direction,
     /// No frame of this direction has the name.
     #[error("no frame of this direction has that name")]
     Name,
     /// Something is missing at its end.
-    #[error("the line ends too early")]
+    #[error("expected another argument before the end of the line")]
     Missing,
     /// Something follows the last argument.
-    #[error("something follows the last argument")]
+    #[error("expected the end of the line after the last argument")]
     Surplus,
     /// A number is malformed or too large, or a stage is neither a name nor a byte.
-    #[error("this is no number, or it is too large")]
+    #[error("expected a number, or the number is too large")]
     Number,
     /// A stage of OPTNEG has no macro list.
     #[error("this stage has no macro list")]
     Stage,
     /// An address family is not one character.
-    #[error("an address family is one character")]
+    #[error("expected an address family of one character")]
     Family,
     /// A text does not begin with a quote.
-    #[error("a text begins with a quote")]
+    #[error("expected a quote at the beginning of the text")]
     Text,
     /// A text does not end with a quote.
     #[error("the text has no closing quote")]
     Unclosed,
     /// An escape is not known.
-    #[error("this escape is none of \\\" \\\\ \\r \\n \\t \\xNN")]
+    #[error("unknown escape; expected \\\" \\\\ \\r \\n \\t or \\xNN")]
     Escape,
     /// A byte is not printable ASCII.
-    #[error("this byte must be escaped")]
+    #[error("this byte is not printable ASCII; expected an escape")]
     NotAscii,
 }
 

@@ -160,7 +160,7 @@ impl fmt::Debug for Text<'_> {
 /// A text contains a NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("NUL at offset {offset} of a text")]
+#[error("the text has a NUL at offset {offset}")]
 pub struct NulInText {
     /// Bytes before the first NUL.
     pub offset: usize,
