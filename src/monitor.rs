@@ -235,7 +235,7 @@ impl Monitor {
         self.conversation.verdict(effect, verdict);
     }
 
-    /// Treats an outstanding reply as one that came and said nothing.
+    /// Treats the outstanding reply as CONTINUE.
     fn give_up_reply(&mut self) {
         if self.conversation.owed == Some(CommandKind::Negotiate) {
             self.conversation.forget_reply();

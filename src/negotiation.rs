@@ -36,7 +36,7 @@ impl Negotiated {
     /// The steps that an old version implies.
     pub(crate) const IMPLIED: Steps = Steps::NO_DATA.union(Steps::NO_UNKNOWN);
 
-    /// What an answer says, with nothing emulated.
+    /// The result of an answer, with nothing emulated.
     pub(crate) const fn from_answer(answer: &Answer<'_>) -> Self {
         let Answer { version, actions, steps, .. } = *answer;
         Self { version, actions, steps, emulated: Steps::EMPTY }

@@ -130,7 +130,7 @@ mod owned {
     /// An [`Event`] that owns its command: to store it, to queue it, or to handle it on another thread.
     ///
     /// [`as_event`](Self::as_event) returns the same event, with everything that [`MacroStore`](crate::macros::MacroStore) needs. The session
-    /// stays where it is: [`FilterSession::turn`](crate::FilterSession::turn) says whether a reply is outstanding.
+    /// stays where it is: [`FilterSession::turn`](crate::FilterSession::turn) tells whether a reply is outstanding.
     ///
     /// # Memory
     /// 56 bytes on 64-bit targets, and on the heap the payload of the command, as in a [`CommandBuf`].

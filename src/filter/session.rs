@@ -218,7 +218,7 @@ impl FilterSession {
         self.conversation.owed.is_none() && self.conversation.stage() != Stage::Closed
     }
 
-    /// The next event where none is to be read.
+    /// The next event that needs no more input.
     #[cold]
     #[inline(never)]
     fn next_without_reading(&mut self, input: &mut &[u8]) -> Result<Option<Event<'static>>, ReceiveError> {
@@ -235,7 +235,7 @@ impl FilterSession {
 
     /// Takes a frame, and returns what its callers return, so that they need not move the event.
     ///
-    /// Nearly every frame is a command in its order, of which only the stage is to be remembered. All else is left to
+    /// Nearly every frame is a command in order that changes only the stage. Everything else is left to
     /// [`take_rare`](Self::take_rare), out of the way of the optimiser.
     #[inline]
     fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
@@ -287,7 +287,7 @@ impl FilterSession {
         Ok(event)
     }
 
-    /// Takes note of a command that leaves more than a stage behind.
+    /// Remembers what a command changes besides the stage.
     fn take_special(&mut self, event: &mut Event<'_>) {
         match event.command {
             Command::Negotiate(offer) => self.conversation.note_offer(offer),
@@ -546,7 +546,7 @@ impl FilterSession {
         }
     }
 
-    /// The offer that is to be answered.
+    /// The offer to answer.
     fn offer(&self) -> Offer {
         self.conversation.offer().with_v1_defaults()
     }

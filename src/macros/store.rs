@@ -100,7 +100,7 @@ impl<B: Buffer> MacroStore<B> {
     pub fn observe(&mut self, event: &Event<'_>) -> Result<(), MacroStoreFull> {
         let is_plain = event.flags == Flags::NONE;
         match event.command {
-            // Most commands, and nothing is to be done for them.
+            // Most commands, which change nothing.
             Command::Header { .. } | Command::Body { .. } if is_plain && !self.is_over => Ok(()),
             Command::Macros(macros) if is_plain => self.keep(macros),
             Command::Macros(macros) => {
@@ -114,7 +114,7 @@ impl<B: Buffer> MacroStore<B> {
         }
     }
 
-    /// Forgets the message if the event says that one ended.
+    /// Forgets the message if one ended with the event.
     #[inline(never)]
     fn end_as_told(&mut self, flags: Flags, code: u8) {
         if flags.has(Flags::MESSAGE_ENDED) {
@@ -260,7 +260,7 @@ impl<B: Buffer> MacroStore<B> {
         start..end.unwrap_or(start)
     }
 
-    /// Puts a list in the place of a slot's old one, for which there is room; `behind` bytes follow that.
+    /// Replaces the list of a slot, for which there is room; `behind` bytes follow the old list.
     #[inline]
     fn replace(&mut self, slot: usize, old: core::ops::Range<usize>, list: &[u8], behind: usize) {
         let end = old.start.saturating_add(list.len());

@@ -100,7 +100,7 @@ impl MtaSession {
         event.map_err(|rule| self.fail(frame.code(), rule, None))
     }
 
-    /// What stands in for a malformed response, if this MTA does not end the session: a verdict for a reply text, or
+    /// The replacement for a malformed response, if this MTA does not end the session: a verdict for a reply text, or
     /// an event for an edit.
     ///
     /// `milter_reply` and `milter_eom` in sendmail/milter.c: SPEC_NOTES POL-14, POL-15.

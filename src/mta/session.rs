@@ -200,7 +200,7 @@ impl MtaSession {
         self.clone().advance(&command, false).map(drop).map_err(|rule| self.misuse(command.code(), rule))
     }
 
-    /// Accepts a command, and says what becomes of it.
+    /// Accepts a command, and returns what to do with it.
     fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Plan, Rule> {
         match self.turn() {
             Turn::Send => {}
@@ -258,7 +258,7 @@ impl MtaSession {
                 Plan::ResendEnvelope
             }
             None => Plan::Write,
-            // The message is over, and the filter has to be told.
+            // The message is over, and the filter has to know.
             Some(SkipReason::Declined) if passage.aborts_message || is_abort_due && kind.ends_message() => {
                 Plan::WriteAbort
             }

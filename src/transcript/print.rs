@@ -39,7 +39,7 @@ impl<'a> Line<'a> {
         Self { hides: true, ..self }
     }
 
-    /// The row of the code table, if the payload is in the clean form that the row describes.
+    /// The row of the code table, if the payload is well-formed, as the row describes.
     fn layout(&self) -> Option<(&'static str, Layout)> {
         let is_clean = match self.direction {
             Direction::ToFilter => Command::parse(self.frame).is_ok(),

@@ -199,7 +199,7 @@ impl<'a> Tokens<'a> {
             },
             _ => ReadFault::Text,
         };
-        // An escape that the line cuts short is looked for behind the line's end.
+        // An escape that the line cuts short would end after the line.
         self.at = self.at.saturating_sub(1).min(self.line.len());
         Err(self.fault(fault))
     }

@@ -41,7 +41,7 @@ pub struct Assembler<B> {
     head: [u8; Frame::HEAD_LEN],
     /// Bytes of the head that are held back. 0 once the frame was given out.
     held: usize,
-    /// Bytes of payload that are held back behind a whole head.
+    /// Bytes of payload that are held back after a whole head.
     kept: usize,
     /// Bytes of payload that the held frame will have; known once its length is.
     payload: usize,
@@ -123,7 +123,7 @@ impl<B: Buffer> Assembler<B> {
         if self.collect(input) { Ok(true) } else { self.broken.map_or(Ok(false), Err) }
     }
 
-    /// Adds input to the frame that is held back, and says whether that is whole now.
+    /// Adds input to the frame that is held back, and returns whether the frame is whole.
     #[inline(never)]
     fn collect(&mut self, input: &mut &[u8]) -> bool {
         if self.held < Frame::HEAD_LEN && !self.collect_head(input) {
@@ -142,7 +142,7 @@ impl<B: Buffer> Assembler<B> {
         true
     }
 
-    /// Adds input to the head that is held back, and says whether that is whole now.
+    /// Adds input to the head that is held back, and returns whether the head is whole.
     ///
     /// A broken stream never comes further than its length.
     #[inline(never)]

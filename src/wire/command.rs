@@ -162,7 +162,7 @@ impl<'a> Command<'a> {
         Ok(Decoded { value, deviation, frame })
     }
 
-    /// Becomes the meaning of a frame, and returns how that departs from the clean form.
+    /// Decodes a frame into `self`, and returns its deviation.
     // In place, since moving a command through the results of all callers costs more than to decode it.
     #[inline]
     pub(crate) fn read(

@@ -83,8 +83,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Takes a text, its NUL, and what stands behind it. That must end with a NUL, as libmilter reads over
-    /// it.
+    /// Takes a text, its NUL, and the bytes after it. libmilter ignores those if they end with a NUL.
     #[cold]
     fn text_and_surplus(&mut self, field: Field, input: &'a [u8]) -> Result<Text<'a>, DecodeError> {
         let (rest, text) = self.text(field, input)?;
@@ -94,7 +93,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Runs a parser over the whole payload; `surplus` says what bytes left over are.
+    /// Runs a parser over the whole payload; `surplus` is the deviation if bytes are left over.
     #[inline]
     pub(super) fn whole<T>(
         &mut self,

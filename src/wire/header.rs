@@ -15,7 +15,7 @@ use super::bits::Steps;
 /// ```
 /// use milter_proto::wire::{LeadingSpace, Steps};
 ///
-/// // In the message: "Subject:  two spaces", behind the colon.
+/// // In the message: "Subject:  two spaces", after the colon.
 /// let raw = b"  two spaces";
 /// assert_eq!(LeadingSpace::of(Steps::EMPTY).to_wire(raw), b" two spaces");
 /// assert_eq!(LeadingSpace::of(Steps::LEADING_SPACE).to_wire(raw), raw);
@@ -56,10 +56,10 @@ impl LeadingSpace {
     ///
     /// At most one space is removed, and never a tab.
     #[must_use]
-    pub fn to_wire(self, behind_colon: &[u8]) -> &[u8] {
-        match (self, behind_colon) {
+    pub fn to_wire(self, after_colon: &[u8]) -> &[u8] {
+        match (self, after_colon) {
             (Self::Stripped, [b' ', value @ ..]) => value,
-            _ => behind_colon,
+            _ => after_colon,
         }
     }
 
@@ -79,8 +79,8 @@ impl LeadingSpace {
     ///
     /// # Source
     /// SPEC_NOTES HDR-2, HDR-5, HDR-6: a NUL cannot be sent, and Sendmail leaves it out.
-    pub fn encode_pieces(self, behind_colon: &[u8]) -> impl Iterator<Item = &[u8]> {
-        folds_to_wire(self.to_wire(behind_colon)).flat_map(|piece| piece.split(|&byte| byte == 0))
+    pub fn encode_pieces(self, after_colon: &[u8]) -> impl Iterator<Item = &[u8]> {
+        folds_to_wire(self.to_wire(after_colon)).flat_map(|piece| piece.split(|&byte| byte == 0))
     }
 
     /// The bytes after the colon in a message, for a value that was received, in pieces: a space if values do not include
@@ -97,10 +97,10 @@ impl LeadingSpace {
     /// Nothing is allocated unless the value has a CR or a NUL.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn encode_value(self, behind_colon: &[u8]) -> Cow<'_, [u8]> {
-        let value = self.to_wire(behind_colon);
+    pub fn encode_value(self, after_colon: &[u8]) -> Cow<'_, [u8]> {
+        let value = self.to_wire(after_colon);
         if value.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            joined(value.len(), self.encode_pieces(behind_colon))
+            joined(value.len(), self.encode_pieces(after_colon))
         } else {
             Cow::Borrowed(value)
         }

@@ -171,7 +171,7 @@ pub(super) struct Pieces<'a> {
     /// Length, code, and up to twelve bytes of fixed fields.
     head: Inline<17>,
     first: &'a [u8],
-    /// What stands between the two borrowed pieces: a NUL, or a NUL, family and port.
+    /// The bytes between the two borrowed pieces: a NUL, or a NUL, family and port.
     middle: Inline<4>,
     second: &'a [u8],
     /// Whether a NUL ends the frame.

@@ -271,7 +271,7 @@ fn answer<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Answer<'a>
     Ok(answer.with_macro_lists(MacroLists::decode(decoder, lists)?))
 }
 
-/// An edit, or `None` for a code that is none.
+/// An edit, or `None` if the code is not one of an edit.
 fn edit<'a>(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Option<Edit<'a>>, DecodeError> {
     let payload = frame.payload();
     let header = || (text(Field::Name), text(Field::Value));

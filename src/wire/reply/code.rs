@@ -142,7 +142,7 @@ impl EnhancedCode {
         self.detail
     }
 
-    /// Takes the code from the front of a line's text, with the blank behind it.
+    /// Takes the code and the blank after it from the front of a line's text.
     pub(super) fn split(text: &[u8]) -> (Option<Self>, &[u8]) {
         let (word, rest) = match text.iter().position(|&byte| byte == b' ') {
             Some(end) => {

@@ -165,7 +165,7 @@ impl<'a> ReplyText<'a> {
         Ok(Self::parse(written)?)
     }
 
-    /// Goes over a reply without NUL and offers every fault; `judge` says which ones end it.
+    /// Scans a reply without NUL and gives every fault to `judge`, whose errors end the scan.
     pub(super) fn scan<E>(
         bytes: &'a [u8],
         judge: &mut impl FnMut(ReplyFault, usize) -> Result<(), E>,
@@ -269,7 +269,7 @@ fn split_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     (line, rest.get(2..))
 }
 
-/// Offers the faults of a line behind its separator. `offset` is where the line begins.
+/// Gives `judge` the faults of a line after its separator. `offset` is where the line begins.
 fn check_text<E>(
     code: [u8; 3],
     text: &[u8],
