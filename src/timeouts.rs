@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-/// The class of a wait. Each read that returns bytes restarts it; so every PROGRESS does.
+/// The class of a wait. Every read that returns bytes restarts it, for example one that returns PROGRESS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wait {
