@@ -1,4 +1,7 @@
-//! What `Debug` is written with where the optimiser cannot see that `core`'s way never panics.
+//! `Debug` for structs of more than five fields and for maps.
+//!
+//! Used in place of `derive` and `debug_map` only because `core`'s code for them contains assertions, which
+//! `tests/proofs` reports as panics (a single derived struct is inlined and passes, a second one does not).
 
 use core::fmt;
 

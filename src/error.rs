@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is.
+//! Errors of the sessions: misuse by the caller, violations by the peer.
 
 use thiserror::Error;
 
@@ -7,7 +7,7 @@ use crate::order::rules::Rule;
 use crate::order::table::{CommandKind, Law, Stage, next};
 use crate::wire::{DecodeError, FrameError, code_name};
 
-/// Which frame broke a rule, and the state of the connection.
+/// The frame that broke a rule, and the state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ErrorContext {
@@ -33,7 +33,7 @@ impl core::fmt::Display for ErrorContext {
     }
 }
 
-/// The caller asked for something that may not be sent. Nothing changed, and nothing is to be written.
+/// The caller tried to send something that the protocol does not allow. Nothing changed, and there is nothing to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error("we may not send {context}: {rule}{} ({})", Expected(.rule, .context), .rule.id())]
@@ -56,11 +56,11 @@ pub struct Violation {
     pub rule: Rule,
     /// The frame, and the state of the connection.
     pub context: ErrorContext,
-    /// What exactly is wrong, where the rule alone does not tell.
+    /// The exact reason, if the rule alone does not tell.
     pub detail: Option<ViolationDetail>,
 }
 
-/// What exactly breaks a rule.
+/// The exact reason why a frame breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error(transparent)]
@@ -104,20 +104,18 @@ impl core::fmt::Display for Suffix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// We owe a reply. Nothing changed: answer, and give the frame again.
-    #[error("we owe a reply to {0} before the next frame is accepted")]
+    /// The filter has to reply first. Nothing changed: send the reply, then give the frame again.
+    #[error("a reply to {0} is outstanding; send it before the next frame")]
     ReplyOwed(CommandKind),
-    /// A BODYEOB came with bytes, and its end was not taken yet. Nothing changed: call `rest_of_frame`, and give the
-    /// frame again.
-    #[error(
-        "the end of the message, which came with a chunk, must be taken before the next frame is accepted"
-    )]
+    /// The last frame was a BODYEOB with a chunk, and its second event was not taken. Nothing changed: call
+    /// `rest_of_frame`, then give the frame again.
+    #[error("the last frame also ends the message; call rest_of_frame before the next frame")]
     RestOfFrame,
-    /// The peer is at fault; the session is broken.
+    /// The peer broke a rule; the session is broken.
     #[error(transparent)]
     Peer(#[from] Violation),
     /// The stream cannot be divided into frames; assembler and session are broken.
-    #[error(transparent)]
+    #[error("the peer's stream cannot be divided into frames: {0}")]
     Stream(#[from] FrameError),
     /// The connection is closed.
     #[error("the connection is closed")]
@@ -138,10 +136,10 @@ impl ReceiveError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum NegotiateError {
-    /// No answer to OPTNEG is outstanding, or it would be too long. Nothing changed.
+    /// No answer to OPTNEG is outstanding, or the answer would be too long. Nothing changed.
     #[error(transparent)]
     Misuse(#[from] Misuse),
-    /// The offer and the options cannot be agreed on. Nothing was sent: close the connection.
+    /// The offer does not satisfy the options. Nothing was sent: close the connection.
     #[error(transparent)]
     Failed(#[from] NegotiationError),
 }

@@ -77,8 +77,8 @@
 //! Whatever the runtime, a session is used in three steps:
 //!
 //! 1. Give `next_event` the bytes of a read, until it returns `None`.
-//! 2. For each event, `turn` tells whether a reply is outstanding. Create it with `send`, and keep the frame for the next write.
-//! 3. Once it is the peer's turn, write all frames at once, and read again.
+//! 2. For each event, `turn` tells whether a reply is outstanding. If so, create it with `send`, and keep the frame.
+//! 3. When it is the peer's turn, write all frames at once, and read again.
 //!
 //! There are three kinds of errors. A [`Misuse`] is a mistake of the caller; the session has not changed. A [`Violation`] is
 //! a mistake of the peer, and ends the connection, as does a [`FrameError`](wire::FrameError): the stream cannot be divided
@@ -88,11 +88,12 @@
 //!
 //! * [`FilterSession`] and [`MtaSession`]: the two roles, as state machines that turn bytes into events and replies or commands
 //!   into frames. [`Monitor`] observes both directions of a connection and checks them.
-//! * [`filter`] and [`mta`]: the inputs and outputs of each session: options, events, turns, policies.
-//! * [`order`]: the rules of order that all three follow: which command may follow which, and the effect of each verdict.
+//! * [`filter`] and [`mta`]: the types that each session uses: options, events, turns, policies.
+//! * [`order`]: which command may follow which, and the effect of each verdict. All three follow these rules.
 //! * [`macros`]: stores the macros of a connection for a filter, and selects the requested ones for an MTA.
-//! * [`guide`]: how to use the crate with your runtime, step by step.
+//! * [`guide`]: a [tutorial](guide::tutorial), and a page for each task.
 //! * [`wire`]: frames and their content: [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
+//! * [`negotiation`] and [`error`]: the result of a negotiation, and the errors of the sessions.
 //! * [`transcript`]: frames as lines of text, for logs, tests and bug reports.
 //! * [`Limits`], [`Timeouts`]: how much memory a peer can make the crate use, and how long real programs wait.
 //! * `testing`: generators of values for tests, with the features `arbitrary` and `proptest`.
@@ -120,7 +121,7 @@
 //!
 //! # Frames without a session
 //!
-//! Programs that keep the order themselves, or break it on purpose, use [`wire`] alone. For a filter:
+//! Programs that check the order themselves, or break it on purpose, use [`wire`] without a session. For a filter:
 //!
 //! ```
 //! use milter_proto::wire::{Assembler, Command, Response, Verdict};
@@ -179,6 +180,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // Nothing here panics, and no exception can be made. `tests/proofs` checks it in the compiled code.
+// So lengths are added with `saturating_add` even where they cannot overflow: it needs no branch for an error.
 #![forbid(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,

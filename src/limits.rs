@@ -1,35 +1,34 @@
-//! Bounds on what a peer may make us hold, and on what we may send it.
+//! Limits on the memory that a peer can use, and on what is sent to it.
 
-/// How much one frame may carry in each direction, and how many frames may answer one message.
+/// Limits on the size of a frame in each direction, and on the number of edits and PROGRESS.
 ///
-/// All sizes are bytes of *payload*: the frame without its four length bytes and its code byte. A
-/// length field that claims more is refused from those four bytes alone, before anything of the
-/// frame is kept.
+/// All sizes are bytes of *payload*: the frame without its four length bytes and its code byte. A frame that is too
+/// long is refused as soon as its four length bytes are known, before anything of it is kept.
 ///
-/// # What is held at most
-/// Whatever a peer sends, in bytes, where a vector was empty at first:
+/// # Memory
+/// The most that each value holds, in bytes, whatever a peer sends. A vector was empty at first.
 ///
 /// | what | holds at most |
 /// | --- | --- |
 /// | [`FilterSession`], [`MtaSession`], [`Monitor`] | 64 |
 /// | [`Assembler`] | 64, and its storage |
-/// | … a vector | [`max_receive_payload`](Self::max_receive_payload), and no more than twice what has come of a frame that was cut |
+/// | … a vector | [`max_receive_payload`](Self::max_receive_payload), and no more than twice the bytes that arrived of a frame that was cut |
 /// | … memory of the caller | what the caller gave |
 /// | [`MacroStore`] | 64, and its memory |
-/// | … a vector | 65,536, and no more than twice the macros that have come |
+/// | … a vector | 65,536, and no more than twice the macros that arrived |
 /// | … memory of the caller | what the caller gave |
-/// | what borrows: frames, commands, responses, events, observations, lines | nothing |
+/// | borrowed values: frames, commands, responses, events, observations, lines | nothing |
 ///
-/// So a filter's connection holds `max_receive_payload() + 65_536` bytes beside its three values, an MTA's `max_receive_payload()`,
-/// and a monitor's `2 * max_receive_payload()`. While a vector grows, its old room stands beside the new one: at the peak
-/// it takes less than twice as much. Bytes that were announced and have not come take nothing, nor do frames
-/// that come whole, and [`Assembler::release`] gives the storage back. Values that own their bytes, which
-/// are those that end with `Buf` and the entries of a [`transcript`](crate::transcript), say for themselves
-/// what they hold. How many of them there are is up to the caller.
+/// In addition to these values, a filter's connection holds at most `max_receive_payload() + 65_536` bytes, an MTA's
+/// `max_receive_payload()`, and a monitor's `2 * max_receive_payload()`. While a vector grows, its old memory and its new
+/// memory exist at the same time, so the peak is less than twice as much. Bytes that a length field announces need no
+/// memory until they arrive, and frames that arrive whole need none at all. [`Assembler::release`] frees the storage. Values
+/// that own their bytes (`…Buf`, and the entries of a [`transcript`](crate::transcript)) document their memory themselves.
+/// How many of them there are is up to the caller.
 ///
-/// The time that a frame takes is in proportion to its length, whatever came before it. Only macros may
-/// move those of later stages, 64 KiB of them at most. Two things are left to the caller: a body, and what
-/// replaces it, is of any length, and so is a connection.
+/// The time for a frame is proportional to its length, whatever came before it; only MACRO may also move the macros of
+/// later stages, at most 64 KiB. The caller has to limit two things: the length of a body or of a new body, and the length
+/// of a connection.
 ///
 /// [`Assembler`]: crate::wire::Assembler
 /// [`Assembler::release`]: crate::wire::Assembler::release
@@ -61,19 +60,20 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 1 MiB to receive, 65,535 bytes to send, 4096 edits for a message, and 10,000 times PROGRESS for a command.
+    /// Receives payloads of up to 1 MiB, sends up to 65,535 bytes or what was negotiated, and accepts 4096 edits for each
+    /// message and 10,000 PROGRESS for each command.
     pub const DEFAULT: Self = Self { receive: 1_048_576, send: None, edits: 4096, progress: 10_000 };
 
-    /// The same limits with another bound on received payloads, in bytes.
+    /// Returns the same limits with another limit on received payloads, in bytes.
     #[must_use]
     #[doc(alias = "smfi_setmaxdatasize")]
     pub const fn with_max_receive_payload(self, bytes: u32) -> Self {
         Self { receive: bytes, ..self }
     }
 
-    /// The same limits with a bound on sent payloads, in bytes.
+    /// Returns the same limits with another limit on sent payloads, in bytes.
     ///
-    /// A session sends no more than that, and no more than was negotiated ([`DataSize`](crate::wire::DataSize)):
+    /// A session sends no more than this, and no more than was negotiated ([`DataSize`](crate::wire::DataSize)):
     /// libmilter closes the connection on a larger payload.
     #[must_use]
     #[doc(alias = "smfi_setmaxdatasize")]
@@ -81,25 +81,25 @@ impl Limits {
         Self { send: Some(bytes), ..self }
     }
 
-    /// The same limits with another bound on the edits of one message. Body chunks do not count.
+    /// Returns the same limits with another limit on the edits of one message. Chunks of a new body do not count.
     #[must_use]
     pub const fn with_max_edits(self, edits: u16) -> Self {
         Self { edits, ..self }
     }
 
-    /// The same limits with another bound on PROGRESS for one command.
+    /// Returns the same limits with another limit on PROGRESS for one command.
     #[must_use]
     pub const fn with_max_progress(self, progress: u16) -> Self {
         Self { progress, ..self }
     }
 
-    /// Edits that an MTA takes for one message, body chunks not counted.
+    /// How many edits an MTA accepts for one message. Chunks of a new body do not count.
     #[must_use]
     pub const fn max_edits(self) -> u16 {
         self.edits
     }
 
-    /// How often an MTA takes PROGRESS in place of one verdict.
+    /// How many PROGRESS an MTA accepts before one verdict.
     #[must_use]
     pub const fn max_progress(self) -> u16 {
         self.progress
@@ -111,8 +111,8 @@ impl Limits {
         self.receive
     }
 
-    /// The largest payload that may be sent to the peer, in bytes: 65,535 unless set. A session without such a bound
-    /// sends as much as was negotiated.
+    /// The largest payload that may be sent to the peer, in bytes: 65,535 unless set. If it is not set, a session sends as
+    /// much as was negotiated.
     #[must_use]
     pub const fn max_send_payload(self) -> u32 {
         match self.send {

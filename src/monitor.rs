@@ -12,10 +12,10 @@ use crate::wire::{
     Tolerance, Verdict,
 };
 
-/// Listens to both directions of a connection, and judges them by the strict law.
+/// Observes both directions of a connection, and reports every rule that a frame breaks.
 ///
-/// It never stops: a broken rule is reported, and the monitor follows the connection as a robust filter does.
-/// Frames must be given in the order in which they passed.
+/// It judges by the strict law, but never stops: after a broken rule it follows the connection in the same way as a filter
+/// with the default policy. Give it the frames in the order in which they were sent.
 ///
 /// # Memory
 /// At most 64 bytes and no heap memory, whatever either side sends.
@@ -40,27 +40,27 @@ pub struct Monitor {
     conversation: Conversation,
 }
 
-/// A frame that passed, and what the monitor knows about it.
+/// A frame, and what the monitor knows about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Observation<'f> {
-    /// Which way it travels.
+    /// The direction of the frame.
     pub direction: Direction,
     /// The frame.
     pub frame: Frame<'f>,
     /// Its content.
     pub message: Message<'f>,
-    /// How its payload departs from the well-formed one.
+    /// How the payload deviates from the well-formed one, if it does.
     pub deviation: Option<DecodeError>,
-    /// The command that it answers, wholly or in part.
+    /// For a response: the command whose reply it is, or is a part of.
     pub answers: Option<CommandKind>,
-    /// The state of the connection before it.
+    /// The code of the frame, and the state of the connection before it.
     pub context: ErrorContext,
-    /// The stage that it leads to.
+    /// The stage after the frame.
     pub stage: Stage,
-    /// The command whose reply is outstanding after it.
+    /// The command whose reply is outstanding after the frame.
     pub owed: Option<CommandKind>,
-    /// Whether it ended a message that was in progress: ABORT does, and what implies it.
+    /// Whether the frame aborted a message in progress: ABORT does, and so do commands that imply it.
     pub aborts_message: bool,
     broken: [Option<Rule>; 3],
 }
@@ -77,12 +77,12 @@ pub enum Message<'f> {
     Command(Command<'f>),
     /// A response.
     Response(Response<'f>),
-    /// It cannot be read.
+    /// A payload that cannot be decoded.
     Malformed(DecodeError),
 }
 
 impl Observation<'_> {
-    /// The rules that it breaks: the first three, if there are more.
+    /// The rules that the frame breaks: the first three, if there are more.
     pub fn violations(&self) -> impl Iterator<Item = Rule> {
         self.broken.into_iter().flatten()
     }
@@ -95,7 +95,7 @@ impl Observation<'_> {
 }
 
 impl Monitor {
-    /// Starts listening at the beginning of a connection.
+    /// Starts at the beginning of a connection.
     #[must_use]
     pub const fn new() -> Self {
         Self { conversation: Conversation::new(Law::Robust) }
@@ -106,7 +106,7 @@ impl Monitor {
     /// Each direction has an assembler of its own. `Ok(None)` means that `input` is empty.
     ///
     /// # Errors
-    /// [`FrameError`]: this direction cannot be divided into frames any more.
+    /// [`FrameError`]: the stream of this direction can no longer be divided into frames.
     pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
         direction: Direction,
@@ -116,7 +116,7 @@ impl Monitor {
         Ok(assembler.next_frame(input)?.map(|frame| self.observe(direction, frame)))
     }
 
-    /// Takes a frame.
+    /// Takes a frame that the caller has cut from the stream.
     pub fn observe<'f>(&mut self, direction: Direction, frame: Frame<'f>) -> Observation<'f> {
         let (stage, owed) = (self.conversation.stage(), self.conversation.owed);
         let mut observation = Observation {
@@ -235,7 +235,7 @@ impl Monitor {
         self.conversation.verdict(effect, verdict);
     }
 
-    /// Treats an outstanding reply as one that came and said nothing.
+    /// Treats the outstanding reply as CONTINUE.
     fn give_up_reply(&mut self) {
         if self.conversation.owed == Some(CommandKind::Negotiate) {
             self.conversation.forget_reply();
@@ -250,7 +250,7 @@ impl Monitor {
         self.conversation.stage()
     }
 
-    /// What was agreed on; `None` before OPTNEG was answered.
+    /// The result of the negotiation; `None` before OPTNEG was answered.
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.conversation.settled()

@@ -1,7 +1,7 @@
-//! OPTNEG: what both sides agreed on, what became of every bit, and why a negotiation fails.
+//! The negotiation (OPTNEG): its result, the outcome of every bit, and its errors.
 //!
-//! [`filter::Options::answer`](crate::filter::Options::answer) and [`mta::accept`](crate::mta::accept) are the two
-//! sides of it, as pure functions.
+//! [`filter::Options::answer`](crate::filter::Options::answer) and [`mta::accept`](crate::mta::accept) negotiate without a
+//! session.
 
 use core::fmt;
 
@@ -9,23 +9,23 @@ use thiserror::Error;
 
 use crate::wire::{Actions, Answer, DataSize, LeadingSpace, Offer, Steps, Version};
 
-/// What both sides agreed on: in force from OPTNEG to the end of the connection.
+/// The result of a negotiation, which applies until the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Negotiated {
-    /// The version that is spoken.
+    /// The protocol version.
     pub version: Version,
     /// The edits that the filter may make.
     pub actions: Actions,
     /// The steps that apply on the wire.
     pub steps: Steps,
-    /// Steps that the filter asked for and the MTA did not offer: such commands and replies happen anyway, and only
-    /// CONTINUE may be sent for them.
+    /// Steps that the filter requested and the MTA did not offer: the MTA sends those commands and waits for those replies
+    /// anyway, and only CONTINUE may be sent.
     pub emulated: Steps,
 }
 
 impl Negotiated {
-    /// Before OPTNEG, or without it.
+    /// The state before OPTNEG, or without it: no actions, no steps.
     pub const NOTHING: Self = Self {
         version: Version::CURRENT,
         actions: Actions::EMPTY,
@@ -36,13 +36,13 @@ impl Negotiated {
     /// The steps that an old version implies.
     pub(crate) const IMPLIED: Steps = Steps::NO_DATA.union(Steps::NO_UNKNOWN);
 
-    /// What an answer says, with nothing emulated.
+    /// The result of an answer, with nothing emulated.
     pub(crate) const fn from_answer(answer: &Answer<'_>) -> Self {
         let Answer { version, actions, steps, .. } = *answer;
         Self { version, actions, steps, emulated: Steps::EMPTY }
     }
 
-    /// The largest payload.
+    /// The largest payload that may be sent.
     #[must_use]
     pub const fn data_size(&self) -> DataSize {
         self.steps.data_size()
@@ -66,7 +66,7 @@ impl Negotiated {
         LeadingSpace::of(self.steps)
     }
 
-    /// The steps, and those that decline the commands which the version does not have.
+    /// The steps, plus those that decline commands which the version does not have.
     #[must_use]
     #[inline]
     pub fn effective_steps(&self) -> Steps {
@@ -87,17 +87,17 @@ pub(crate) fn implied_by(version: Version) -> Steps {
     steps
 }
 
-/// What became of one bit.
+/// The outcome of the negotiation for one bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BitOutcome {
-    /// Asked for and offered.
+    /// Requested and offered.
     Granted,
-    /// Asked for, not offered, and left out: the filter can do without it, or the MTA's version implies it.
+    /// Requested, not offered, and left out: the filter can do without it, or the version implies it.
     Stripped,
-    /// Asked for and not offered: the commands or replies happen anyway, and only CONTINUE may be sent for them.
+    /// Requested and not offered: the MTA sends the command or waits for the reply anyway, and only CONTINUE may be sent.
     Emulated,
-    /// Not offered, but in the answer, and honoured.
+    /// Not offered, but in the answer, and honoured by the MTA.
     Surplus,
     /// Implied by the version.
     Implied,
@@ -107,20 +107,20 @@ pub enum BitOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Negotiation<'a> {
-    /// What the MTA offered, with the defaults of version 1 in the place of zeros.
+    /// What the MTA offered, with the defaults of version 1 in place of zeros.
     pub offer: Offer,
     /// What the filter answers.
     pub answer: Answer<'a>,
-    /// What is in force.
+    /// The result.
     pub negotiated: Negotiated,
-    /// Steps that were asked for, not offered, and left out.
+    /// Steps that were requested, not offered, and left out.
     pub stripped: Steps,
-    /// Actions that were asked for, not offered, and left out.
+    /// Actions that were requested, not offered, and left out.
     pub stripped_actions: Actions,
 }
 
 impl Negotiation<'_> {
-    /// What became of a step; `None` if nobody asked for it and no version implies it.
+    /// The outcome for a step; `None` if it was not requested and the version does not imply it.
     #[must_use]
     pub fn step(&self, step: Steps) -> Option<BitOutcome> {
         if self.answer.steps.contains(step) {
@@ -135,7 +135,7 @@ impl Negotiation<'_> {
         }
     }
 
-    /// What became of an action; `None` if nobody asked for it.
+    /// The outcome for an action; `None` if it was not requested.
     #[must_use]
     pub const fn action(&self, action: Actions) -> Option<BitOutcome> {
         if self.answer.actions.contains(action) {
@@ -148,7 +148,7 @@ impl Negotiation<'_> {
     }
 }
 
-/// One line: the version, then each bit that was asked for, answered, or implied by the version.
+/// One line: the version, then each bit that was requested, answered, or implied by the version.
 impl fmt::Display for Negotiation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "version {} of {}", self.negotiated.version, self.offer.version)?;
@@ -170,13 +170,13 @@ impl fmt::Display for Negotiation<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum NegotiationError {
-    /// The MTA's version is under 2, or 2^31 or more, which libmilter reads as negative. NEG-16.
+    /// The MTA's version is below 2, or at least 2^31, which libmilter reads as negative. NEG-16.
     #[error("the MTA offers version {offered}; expected 2 to 2147483647")]
     TooOld {
         /// The offered version.
         offered: Version,
     },
-    /// The filter's version is not one that exists and was offered. NEG-22.
+    /// The filter's version does not exist, or is newer than the offered one. NEG-22.
     #[error("the filter answers version {answered} to an offer of {offered}; expected 2 to {}", newest(*.offered))]
     WrongVersion {
         /// The offered version.
@@ -184,13 +184,13 @@ pub enum NegotiationError {
         /// The answered version.
         answered: Version,
     },
-    /// Actions are required or answered that were not offered. NEG-18, NEG-23.
+    /// The filter requires or answers actions that the MTA did not offer. NEG-18, NEG-23.
     #[error("the MTA did not offer {missing:?}")]
     Actions {
         /// Those actions.
         missing: Actions,
     },
-    /// Steps are required or answered that were not offered. NEG-19, NEG-24.
+    /// The filter requires or answers steps that the MTA did not offer. NEG-19, NEG-24.
     #[error("the MTA did not offer {missing:?}")]
     Steps {
         /// Those steps.

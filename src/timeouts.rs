@@ -1,15 +1,15 @@
-//! Time without a clock: which wait is running, and how long real programs let it run.
+//! Timeouts: the classes of waits, and how long real programs wait.
 
 use core::fmt;
 use core::time::Duration;
 
-/// The class of a wait. Each read that gives something restarts it, so any PROGRESS does too.
+/// The class of a wait. Every read that returns bytes restarts it, for example one that returns PROGRESS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wait {
     /// For the socket to connect. MTA only.
     Connect,
-    /// For bytes to be taken by the peer. Both sides.
+    /// For the peer to accept bytes. Both sides.
     Write,
     /// For the answer to OPTNEG. MTA only.
     Negotiation,
@@ -17,8 +17,8 @@ pub enum Wait {
     Reply,
     /// For the reply to HEADER, EOH or BODY. MTA only.
     Content,
-    /// For the next response to the end of a message. MTA only. A second wait may run beside it, which
-    /// no frame restarts: [`Timeouts::end_of_message_total`].
+    /// For the next response to the end of a message. MTA only. There may be a limit on the whole end of message, which no
+    /// frame restarts: [`Timeouts::end_of_message_total`].
     EndOfMessage,
     /// For the next command. Filter only.
     Command,
@@ -37,7 +37,7 @@ impl Wait {
     ];
 }
 
-/// How long each wait may take. The crate has no clock: this is for the caller's.
+/// How long each wait may take. The crate has no clock; the caller applies them.
 ///
 /// # Examples
 /// ```
@@ -66,7 +66,7 @@ pub struct Timeouts {
     pub content: Duration,
     /// [`Wait::EndOfMessage`].
     pub end_of_message: Duration,
-    /// From the end of the message to the verdict on it, whatever comes between.
+    /// The total time from the end of the message to the verdict on it, whatever comes in between; `None` for no limit.
     pub end_of_message_total: Option<Duration>,
     /// [`Wait::Command`].
     pub command: Duration,
@@ -103,7 +103,7 @@ impl Timeouts {
         command: Duration::from_secs(7210),
     };
 
-    /// The same timeouts, but for one wait.
+    /// Returns the same timeouts, except for one wait.
     #[must_use]
     #[doc(alias = "smfi_settimeout")]
     pub const fn with(self, wait: Wait, limit: Duration) -> Self {

@@ -8,20 +8,22 @@ use crate::wire::{Command, DecodeError, OutgoingFrame};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Turn {
-    /// The MTA's: read.
+    /// The MTA's turn: read the next command.
     Receive,
-    /// Ours: a verdict on this command is outstanding, or the answer to OPTNEG.
+    /// The filter's turn: send the verdict on this command, or the answer to OPTNEG.
     Reply(CommandKind),
-    /// Nobody's: close the connection.
+    /// Nobody's turn: close the connection.
     Closed,
 }
 
 /// A command from the MTA, and what it means for the message in progress.
 ///
-/// Handle it in this order: if [`aborts_message`](Self::aborts_message), drop what was collected about the message
-/// in progress; then handle [`command`](Self::command); then answer if [`FilterSession::turn`] says so. A command
-/// that is out of order needs no other treatment under the default policy: an MTA sends it when its SMTP client
-/// is not polite. Do not answer it with CONTINUE unseen: that would accept, for example, a recipient nobody checked.
+/// Handle it in three steps: if [`aborts_message`](Self::aborts_message) is set, drop what you know about the message in
+/// progress; handle [`command`](Self::command); send a reply if [`FilterSession::turn`] asks for one.
+///
+/// Under the default policy, treat a command that is out of order like any other. An MTA sends it when its SMTP client
+/// sends commands in an unusual order. Do not answer CONTINUE without looking at it: that could accept a recipient
+/// nobody checked.
 ///
 /// [`FilterSession::turn`]: crate::FilterSession::turn
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,13 +32,13 @@ pub struct Event<'f> {
     /// The command. Under [`Receiving::Libmilter`](super::Receiving::Libmilter), an ignored command that cannot be
     /// decoded is [`Command::Other`].
     pub command: Command<'f>,
-    /// Whether the strict law allows the command here.
+    /// Whether the strict order allows the command here ([`order`](crate::order)).
     pub in_order: bool,
     /// Whether the command ended a message in progress before the filter gave a verdict on it: ABORT does, and HELO,
-    /// MAIL, QUIT and others where an MTA sends no ABORT. It is true at most once a message.
+    /// MAIL, QUIT and others do where an MTA sends no ABORT. It is true at most once for each message.
     #[doc(alias = "xxfi_abort")]
     pub aborts_message: bool,
-    /// How the payload departs from the well-formed one.
+    /// How the payload deviates from the well-formed one, if it does.
     pub deviation: Option<DecodeError>,
     /// What follows, in bits.
     pub(crate) flags: Flags,
@@ -74,10 +76,10 @@ impl<'f> Event<'f> {
         Self { command, in_order: true, aborts_message: false, deviation: None, flags: Flags::NONE }
     }
 
-    /// Whether this chunk of the body came in one frame with the end of the message, which is the next event.
+    /// Whether this chunk of the body came in the same frame as the end of the message, which is the next event.
     ///
-    /// No reply is owed to such a chunk. What a filter has to say about it is said in reply to the end of the message:
-    /// take that event with [`FilterSession::rest_of_frame`], and answer it.
+    /// Such a chunk gets no reply of its own. A verdict on it is sent in reply to the end of the message: get that event
+    /// from `next_event` or from [`FilterSession::rest_of_frame`], and answer it.
     ///
     /// [`FilterSession::rest_of_frame`]: crate::FilterSession::rest_of_frame
     #[must_use]
@@ -85,7 +87,7 @@ impl<'f> Event<'f> {
         self.flags.has(Flags::LAST_CHUNK)
     }
 
-    /// Whether libmilter would ignore the command: nothing is to be done for it, and no reply is owed. Only under
+    /// Whether libmilter would ignore the command: do nothing, and send no reply. Only under
     /// [`Receiving::Libmilter`](super::Receiving::Libmilter).
     #[must_use]
     pub const fn is_ignored(&self) -> bool {
@@ -93,7 +95,7 @@ impl<'f> Event<'f> {
     }
 }
 
-/// A successful negotiation, and the frame that tells the MTA.
+/// The result of a successful negotiation, and the frame to send.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 #[must_use = "a frame that is not written leaves the MTA waiting"]
@@ -112,9 +114,9 @@ pub struct Ending {
     pub clean: bool,
     /// A message was in progress: treat it as aborted.
     pub in_message: bool,
-    /// The stream ended inside a frame.
+    /// The stream ended in the middle of a frame.
     pub in_frame: bool,
-    /// The MTA left without waiting for this reply.
+    /// The MTA left before it got the reply to this command.
     pub owed: Option<CommandKind>,
 }
 
@@ -127,8 +129,8 @@ mod owned {
 
     /// An [`Event`] that owns its command: to store it, to queue it, or to handle it on another thread.
     ///
-    /// It gives the same event back, with everything that [`MacroStore`](crate::macros::MacroStore) needs. The session
-    /// stays where it is: [`FilterSession::turn`](crate::FilterSession::turn) says whether a reply is outstanding.
+    /// [`as_event`](Self::as_event) returns the same event, with everything that [`MacroStore`](crate::macros::MacroStore) needs. The session
+    /// stays where it is: [`FilterSession::turn`](crate::FilterSession::turn) tells whether a reply is outstanding.
     ///
     /// # Memory
     /// 56 bytes on 64-bit targets, and on the heap the payload of the command, as in a [`CommandBuf`].
@@ -158,7 +160,7 @@ mod owned {
     }
 
     impl EventBuf {
-        /// The event: the one that was stored, decoded again at each call.
+        /// Returns the stored event. Each call decodes it again.
         #[must_use]
         pub fn as_event(&self) -> Event<'_> {
             let Self { ref command, in_order, aborts_message, deviation, flags } = *self;

@@ -1,6 +1,6 @@
-//! The filter's side: commands in, replies out.
+//! The filter's side: options, events, turns, policies.
 //!
-//! [`FilterSession`](crate::FilterSession) keeps the order; this module has its inputs and outputs.
+//! [`FilterSession`](crate::FilterSession) receives commands and sends replies; this module has the types that it uses.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 pub(crate) mod event;

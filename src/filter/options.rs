@@ -4,7 +4,7 @@ use crate::negotiation::{Negotiated, Negotiation, NegotiationError, check_offer,
 use crate::order::CommandKind;
 use crate::wire::{Actions, Answer, DataSize, MacroLists, Offer, Steps};
 
-/// How much a filter depends on an option.
+/// Whether a filter uses an option, and whether it needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
 pub enum Support {
@@ -17,7 +17,7 @@ pub enum Support {
     Required,
 }
 
-/// What a filter asks for in the negotiation: the commands that it wants to see, edits, macros and the rest.
+/// The options that a filter requests in the negotiation: commands, edits, macros and protocol extensions.
 ///
 /// # Examples
 /// ```
@@ -46,10 +46,10 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Subscribes to these commands; all others are declined (`SMFIP_NO*`), as far as they can be.
+    /// Subscribes to these commands and declines all others that can be declined (`SMFIP_NO*`).
     ///
-    /// A filter that declines MAIL should not decline its macros: under Sendmail they are then the only sign
-    /// that a message was abandoned and another one begins (SPEC_NOTES ORD-38).
+    /// A filter that declines MAIL should still accept the macros of MAIL: with Sendmail they are then the only sign that
+    /// a message was abandoned and another one begins (SPEC_NOTES ORD-38).
     #[must_use]
     #[doc(alias = "smfi_register")]
     pub fn new(commands: impl IntoIterator<Item = CommandKind>) -> Self {
@@ -70,10 +70,10 @@ impl<'a> Options<'a> {
         Self::new(CommandKind::ALL)
     }
 
-    /// Requires exactly these actions and steps, as two masks have them in the C interface.
+    /// Requires exactly these actions and steps, for bindings whose interface has two masks.
     ///
-    /// A step that is not offered is emulated where [`answer`](Self::answer) says so, and is an error otherwise. Two data
-    /// sizes are one too many: the larger one is asked for.
+    /// A step that is not offered is emulated if [`answer`](Self::answer) allows that, and is an error otherwise. If both
+    /// data sizes are given, the larger one is requested.
     #[must_use]
     #[doc(alias = "xxfi_flags")]
     pub const fn from_actions_and_steps(actions: Actions, steps: Steps) -> Self {
@@ -100,7 +100,7 @@ impl<'a> Options<'a> {
         Self { requested_actions: self.requested_actions.union(actions), ..self }
     }
 
-    /// Promises to answer these commands with CONTINUE only, so that no reply need be sent (`SMFIP_NR_*`).
+    /// Promises to answer only CONTINUE to these commands, so that no reply has to be sent (`SMFIP_NR_*`).
     #[must_use]
     #[doc(alias = "SMFIS_NOREPLY")]
     pub fn no_reply_to(self, commands: impl IntoIterator<Item = CommandKind>) -> Self {
@@ -111,14 +111,14 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Asks to be allowed to answer SKIP (`SMFIP_SKIP`).
+    /// Requests permission to answer SKIP (`SMFIP_SKIP`).
     #[must_use]
     #[doc(alias = "SMFIP_SKIP")]
     pub const fn skip(self, support: Support) -> Self {
         self.step(Steps::SKIP, support)
     }
 
-    /// Asks for the recipients that the MTA itself refused (`SMFIP_RCPT_REJ`). Their macro `{rcpt_mailer}` is `error`.
+    /// Requests recipients that the MTA itself refused (`SMFIP_RCPT_REJ`). Their macro `{rcpt_mailer}` is `error`.
     ///
     /// Do not answer [`Verdict::Discard`](crate::wire::Verdict::Discard) to one of them: Postfix forgets it, asks nothing
     /// more about the message, and delivers it to the other recipients. See SPEC_NOTES.md, SCP-10.
@@ -128,14 +128,14 @@ impl<'a> Options<'a> {
         self.step(Steps::REJECTED_RCPT, support)
     }
 
-    /// Asks for header values with the space after the colon (`SMFIP_HDR_LEADSPC`).
+    /// Requests header values with the space after the colon (`SMFIP_HDR_LEADSPC`).
     #[must_use]
     #[doc(alias = "SMFIP_HDR_LEADSPC")]
     pub const fn leading_space(self, support: Support) -> Self {
         self.step(Steps::LEADING_SPACE, support)
     }
 
-    /// Asks for payloads of up to that size. `Optional` accepts a smaller one, `Required` does not.
+    /// Requests payloads of up to this size. `Optional` accepts a smaller size, `Required` does not.
     #[must_use]
     #[doc(alias = "SMFIP_MDS_256K")]
     #[doc(alias = "SMFIP_MDS_1M")]
@@ -148,7 +148,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Asks for these macros.
+    /// Requests these macros in place of the MTA's defaults.
     #[must_use]
     #[doc(alias = "smfi_setsymlist")]
     #[doc(alias = "SMFIF_SETSYMLIST")]
@@ -168,19 +168,19 @@ impl<'a> Options<'a> {
         self.requested_actions
     }
 
-    /// The steps that are required. Some of them can be emulated: [`answer`](Self::answer).
+    /// The steps that are required. [`answer`](Self::answer) can emulate some of them.
     #[must_use]
     pub const fn required_steps(&self) -> Steps {
         self.required
     }
 
-    /// The steps that are taken if the MTA offers them.
+    /// The steps that are used if the MTA offers them.
     #[must_use]
     pub const fn requested_steps(&self) -> Steps {
         self.requested
     }
 
-    /// The macros that the MTA is asked for.
+    /// The macros that are requested.
     #[must_use]
     pub const fn requested_macros(&self) -> MacroLists<'a> {
         self.macro_lists
@@ -194,14 +194,13 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The answer to an offer, as libmilter gives it.
+    /// Answers an offer in the same way as libmilter.
     ///
-    /// A version of 7 to 2^31 - 1 is answered with 6. Zero masks mean version 1. No-reply bits that are not
-    /// offered are emulated, as are NO_DATA and NO_UNKNOWN; anything else that is required and not offered is an
-    /// error.
+    /// A version from 7 to 2^31 - 1 is answered with 6. Zero masks mean version 1. No-reply bits that are not offered are
+    /// emulated, and so are NO_DATA and NO_UNKNOWN; anything else that is required but not offered is an error.
     ///
     /// # Errors
-    /// [`NegotiationError`]: close without an answer, as libmilter does.
+    /// [`NegotiationError`]: close the connection without an answer, as libmilter does.
     ///
     /// # Source
     /// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-16 to NEG-21.

@@ -1,4 +1,4 @@
-//! How a filter judges the MTA, and what it may send itself.
+//! How a filter judges the MTA, and what the filter may send.
 
 use crate::order::Rule;
 use crate::order::rules::JUDGED;
@@ -7,7 +7,7 @@ use crate::wire::Tolerance;
 
 /// How a filter treats the MTA's commands and restricts its own replies.
 ///
-/// The two are separate: what is accepted, and what may be sent.
+/// What is accepted and what may be sent are chosen separately.
 ///
 /// | | [`DEFAULT`](Self::DEFAULT) | [`STRICT`](Self::STRICT) | [`LIBMILTER`](Self::LIBMILTER) |
 /// | --- | --- | --- | --- |
@@ -39,8 +39,8 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Receiving {
-    /// Accepts every command at every stage, marks what is out of order, and owes a reply to whatever expects one.
-    /// Nothing that an SMTP client makes an MTA send ends or stalls the connection.
+    /// Accepts every command at every stage, marks those that are out of order, and expects a reply to each command that
+    /// has one. Nothing that an SMTP client makes an MTA send ends or stalls the connection.
     Robust,
     /// Ends the connection on anything that a well-behaved MTA would not send.
     Strict,
@@ -54,7 +54,7 @@ pub enum Receiving {
 pub enum Sending {
     /// Only what every MTA understands.
     Strict,
-    /// What libmilter lets through: any verdict but SHUTDOWN and CONN_FAIL, PROGRESS at any time, any header name,
+    /// Everything that libmilter sends: any verdict but SHUTDOWN and CONN_FAIL, PROGRESS at any time, any header name,
     /// and other frames between the chunks of a new body.
     Libmilter,
 }
@@ -67,7 +67,7 @@ impl Policy {
     /// Does what a filter on libmilter 8.17 does, in both directions.
     pub const LIBMILTER: Self = Self::new(Receiving::Libmilter, Sending::Libmilter);
 
-    /// Combines the two, with the tolerance that belongs to `receiving`.
+    /// Combines `receiving` and `sending`, with the tolerance for payloads that fits `receiving`.
     #[must_use]
     pub const fn new(receiving: Receiving, sending: Sending) -> Self {
         let tolerance = match receiving {

@@ -16,7 +16,7 @@ use crate::wire::{
     Verdict,
 };
 
-/// The filter's side of one connection: commands in, replies out, in the right order.
+/// The filter's side of one connection: receives commands, sends replies, and keeps the order.
 ///
 /// # Memory
 /// At most 64 bytes and no heap memory, whatever the peer sends.
@@ -85,7 +85,7 @@ impl FilterSession {
         Self::with_limits(policy, Limits::DEFAULT)
     }
 
-    /// Starts a connection with another bound on what is sent.
+    /// Starts a connection with another limit on what is sent.
     #[must_use]
     pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
         Self {
@@ -104,10 +104,10 @@ impl FilterSession {
         }
     }
 
-    /// The same session, with steps that hold before OPTNEG.
+    /// Returns the same session with steps that apply before OPTNEG.
     ///
-    /// libmilter counts callbacks that are missing as commands that were declined, also for an MTA that never sends
-    /// OPTNEG. Only bug-compatible filters need this.
+    /// libmilter treats commands without a callback as declined, even if the MTA never sends OPTNEG. Only bug-compatible
+    /// filters need this.
     ///
     /// # Source
     /// `fix_stm` in libmilter/engine.c. SPEC_NOTES ORD-39.
@@ -118,14 +118,14 @@ impl FilterSession {
 
     /// Takes the next command from the front of `input`.
     ///
-    /// `Ok(None)` means that `input` is empty: read more, or close if that is what [`turn`](Self::turn) says.
+    /// `Ok(None)` means that `input` is empty: read more, or close if [`turn`](Self::turn) is [`Turn::Closed`].
     /// Anything after QUIT is ignored. The event borrows from `assembler` or from `input`, never from the session,
-    /// so it can be answered while it is alive.
+    /// so you can answer it while you still use it.
     ///
     /// # Errors
-    /// [`ReceiveError::ReplyOwed`] before anything is taken from `input`; otherwise the connection is
-    /// broken, and every later call returns the same error. Flush the output before handling the error: earlier
-    /// frames of the same read may already have been answered.
+    /// [`ReceiveError::ReplyOwed`] if a reply is outstanding; nothing was taken from `input`. After any other error the
+    /// connection is broken, and every later call returns the same error. Flush the output before handling the error:
+    /// earlier frames of the same read may already have been answered.
     #[inline]
     pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
@@ -142,11 +142,11 @@ impl FilterSession {
         }
     }
 
-    /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
+    /// Whether [`next_event`](Self::next_event) would return an event or an error for this `input`.
     ///
-    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more, or close if that is what
-    /// [`turn`](Self::turn) says. This borrows nothing, so a function that reads in a loop can return the event after the
-    /// loop:
+    /// `false` means that more has to be read, or that the connection is over: see [`turn`](Self::turn). `input` is empty
+    /// then, and the first part of a frame is in the assembler. Give `next_event` the same `input`, as it was left here. The
+    /// result borrows nothing, so a function that reads in a loop can return the event after the loop:
     ///
     /// ```
     /// use std::io::{self, Read};
@@ -160,7 +160,7 @@ impl FilterSession {
     ///     assembler: Assembler<Vec<u8>>,
     ///     stream: S,
     ///     buffer: Vec<u8>,
-    ///     /// What was read and not taken yet: this part of `buffer`.
+    ///     /// The part of `buffer` that the session has not used yet.
     ///     unread: std::ops::Range<usize>,
     /// }
     ///
@@ -210,12 +210,12 @@ impl FilterSession {
         !self.flags.has_quit
     }
 
-    /// Takes a frame.
+    /// Takes a frame that the caller has cut from the stream.
     ///
-    /// After the event of a chunk, [`rest_of_frame`](Self::rest_of_frame) may have another one.
+    /// After the event of a body chunk, ask [`rest_of_frame`](Self::rest_of_frame) for a second event of the same frame.
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event), and [`ReceiveError::RestOfFrame`] while that other one is still there.
+    /// The errors of [`next_event`](Self::next_event), and [`ReceiveError::RestOfFrame`] if that second event was not taken.
     pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
         if self.flags.end_follows {
             return Err(ReceiveError::RestOfFrame);
@@ -230,7 +230,7 @@ impl FilterSession {
         self.conversation.owed.is_none() && self.conversation.stage() != Stage::Closed
     }
 
-    /// The next event where none is to be read.
+    /// The next event that needs no more input.
     #[cold]
     #[inline(never)]
     fn next_without_reading(&mut self, input: &mut &[u8]) -> Result<Option<Event<'static>>, ReceiveError> {
@@ -247,7 +247,7 @@ impl FilterSession {
 
     /// Takes a frame, and returns what its callers return, so that they need not move the event.
     ///
-    /// Nearly every frame is a command in its order, of which only the stage is to be remembered. All else is left to
+    /// Nearly every frame is a command in order that changes only the stage. Everything else is left to
     /// [`take_rare`](Self::take_rare), out of the way of the optimiser.
     #[inline]
     fn take<'f, E: From<Event<'f>>>(&mut self, frame: Frame<'f>) -> Result<E, ReceiveError> {
@@ -299,7 +299,7 @@ impl FilterSession {
         Ok(event)
     }
 
-    /// Takes note of a command that leaves more than a stage behind.
+    /// Remembers what a command changes besides the stage.
     fn take_special(&mut self, event: &mut Event<'_>) {
         match event.command {
             Command::Negotiate(offer) => self.conversation.note_offer(offer),
@@ -364,7 +364,7 @@ impl FilterSession {
             && self.conversation.passage(kind).is_ok_and(|passage| !passage.in_order)
     }
 
-    /// The end of the message, if it came in one frame with the chunk that was given out before.
+    /// Returns the end of the message, if it came in the same frame as the body chunk of the last event.
     #[inline]
     pub fn rest_of_frame(&mut self) -> Option<Event<'static>> {
         if !self.flags.end_follows {
@@ -378,7 +378,7 @@ impl FilterSession {
     /// Sends a reply, an edit or PROGRESS.
     ///
     /// # Errors
-    /// [`Misuse`]: nothing changed, and nothing is to be written.
+    /// [`Misuse`]: nothing changed, and there is nothing to write.
     #[inline]
     pub fn send<'m>(&mut self, response: impl Into<Response<'m>>) -> Result<OutgoingFrame<'m>, Misuse> {
         let response = response.into();
@@ -408,13 +408,13 @@ impl FilterSession {
         Ok(outgoing)
     }
 
-    /// Leaves the reply that is owed unsent: the MTA waits for it until its timeout.
+    /// Sends nothing where a reply is outstanding: the MTA waits for it until its timeout.
     ///
-    /// A callback of libmilter that returns `SMFIS_NOREPLY` has this effect where its no-reply step was not negotiated.
-    /// Only [`Sending::Libmilter`](super::Sending::Libmilter) allows it, for libraries that have to do the same.
+    /// In libmilter a callback that returns `SMFIS_NOREPLY` without a negotiated no-reply step has this effect. Only
+    /// [`Sending::Libmilter`](super::Sending::Libmilter) allows it, for bug-compatible bindings.
     ///
     /// # Errors
-    /// [`Misuse`]: no reply is owed, the answer to OPTNEG is owed, or the policy sends strictly.
+    /// [`Misuse`]: no reply is outstanding, the answer to OPTNEG is outstanding, or the policy does not allow it.
     ///
     /// # Source
     /// `sendreply` in libmilter/engine.c.
@@ -435,10 +435,10 @@ impl FilterSession {
         Ok(())
     }
 
-    /// Answers OPTNEG: asks for these options, and reports what became of every bit.
+    /// Answers OPTNEG with these options, and returns the frame and the outcome of every bit.
     ///
-    /// Under [`Receiving::Robust`](super::Receiving::Robust) a command that the MTA does not allow to be declined is
-    /// emulated: it is an event like any other, and only CONTINUE may be sent for it.
+    /// Under [`Receiving::Robust`](super::Receiving::Robust) a command that cannot be declined with this MTA is emulated: it
+    /// is an event like any other, and only CONTINUE may be sent for it.
     ///
     /// # Errors
     /// [`NegotiateError::Misuse`] if no answer is outstanding; [`NegotiateError::Failed`] if the offer cannot be
@@ -457,10 +457,10 @@ impl FilterSession {
         Ok(NegotiationSent { frame, negotiation })
     }
 
-    /// Whether [`send`](Self::send) would send it: the same test, without the effect.
+    /// Tests whether [`send`](Self::send) would accept a response, without sending it.
     ///
     /// # Errors
-    /// [`Misuse`], as `send`.
+    /// The [`Misuse`] that `send` would return.
     pub fn check(&self, response: &Response<'_>) -> Result<(), Misuse> {
         let size = if self.is_within(&response.encode()) { Ok(()) } else { Err(Rule::TooLong) };
         self.judge(response).and(size).map_err(|rule| self.misuse(response.code(), rule))
@@ -489,7 +489,7 @@ impl FilterSession {
         outgoing.is_within(Limits::DEFAULT.with_max_send_payload(limit))
     }
 
-    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    /// Ends the session, and returns what was unfinished. Call it once, however the connection ended.
     ///
     /// `pending` is [`Assembler::pending`]. A second call reports that nothing was in progress.
     #[doc(alias = "xxfi_close")]
@@ -505,7 +505,7 @@ impl FilterSession {
         }
     }
 
-    /// Whose turn it is.
+    /// Returns whose turn it is.
     #[must_use]
     #[inline]
     pub fn turn(&self) -> Turn {
@@ -524,20 +524,21 @@ impl FilterSession {
         self.conversation.stage()
     }
 
-    /// What was agreed on; `None` before OPTNEG was answered.
+    /// The result of the negotiation; `None` before OPTNEG was answered.
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.conversation.settled()
     }
 
-    /// Whether edits that need these actions could be sent now.
+    /// Whether edits that need these actions may be sent now: the end of the message is being answered, and the actions
+    /// were negotiated.
     #[must_use]
     pub fn may_edit(&self, actions: Actions) -> bool {
         self.turn() == Turn::Reply(CommandKind::EndOfMessage)
             && self.conversation.agreed().actions.contains(actions)
     }
 
-    /// The class of the wait that is running, if one is: for the next command.
+    /// The class of the current wait: [`Wait::Command`], or `None` while the filter has to send.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {
         (self.turn() == Turn::Receive).then_some(Wait::Command)
@@ -557,7 +558,7 @@ impl FilterSession {
         }
     }
 
-    /// The offer that is to be answered.
+    /// The offer to answer.
     fn offer(&self) -> Offer {
         self.conversation.offer().with_v1_defaults()
     }

@@ -1,5 +1,6 @@
 //! Which macros Sendmail and Postfix send to a filter that does not ask for others.
 
+use crate::debug::debug_fields;
 use crate::wire::{MacroStage, Text};
 
 /// The macros that an MTA sends by default, by stage.
@@ -16,7 +17,7 @@ use crate::wire::{MacroStage, Text};
 ///
 /// # Source
 /// Sendmail cf/m4/cfhead.m4; Postfix src/global/mail_params.h. SPEC_NOTES MAC-16.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MacroDefaults {
     connect: Text<'static>,
     helo: Text<'static>,
@@ -26,6 +27,8 @@ pub struct MacroDefaults {
     end_of_headers: Text<'static>,
     end_of_message: Text<'static>,
 }
+
+debug_fields!(MacroDefaults { connect, helo, mail, rcpt, data, end_of_headers, end_of_message });
 
 /// The macros of HELO are the same for both MTAs.
 const HELO: Text<'static> =
@@ -76,7 +79,7 @@ impl MacroDefaults {
     /// Postfix up to 3.1.
     pub const POSTFIX_3_1: Self = Self { connect: Text::from_c_str(c"j {daemon_name} v"), ..Self::POSTFIX };
 
-    /// The names for a stage, with blanks between them; empty for none, and for a stage that libmilter does not keep.
+    /// The names for a stage, separated by blanks. Empty if there are none, or if libmilter ignores macros of the stage.
     #[must_use]
     pub const fn names(self, stage: MacroStage) -> Text<'static> {
         match stage {

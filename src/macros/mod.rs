@@ -1,4 +1,4 @@
-//! The macros of a connection: kept by the filter, chosen by the MTA.
+//! Macros: a store for filters, and the selection of macros for MTAs.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 mod defaults;

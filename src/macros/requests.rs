@@ -8,10 +8,10 @@ use crate::wire::{MacrosBuf, TextListBuf};
 #[cfg(feature = "alloc")]
 const MAX_LIST: usize = 65_534;
 
-/// The macros that a filter asked for, against what the MTA sends by default.
+/// Selects the macros to send: those that the filter requested, or the MTA's defaults.
 ///
-/// Ask for the macros of a stage before each command, and send them in the same write. They are sent
-/// for commands that were switched off, too.
+/// Before each command, get the macros of its stage and send them in the same write. Macros are also sent for commands
+/// that the filter declined.
 ///
 /// # Examples
 /// ```
@@ -52,15 +52,16 @@ impl<'a> MacroRequests<'a> {
         Self { lists }
     }
 
-    /// The names that the filter asked for at a stage. `None`: it did not, send your own choice; empty:
-    /// it wants none.
+    /// The names that the filter requested for a stage. `None` means that it requested nothing: send your defaults. An
+    /// empty list means that it wants no macros.
     #[must_use]
     pub fn names(&self, stage: MacroStage) -> Option<Text<'a>> {
         let list = ListStage::ALL.iter().find(|row| row.1 == stage)?;
         self.lists.get(list.0)
     }
 
-    /// Puts the macros of a stage together, in the spelling that the filter asked for. `None`: nothing is to be sent.
+    /// Returns the macros of a stage, to be sent before its command. Names are spelled as the filter requested them. `None`
+    /// means that there is nothing to send.
     ///
     /// The arguments are those of [`write_macros`](Self::write_macros).
     ///
@@ -86,15 +87,15 @@ impl<'a> MacroRequests<'a> {
         (!list.as_list().is_empty()).then(|| macros.into())
     }
 
-    /// Puts the macros of a stage together in storage of the caller, in the spelling that the filter asked for.
-    /// `Ok(None)`: nothing is to be sent.
+    /// Writes the macros of a stage into `storage`. Names are spelled as the filter requested them. `Ok(None)` means that
+    /// there is nothing to send.
     ///
     /// `default` is the MTA's own choice: names with blanks or commas between them, such as those of
-    /// [`MacroDefaults`](super::MacroDefaults). `lookup` gets a name as MTAs spell it, one character bare and longer
-    /// ones in braces; a macro without value is left out, one with an empty value is not.
+    /// [`MacroDefaults`](super::MacroDefaults). `lookup` is called with names as MTAs spell them: one character without
+    /// braces, longer names in braces. A macro for which it returns `None` is left out; one with an empty value is sent.
     ///
     /// # Errors
-    /// [`BufferTooSmall`], with the room that is needed up to the macro that did not fit.
+    /// [`BufferTooSmall`], with the bytes that are needed up to the macro that did not fit.
     pub fn write_macros<'v, 's>(
         &self,
         stage: MacroStage,

@@ -1,4 +1,4 @@
-//! The macros of a connection, kept and forgotten as libmilter does, without its bugs.
+//! The macros of a connection, with the lifetime that they have in libmilter, but without its bugs.
 
 use crate::filter::Event;
 use crate::filter::event::Flags;
@@ -42,17 +42,17 @@ const MOST: usize = 65_536;
 /// The last slot whose command forgets all later ones: RCPT.
 const LAST_THAT_FORGETS: usize = 3;
 
-/// Macros by stage: give it every event, then ask for names.
+/// Stores the macros of a connection. Give it every event, then look up macros by name.
 ///
-/// A new list replaces the one of its stage, and a command forgets the lists of all later stages, as in
-/// libmilter. Unlike libmilter, it forgets a list that was not sent anew for the command it belongs to,
-/// so that nothing of one message shows in the next; and an empty list does empty its stage.
+/// As in libmilter, a new list replaces the list of its stage, and a command deletes the lists of all later stages. Unlike
+/// libmilter, the store also deletes a list when its command comes again without a new list, so that no macro of
+/// one message shows in the next; and an empty list empties its stage.
 ///
-/// The store holds one contiguous buffer, in a `Vec<u8>` or in memory of the caller.
+/// The macros lie in one buffer: a `Vec<u8>`, or memory of the caller.
 ///
 /// # Memory
-/// 64 bytes and the row. A vector grows to 65,536 bytes at most, and never over twice the macros that have
-/// come; while it grows, the old room stands beside the new. It keeps its room until [`release`](Self::release).
+/// 64 bytes and the buffer. A vector grows to at most 65,536 bytes, and never beyond twice the macros that arrived. While it
+/// grows, its old and its new memory exist at the same time. It keeps its memory until [`release`](Self::release).
 ///
 /// # Examples
 /// ```
@@ -87,20 +87,20 @@ pub struct MacroStore<B> {
 }
 
 impl<B: Buffer> MacroStore<B> {
-    /// Starts without macros.
+    /// Makes a store without macros.
     pub const fn new(buffer: B) -> Self {
         Self { buffer, ends: [0; SLOTS.len()], filled: 0, fresh: 0, is_over: false }
     }
 
-    /// Takes note of an event: keeps macros, forgets those that the event makes obsolete.
+    /// Processes an event: stores its macros, and deletes those that it makes obsolete.
     ///
     /// # Errors
-    /// [`MacroStoreFull`]: the macros of that stage were forgotten, and the new ones not kept.
+    /// [`MacroStoreFull`]: the old macros of that stage were deleted, and the new ones were not stored.
     #[inline]
     pub fn observe(&mut self, event: &Event<'_>) -> Result<(), MacroStoreFull> {
         let is_plain = event.flags == Flags::NONE;
         match event.command {
-            // Most commands, and nothing is to be done for them.
+            // Most commands, which change nothing.
             Command::Header { .. } | Command::Body { .. } if is_plain && !self.is_over => Ok(()),
             Command::Macros(macros) if is_plain => self.keep(macros),
             Command::Macros(macros) => {
@@ -114,7 +114,7 @@ impl<B: Buffer> MacroStore<B> {
         }
     }
 
-    /// Forgets the message if the event says that one ended.
+    /// Forgets the message if one ended with the event.
     #[inline(never)]
     fn end_as_told(&mut self, flags: Flags, code: u8) {
         if flags.has(Flags::MESSAGE_ENDED) {
@@ -171,7 +171,7 @@ impl<B: Buffer> MacroStore<B> {
         Ok(())
     }
 
-    /// The value of a macro: from the latest stage that has it. `i` and `{i}` are the same name.
+    /// The value of a macro, from the latest stage that has it. `i` and `{i}` are the same name.
     #[must_use]
     #[doc(alias = "smfi_getsymval")]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Text<'_>> {
@@ -196,7 +196,7 @@ impl<B: Buffer> MacroStore<B> {
         Macros::new(stage, list).unwrap_or_else(|_| Macros::none(stage))
     }
 
-    /// Forgets the message, before its end: on a refusal, say. ABORT does it too.
+    /// Deletes the macros of the message before it ends, for example after a refusal. ABORT does so too.
     pub fn end_message(&mut self) {
         self.is_over = false;
         self.forget_from(FIRST_OF_MESSAGE);
@@ -216,16 +216,16 @@ impl<B: Buffer> MacroStore<B> {
         self.forget_from(if is_new { FIRST_OF_MESSAGE.saturating_add(1) } else { FIRST_OF_MESSAGE });
     }
 
-    /// Forgets everything.
+    /// Deletes all macros.
     pub fn clear(&mut self) {
         self.is_over = false;
         self.forget_from(0);
     }
 
-    /// Gives back the memory that no macro uses.
+    /// Frees the memory that no macro uses.
     ///
-    /// Call it when a connection falls idle. The macros of a message that has ended stay until the next
-    /// command: as in libmilter, the end of the connection still sees them.
+    /// Call it when a connection becomes idle. The macros of a message that has ended stay until the next
+    /// command: as in libmilter, they can still be read when the connection ends.
     pub fn release(&mut self) {
         let used = self.used();
         self.buffer.release(used);
@@ -260,7 +260,7 @@ impl<B: Buffer> MacroStore<B> {
         start..end.unwrap_or(start)
     }
 
-    /// Puts a list in the place of a slot's old one, for which there is room; `behind` bytes follow that.
+    /// Replaces the list of a slot, for which there is room; `behind` bytes follow the old list.
     #[inline]
     fn replace(&mut self, slot: usize, old: core::ops::Range<usize>, list: &[u8], behind: usize) {
         let end = old.start.saturating_add(list.len());
@@ -294,10 +294,10 @@ impl<B: Buffer> MacroStore<B> {
     }
 }
 
-/// There is no room for the macros of a stage.
+/// The buffer is too small for the macros of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("the macros need {needed} bytes, and there is no room for that")]
+#[error("the macros need {needed} bytes, more than the store can hold")]
 pub struct MacroStoreFull {
     /// Bytes for all macros together.
     pub needed: usize,

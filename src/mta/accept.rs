@@ -4,16 +4,15 @@ use super::policy::Policy;
 use crate::negotiation::{Negotiated, Negotiation, NegotiationError, check_answer};
 use crate::wire::{Actions, Answer, Offer, Steps};
 
-/// Judges a filter's answer to an offer, and says what is in force.
+/// Checks a filter's answer to an offer, and returns what was negotiated.
 ///
-/// Zero masks in an offer mean version 1 here, too: that is how filters read them. A mask that holds anything else
-/// is taken literally.
+/// As for filters, zero masks in an offer mean version 1. Any other mask is taken literally.
 ///
-/// A no-reply or leading-space bit that was not offered is honoured or refused, never masked: ignoring it
-/// would leave the MTA waiting for replies that do not come.
+/// A no-reply or leading-space bit that was not offered is honoured or refused, depending on the policy. It is never
+/// ignored: the MTA would wait for replies that do not come.
 ///
 /// # Errors
-/// [`NegotiationError`]: close without QUIT, as both MTAs do.
+/// [`NegotiationError`]: close without QUIT, as Sendmail and Postfix do.
 ///
 /// # Source
 /// `milter_negotiate` in sendmail/milter.c, `milter8_connect` in Postfix src/milter/milter8.c.

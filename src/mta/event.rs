@@ -7,58 +7,57 @@ use crate::wire::{Answer, DecodeError, Edit, Frame, OutgoingFrame, ReplyCode, Ve
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Turn {
-    /// Ours: the next command may be sent.
+    /// The MTA's turn: send the next command.
     Send,
-    /// The filter's: write what is buffered, then read. The verdict on this command is outstanding.
+    /// The filter's turn: write what is buffered, then read. The reply to this command is outstanding.
     Receive(CommandKind),
-    /// Nobody's: write what is buffered, then close.
+    /// Nobody's turn: write what is buffered, then close.
     Closed,
 }
 
-/// What is to be done with a command.
+/// What to do with a command that was given to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "an MTA that overlooked one of these would bypass its filter")]
 #[must_use = "a frame that is not written leaves the filter waiting"]
 pub enum Sent<'m> {
-    /// Write this frame: the given command, or ABORT if the filter declined it but it ends a message.
+    /// Write this frame: the command, or an ABORT in its place if the filter declined the command and it ends a message.
     Frame(OutgoingFrame<'m>),
     /// Do not write the command: act on `answer` as if the filter had given it.
     Skipped {
         /// The reason it is skipped.
         reason: SkipReason,
-        /// The verdict that answers the command: CONTINUE, or the one that settled the message or the connection. The
-        /// text of a reply must be kept by the caller, in a `VerdictBuf` say, as long as [`MtaSession::decided`] has a
-        /// verdict.
+        /// The verdict to act on: CONTINUE, or the one that decided the message or the connection. The caller has to keep
+        /// the text of a reply, for example in a `VerdictBuf`, as long as [`MtaSession::decided`] returns a verdict.
         ///
         /// [`MtaSession::decided`]: crate::MtaSession::decided
         answer: VerdictKind,
     },
-    /// Write this frame, an ABORT. Then send MAIL and the accepted recipients again, each with its macros, and then the
-    /// command that was given, with its macros. If the filter now refuses MAIL or a recipient, send ABORT and refuse the
-    /// command.
+    /// Write this frame, which is an ABORT. Then send MAIL and the accepted recipients again, each with its macros, and
+    /// finally the command itself, with its macros. If the filter now refuses MAIL or a recipient, send ABORT and refuse
+    /// the command.
     ///
-    /// The filter has accepted DATA, but somebody else refused it, and the SMTP client continues with RCPT or DATA:
-    /// libmilter would not reply to that. SPEC_NOTES ORD-36.
+    /// This happens when the filter accepted DATA, another filter or the MTA refused it, and the SMTP client continues
+    /// with RCPT or DATA. libmilter would not reply to that. SPEC_NOTES ORD-36.
     ResendEnvelope(OutgoingFrame<'m>),
 }
 
-/// Why a command is not to be written.
+/// Why a command must not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
     /// The filter declined it.
     Declined,
-    /// The version does not have it.
+    /// The negotiated version does not have it.
     Version,
-    /// The filter answered SKIP.
+    /// The filter answered SKIP to an earlier command of this kind.
     Skipped,
-    /// The verdict on the message is known.
+    /// The filter has already decided the message.
     MessageDecided,
-    /// The verdict on the connection is known.
+    /// The filter has already decided the connection.
     ConnectionDecided,
-    /// The filter did not ask for recipients that the MTA refused.
+    /// The filter did not request recipients that the MTA refused.
     NotWanted,
-    /// UNKNOWN here would make a filter on libmilter lose the message in progress.
+    /// UNKNOWN at this stage would make a filter on libmilter forget the message in progress.
     ForgetsMessage,
 }
 
@@ -118,7 +117,7 @@ impl VerdictKind {
         }
     }
 
-    /// Whether the SMTP session ends with this verdict, whatever it is about: 421, 521 and SHUTDOWN.
+    /// Whether the SMTP session ends with this verdict, whatever its scope: 421, 521 and SHUTDOWN.
     ///
     /// # Source
     /// SPEC_NOTES SCP-11.
@@ -132,7 +131,7 @@ impl VerdictKind {
     }
 }
 
-/// What the filter sent.
+/// A response from the filter, and its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event<'f> {
@@ -141,16 +140,16 @@ pub enum Event<'f> {
         /// The answer, with the macro lists.
         answer: Answer<'f>,
     },
-    /// A change to the message: provisional until the verdict accepts it.
+    /// A change to the message. It counts only if the verdict accepts the message.
     Edit {
         /// The change.
         edit: Edit<'f>,
         /// Whether it counts.
         status: EditStatus,
-        /// How the payload departs from the well-formed one.
+        /// How the payload deviates from the well-formed one, if it does.
         deviation: Option<DecodeError>,
     },
-    /// An edit that cannot be read, and that this MTA ignores.
+    /// A malformed edit, which the policy ignores.
     MalformedEdit {
         /// The frame.
         frame: Frame<'f>,
@@ -164,14 +163,14 @@ pub enum Event<'f> {
     Verdict {
         /// The verdict.
         verdict: Verdict<'f>,
-        /// What it is about.
+        /// What it applies to.
         scope: Scope,
         /// The command that it answers.
         command: CommandKind,
-        /// Whether the SMTP session ends with it, whatever the scope: after 421, 521 and SHUTDOWN the MTA
-        /// replies and closes the connection to its client.
+        /// Whether the SMTP session ends, whatever the scope: for 421, 521 and SHUTDOWN the MTA replies to its client and
+        /// closes that connection.
         closes_smtp_session: bool,
-        /// How the payload departs from the well-formed one.
+        /// How the payload deviates from the well-formed one, if it does.
         deviation: Option<DecodeError>,
     },
 }
@@ -183,24 +182,24 @@ pub enum Event<'f> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EditStatus {
-    /// If the message is accepted.
+    /// It counts if the message is accepted.
     Negotiated,
-    /// If the message is accepted, though it was not negotiated: both MTAs honour it.
+    /// It was not negotiated, but it counts if the message is accepted, as in Sendmail and Postfix.
     NotNegotiated,
-    /// No: this MTA turns acceptance into a temporary refusal because of it.
+    /// It does not count, and turns an acceptance of the message into a temporary refusal.
     RejectsMessage,
-    /// No: it is ignored, after [`MtaSession::ignore_edits`](crate::MtaSession::ignore_edits).
+    /// It is ignored because of [`MtaSession::ignore_edits`](crate::MtaSession::ignore_edits).
     Ignored,
 }
 
-/// What a verdict is about.
+/// What a verdict applies to.
 ///
 /// # Source
 /// SPEC_NOTES SCP-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Nothing: it is not defined here, or the MTA had already refused. Continue.
+    /// Nothing: the verdict is not defined for the command, or the MTA had already refused the recipient. Continue.
     Nothing,
     /// This command alone.
     Command,
@@ -219,15 +218,15 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Ending {
-    /// QUIT was sent, or the connection had been settled.
+    /// QUIT was sent, or the filter had decided the whole connection.
     pub clean: bool,
-    /// The filter left without this reply; for OPTNEG that is how libmilter refuses an offer.
+    /// The filter left without replying to this command. libmilter refuses an offer by not replying to OPTNEG.
     pub owed: Option<CommandKind>,
-    /// Edits of a message came, and no verdict: none of them counts.
+    /// Edits of a message came, but no verdict: none of them count.
     pub edits_incomplete: bool,
-    /// A replacement of the body had begun: even an MTA that goes on without the filter must not use it.
+    /// A new body was incomplete: an MTA that continues without the filter must not use it.
     pub body_incomplete: bool,
-    /// The stream ended inside a frame.
+    /// The stream ended in the middle of a frame.
     pub in_frame: bool,
 }
 
@@ -240,8 +239,8 @@ mod owned {
 
     /// An [`Event`] that owns its content: to store it, to queue it, or to handle it on another thread.
     ///
-    /// It gives the same event back. An MTA can keep the edits of a message in this form until the verdict says whether
-    /// they count.
+    /// [`as_event`](Self::as_event) returns the same event. An MTA can keep the edits of a message in this form until the
+    /// verdict.
     ///
     /// # Memory
     /// 96 bytes on 64-bit targets, and on the heap the payload of the response, as in a [`ResponseBuf`]. How many edits a
@@ -274,7 +273,7 @@ mod owned {
     }
 
     impl EventBuf {
-        /// The event: the one that was stored, decoded again at each call.
+        /// Returns the stored event. Each call decodes it again.
         #[must_use]
         pub fn as_event(&self) -> Event<'_> {
             with_content(&self.facts, self.content.as_response())

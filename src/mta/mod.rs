@@ -1,6 +1,6 @@
-//! The MTA's side: commands out, replies in.
+//! The MTA's side: events, turns, outcomes of sending, policies.
 //!
-//! [`MtaSession`](crate::MtaSession) keeps the order; this module has its inputs and outputs.
+//! [`MtaSession`](crate::MtaSession) sends commands and receives replies; this module has the types that it uses.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tables name every case, code names those that differ")]
 
 mod accept;

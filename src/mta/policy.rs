@@ -6,7 +6,8 @@ use crate::wire::{Edit, Tolerance};
 
 /// How an MTA treats a filter's replies, where Sendmail and Postfix differ.
 ///
-/// What may be sent is the same under every policy: the strict law, without commands that make filters on libmilter stall.
+/// What the MTA may send is the same under every policy: only commands in strict order, and none that make filters on
+/// libmilter stall.
 ///
 /// | | [`STRICT`](Self::STRICT) | [`SENDMAIL`](Self::SENDMAIL) | [`POSTFIX`](Self::POSTFIX) |
 /// | --- | --- | --- | --- |
@@ -24,10 +25,10 @@ use crate::wire::{Edit, Tolerance};
 /// | SHUTDOWN | refused | refused | honoured |
 /// | steps that were not offered | refused | refused | honoured |
 ///
-/// A refusal ends the session. An MTA that then accepts the mail fails open: start from [`DEFAULT`](Self::DEFAULT), since
-/// filters are tested with Postfix most.
+/// A refused response ends the session; an MTA that then accepts the mail fails open. Start from
+/// [`DEFAULT`](Self::DEFAULT): most filters are tested with Postfix.
 ///
-/// A filter's policy is another type, and does not fit:
+/// A filter's policy is another type and cannot be used here:
 ///
 /// ```compile_fail,E0308
 /// milter_proto::FilterSession::with_policy(milter_proto::mta::Policy::STRICT);
@@ -49,14 +50,14 @@ enum Kind {
 }
 
 impl Policy {
-    /// [`POSTFIX`](Self::POSTFIX), from which a new MTA should start: filters are tested with it most.
+    /// The same as [`POSTFIX`](Self::POSTFIX). A new MTA should start from it: most filters are tested with Postfix.
     /// [`MtaSession::new`](crate::MtaSession::new) uses it.
     pub const DEFAULT: Self = Self::POSTFIX;
     /// Only what every MTA understands: for tests and tools that judge a filter.
     pub const STRICT: Self = Self(Kind::Strict);
-    /// As Sendmail 8.17 judges a filter.
+    /// Judges a filter like Sendmail 8.17.
     pub const SENDMAIL: Self = Self(Kind::Sendmail);
-    /// As Postfix 3.7 judges a filter.
+    /// Judges a filter like Postfix 3.7.
     pub const POSTFIX: Self = Self(Kind::Postfix);
 
     /// Which payloads are accepted.

@@ -34,11 +34,12 @@ impl MtaSession {
         }
     }
 
-    /// Whether [`next_event`](Self::next_event) has an event or an error to return for this `input`, without more of it.
+    /// Whether [`next_event`](Self::next_event) would return an event or an error for this `input`.
     ///
-    /// Takes from `input` what has to be kept; `false` means that it is empty now: read more, or close if that is what
-    /// [`turn`](Self::turn) says. This borrows nothing, so a function that reads in a loop can return the event after the
-    /// loop: [`FilterSession::has_event`] has an example.
+    /// `false` means that more has to be read, or that the connection is over: see [`turn`](Self::turn). `input` is empty
+    /// then, and the first part of a frame is in the assembler. Give `next_event` the same `input`, as it was left here. The
+    /// result borrows nothing, so a function that reads in a loop can return the event after the loop:
+    /// [`FilterSession::has_event`] has an example.
     ///
     /// Before the next command, ask whether there is an event that nobody expects, and take it: it breaks the session.
     /// Left unread, it would answer that command, as [`receive`](Self::receive) says.
@@ -56,13 +57,13 @@ impl MtaSession {
         assembler.fill(input).unwrap_or(true)
     }
 
-    /// Takes a frame.
+    /// Takes a frame that the caller has cut from the stream.
     ///
-    /// A response while none is outstanding breaks the session: otherwise every later verdict would answer the wrong
-    /// command. Read all input before you send a command that gets a reply.
+    /// A response that nobody waits for breaks the session: it could be mistaken for the reply to the next command.
+    /// Process all input before you send a command that gets a reply.
     ///
     /// # Errors
-    /// As [`next_event`](Self::next_event).
+    /// The errors of [`next_event`](Self::next_event).
     pub fn receive<'f>(&mut self, frame: Frame<'f>) -> Result<Event<'f>, ReceiveError> {
         self.ready()?;
         let Some(owed) = self.conversation.owed else {
@@ -103,7 +104,7 @@ impl MtaSession {
         event.map_err(|rule| self.fail(frame.code(), rule, None))
     }
 
-    /// What stands in for a malformed response, if this MTA does not end the session: a verdict for a reply text, or
+    /// The replacement for a malformed response, if this MTA does not end the session: a verdict for a reply text, or
     /// an event for an edit.
     ///
     /// `milter_reply` and `milter_eom` in sendmail/milter.c: SPEC_NOTES POL-14, POL-15.

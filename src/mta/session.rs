@@ -13,15 +13,15 @@ use crate::order::{CommandKind, Rule, Stage, rules};
 use crate::timeouts::Wait;
 use crate::wire::{Command, MacroStage, Peer, Steps, Text};
 
-/// The MTA's side of one connection: commands out, replies in, in the right order.
+/// The MTA's side of one connection: sends commands, receives replies, and keeps the order.
 ///
-/// Give every command to [`send`](Self::send), whatever was negotiated and whatever the filter answered before: the
-/// session knows which ones must not be sent, and says why. That keeps the caller's loop uniform.
+/// Give every command to [`send`](Self::send), whatever was negotiated and whatever the filter answered before. The
+/// session knows which commands must not be written, and returns the reason.
 ///
 /// # Memory
-/// At most 64 bytes and no heap memory, whatever the peer sends. Edits and PROGRESS are counted, and
-/// end the session at [`Limits::max_edits`] and [`Limits::max_progress`]. Chunks of a new body are not: if you
-/// keep them, limit them yourself.
+/// At most 64 bytes and no heap memory, whatever the peer sends. More edits than [`Limits::max_edits`], or more PROGRESS
+/// than [`Limits::max_progress`], end the session. Chunks of a new body are not counted: if you keep them, limit them
+/// yourself.
 ///
 /// # Examples
 /// ```
@@ -119,7 +119,7 @@ impl MtaSession {
         Self::with_limits(policy, Limits::DEFAULT)
     }
 
-    /// Starts a connection with other bounds on what is sent, and on edits and progress.
+    /// Starts a connection with other limits on what is sent, on edits, and on PROGRESS.
     #[must_use]
     pub const fn with_limits(policy: Policy, limits: Limits) -> Self {
         Self {
@@ -139,32 +139,34 @@ impl MtaSession {
         }
     }
 
-    /// Sends a command, or says why it must not be sent.
+    /// Sends a command, or returns the reason to skip it.
     ///
-    /// Send ABORT when the SMTP client resets a transaction, by RSET, HELO or otherwise, before the macros of the next
-    /// one. HELO and MAIL in a message end it, too, but not for libmilter after UNKNOWN; where they were declined,
-    /// ABORT is written in their place. An address of CONNECT that does not belong to its family is sent as family `U`,
-    /// an IPv6 address without its zone. Send the content of a message once all of it is there, as both MTAs do.
+    /// When the SMTP client resets a transaction, by RSET, HELO or otherwise, send ABORT before the macros of the next
+    /// one. HELO and MAIL also end a message in progress, except in libmilter after UNKNOWN; if the filter declined them,
+    /// ABORT is written in their place. Send the content of a message when all of it has arrived, as Sendmail and Postfix
+    /// do.
     ///
-    /// One message is lost on libmilter, and no MTA can help it: a message without headers, where the filter wants
-    /// DATA and headers, but declined EOH (SPEC_NOTES ORD-29).
+    /// If the address of CONNECT does not belong to its family, the session sends family `U`; an IPv6 address loses its
+    /// zone.
+    ///
+    /// libmilter loses one kind of message, and no MTA can prevent it: a message without headers, if the filter
+    /// subscribes to DATA and headers but declines EOH (SPEC_NOTES ORD-29).
     ///
     /// # Errors
     /// [`Misuse`]: the command would make some filters hang, close the connection, or get out of sync. Nothing
-    /// changed, and nothing is to be written. An SMTP client alone cannot cause it, except by a header that is over
+    /// changed, and there is nothing to write. An SMTP client alone cannot cause it, except by a header that is over
     /// the limit or has no name.
     pub fn send<'m>(&mut self, command: Command<'m>) -> Result<Sent<'m>, Misuse> {
         self.send_as(with_valid_address(command), false)
     }
 
-    /// Sends RCPT, or its macros, for a recipient that the MTA itself refused, if the filter asked for such
-    /// recipients.
+    /// Sends RCPT, or its macros, for a recipient that the MTA itself refused, if the filter requested such recipients.
     ///
-    /// The reply to it changes nothing for the client; ACCEPT and DISCARD still end the message. Its
-    /// macros are `{rcpt_mailer}` = `error`, `{rcpt_host}` = the enhanced code, `{rcpt_addr}` = the text.
+    /// The client gets the MTA's refusal, whatever the filter replies; but ACCEPT and DISCARD decide the message. The macros
+    /// of such a recipient are `{rcpt_mailer}` = `error`, `{rcpt_host}` = the enhanced code, `{rcpt_addr}` = the text.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and for any other command.
+    /// The errors of [`send`](Self::send), and a [`Misuse`] for any other command.
     pub fn send_rejected<'m>(&mut self, recipient: Command<'m>) -> Result<Sent<'m>, Misuse> {
         let is_recipient = match &recipient {
             Command::RcptTo { .. } => true,
@@ -189,16 +191,16 @@ impl MtaSession {
         })
     }
 
-    /// Whether [`send`](Self::send) would accept it: the same test, without the effect.
+    /// Tests whether [`send`](Self::send) would accept a command, without sending it.
     ///
     /// # Errors
-    /// [`Misuse`], as `send`.
+    /// The [`Misuse`] that `send` would return.
     pub fn check(&self, command: &Command<'_>) -> Result<(), Misuse> {
         let command = with_valid_address(*command);
         self.clone().advance(&command, false).map(drop).map_err(|rule| self.misuse(command.code(), rule))
     }
 
-    /// Accepts a command, and says what becomes of it.
+    /// Accepts a command, and returns what to do with it.
     fn advance(&mut self, command: &Command<'_>, is_rejected: bool) -> Result<Plan, Rule> {
         match self.turn() {
             Turn::Send => {}
@@ -256,7 +258,7 @@ impl MtaSession {
                 Plan::ResendEnvelope
             }
             None => Plan::Write,
-            // The message is over, and the filter has to be told.
+            // The message is over, and the filter has to know.
             Some(SkipReason::Declined) if passage.aborts_message || is_abort_due && kind.ends_message() => {
                 Plan::WriteAbort
             }
@@ -360,13 +362,15 @@ impl MtaSession {
         self.flags.set(Flags::SPOILED, false);
     }
 
-    /// Ignores the edits of this message from now on, after a local error: the connection stays in sync, and can
-    /// be used again after the verdict.
+    /// Ignores all further edits of this message.
+    ///
+    /// Call it after a local error, such as a full disk: the connection stays in sync, and can be used again after the
+    /// verdict.
     pub const fn ignore_edits(&mut self) {
         self.flags.set(Flags::IGNORES_EDITS, true);
     }
 
-    /// Ends the session: at the end of the stream, on an I/O error, on a timeout.
+    /// Ends the session, and returns what was unfinished. Call it once, however the connection ended.
     ///
     /// `pending` is [`Assembler::pending`](crate::wire::Assembler::pending). A second call reports that nothing was
     /// in progress.
@@ -388,7 +392,7 @@ impl MtaSession {
         }
     }
 
-    /// Whose turn it is.
+    /// Returns whose turn it is.
     #[must_use]
     pub fn turn(&self) -> Turn {
         match self.conversation.owed {
@@ -398,9 +402,9 @@ impl MtaSession {
         }
     }
 
-    /// Whether what is buffered should be written now: a reply is awaited, or the connection is over.
+    /// Whether to write what is buffered now: a reply is outstanding, or the connection is over.
     ///
-    /// Commands without a reply may wait, and go out in one write with the next command that has one.
+    /// Commands without a reply may wait in the buffer until the next command that has one.
     #[must_use]
     pub fn should_flush(&self) -> bool {
         self.turn() != Turn::Send
@@ -412,34 +416,34 @@ impl MtaSession {
         self.conversation.stage()
     }
 
-    /// What was agreed on; `None` before OPTNEG was answered.
+    /// The result of the negotiation; `None` before OPTNEG was answered.
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.conversation.settled()
     }
 
-    /// The verdict that settled the message or the connection, and answers what is not sent of it. The text of a reply
-    /// has to be kept until this is `None`.
+    /// The verdict that decided the message or the connection, if one did: the answer to the commands that are skipped.
+    /// The caller has to keep the text of a reply until this is `None`.
     #[must_use]
     pub const fn decided(&self) -> Option<VerdictKind> {
         self.decided
     }
 
-    /// Whether a command of this kind would write a frame now.
+    /// Whether [`send`](Self::send) would return a frame for a command of this kind now.
     #[must_use]
     pub fn wants(&self, kind: CommandKind) -> bool {
         self.turn() == Turn::Send
             && self.clone().advance_kind(kind, kind, false).is_ok_and(|plan| !matches!(plan, Plan::Skip(..)))
     }
 
-    /// Whether another SMTP session may use this connection: the last message ended with CONTINUE, nothing was
-    /// sent since, and the version has QUIT_NC.
+    /// Whether another SMTP session may use this connection, after QUIT_NC: the last message ended with CONTINUE, nothing
+    /// was sent since, and the version has QUIT_NC.
     #[must_use]
     pub fn can_reuse(&self) -> bool {
         self.turn() == Turn::Send && self.conversation.can_reuse()
     }
 
-    /// The class of the wait that is running, if one is.
+    /// The class of the current wait, if the session waits for a reply.
     #[must_use]
     pub fn wait(&self) -> Option<Wait> {
         match self.turn() {

@@ -1,13 +1,14 @@
-//! The law of order: which frame may follow which, for both roles.
+//! The order of frames: which command may follow which, and the effect of each verdict, for both roles.
 //!
-//! Everything that affects a transition is in one table, which this page shows in full. There are three laws:
+//! The tables on this page are complete. There are three sets of rules, called laws:
 //!
 //! * The *strict* law is what a well-behaved MTA may send. [`MtaSession`](crate::MtaSession) sends by it, and
 //!   [`Monitor`](crate::Monitor) and [`filter::Policy::STRICT`](crate::filter::Policy::STRICT) judge by it.
-//! * The *robust* law has the same stages, but accepts every command at every stage: what the strict law would
-//!   refuse is marked as out of order, and answered. [`filter::Policy::DEFAULT`](crate::filter::Policy::DEFAULT).
-//! * *libmilter's* engine, to the letter: what is out of order is ignored without a reply.
-//!   [`filter::Policy::LIBMILTER`](crate::filter::Policy::LIBMILTER).
+//! * The *robust* law has the same stages, but accepts every command at every stage: commands that the strict law
+//!   refuses are marked as out of order, and answered.
+//!   [`filter::Policy::DEFAULT`](crate::filter::Policy::DEFAULT) uses it.
+//! * The law of *libmilter's* engine ignores commands that are out of order, without a reply.
+//!   [`filter::Policy::LIBMILTER`](crate::filter::Policy::LIBMILTER) uses it.
 //!
 //! [`transitions`], [`verdicts`] and [`steps`] give the tables as data.
 //!

@@ -4,7 +4,7 @@ use super::state::{Conversation, Passage};
 use super::table::{CommandKind, Effect, Law, Stage, VERDICTS, effects};
 use crate::wire::{Steps, Verdict};
 
-/// What a command does at a stage, when nothing was declined.
+/// The effect of a command at a stage, if nothing was declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {
@@ -26,15 +26,15 @@ pub struct Transition {
 pub struct Accepted {
     /// The stage that follows.
     pub stage: Stage,
-    /// Whether it comes in order. libmilter's engine ignores what does not.
+    /// Whether it is in order. libmilter's engine ignores a command that is not.
     pub in_order: bool,
-    /// Whether it ends a message that was in progress.
+    /// Whether it aborts a message in progress.
     pub aborts_message: bool,
-    /// Whether a reply is owed for it.
+    /// Whether it gets a reply.
     pub is_replied: bool,
 }
 
-/// Every stage with every command.
+/// Returns a row for every stage and every command.
 pub fn transitions() -> impl Iterator<Item = Transition> {
     let every = Stage::ALL.into_iter().flat_map(|stage| CommandKind::ALL.map(|command| (stage, command)));
     every.map(|(stage, command)| {
@@ -56,7 +56,8 @@ pub fn transitions() -> impl Iterator<Item = Transition> {
     })
 }
 
-/// Every command that gets a verdict, with every verdict and its effect under the strict and the robust law.
+/// Returns a row for every command that gets a verdict and every verdict, with its effect under the strict and the
+/// robust law.
 pub fn verdicts() -> impl Iterator<Item = (CommandKind, Verdict<'static>, Effect)> {
     CommandKind::ALL.into_iter().filter_map(|command| Some((command, effects(command)?))).flat_map(
         |(command, effects)| {
@@ -65,7 +66,7 @@ pub fn verdicts() -> impl Iterator<Item = (CommandKind, Verdict<'static>, Effect
     )
 }
 
-/// What a step does to a command.
+/// The effect of a step on a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StepEffect {
@@ -75,7 +76,7 @@ pub enum StepEffect {
     DropsReply(CommandKind),
 }
 
-/// Every step that declines a command or drops a reply.
+/// Returns every step that declines a command or drops a reply.
 pub fn steps() -> impl Iterator<Item = (Steps, StepEffect)> {
     CommandKind::ALL.into_iter().flat_map(|kind| {
         let command = kind.decline_step().map(|step| (step, StepEffect::Declines(kind)));

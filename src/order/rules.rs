@@ -9,7 +9,7 @@ use super::table::{CommandKind, Effect, effect};
 use crate::negotiation::Negotiated;
 use crate::wire::{Command, Deviation, Edit, Peer, Response, Steps, Text, Tolerance, Verdict};
 
-/// A rule of the protocol that was broken, by us or by the peer.
+/// A rule of the protocol that a frame broke, or would break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Rule {
@@ -52,13 +52,13 @@ pub enum Rule {
     /// ORD-11: a chunk of a new body after another frame, which Postfix refuses.
     #[error("another frame came between the chunks of the new body; send all chunks in a row")]
     BodyInterrupted,
-    /// ORD-12: OPTNEG is answered by OPTNEG, and nothing else is.
+    /// ORD-12: OPTNEG answered by another response, or another command answered by OPTNEG.
     #[error("only OPTNEG answers OPTNEG, and it answers nothing else")]
     Negotiation,
-    /// ORD-13: a code that this direction does not have.
+    /// ORD-13: a code that does not exist in this direction.
     #[error("this direction has no such code")]
     UnknownCode,
-    /// ORD-14: more of a body after SKIP.
+    /// ORD-14: a body chunk after SKIP.
     #[error("the filter answered SKIP to this body")]
     BodyAfterSkip,
     /// ORD-15: anything after QUIT, or after the connection broke.
@@ -93,7 +93,7 @@ pub enum Rule {
     /// ORD-24: a verdict other than CONTINUE where the filter promised not to reply.
     #[error("the filter promised not to reply to this command; only CONTINUE may be sent")]
     ReplyNotAllowed,
-    /// ORD-25: an offer or an answer that cannot be agreed on.
+    /// ORD-25: an offer or an answer that makes the negotiation fail.
     #[error("the negotiation failed")]
     NegotiationFailed,
     /// ORD-26: a payload that does not have the form of its code.
@@ -104,7 +104,7 @@ pub enum Rule {
         "the header name has a colon, a blank, a control or a non-ASCII byte; expected printable ASCII without them"
     )]
     InvalidHeaderName,
-    /// ORD-40: anything but RCPT or its macros, sent as a recipient that the MTA refused.
+    /// ORD-40: a command other than RCPT or its macros, sent as a recipient that the MTA refused.
     #[error("only RCPT and its macros belong to a recipient that the MTA refused")]
     NotRecipient,
 }

@@ -32,7 +32,7 @@ impl Passage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Progress {
     None,
-    /// The offer stands in the place of what will be agreed on.
+    /// Until the answer, `agreed` holds the offer.
     Offered,
     Settled,
 }
@@ -125,7 +125,7 @@ impl Conversation {
         }
     }
 
-    /// Accepts a command of which only the stage is to be remembered, if it is in order and was not declined.
+    /// Accepts a command that changes only the stage, if it is in order and was not declined.
     #[inline]
     pub(crate) fn accept_plain(&mut self, kind: CommandKind) -> bool {
         let row = kind.row();
@@ -152,7 +152,7 @@ impl Conversation {
         Ok(Passage::IN_ORDER)
     }
 
-    /// Accepts a command that is to be sent, or that was declined and is only passed over.
+    /// Accepts a command that will be sent, or that was declined and will be skipped.
     pub(crate) fn advance(&mut self, kind: CommandKind) -> Result<Passage, Rule> {
         if let Some(rule) = self.objection(kind) {
             return Err(rule);
@@ -254,7 +254,7 @@ impl Conversation {
         }
     }
 
-    /// What the strict law says against a command here, whether it was declined or not.
+    /// The rule of the strict law that a command would break here, whether it was declined or not.
     pub(crate) fn objection(&self, kind: CommandKind) -> Option<Rule> {
         if self.body_skipped && kind == CommandKind::Body {
             Some(Rule::BodyAfterSkip)

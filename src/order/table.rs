@@ -187,7 +187,7 @@ impl Row {
 macro_rules! commands {
     ($count:literal; $($(#[$doc:meta])* $kind:ident: $code:ident $version:ident $decline:ident $no_reply:ident
         $wait:expr, $target:expr, $libmilter:ident;)*) => {
-        /// A command without its content: what the order is about.
+        /// The kind of a command, without its content.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum CommandKind {
@@ -198,7 +198,7 @@ macro_rules! commands {
             /// Every kind.
             pub const ALL: [Self; $count] = [$(Self::$kind,)*];
 
-            /// The kind of a code byte. `None`: not a command.
+            /// The kind of a code byte; `None` if it is not a command.
             #[must_use]
             pub const fn from_code(code: u8) -> Option<Self> {
                 match code {

@@ -125,7 +125,7 @@ impl<'a> Arbitrary<'a> for FrameBuf {
     }
 }
 
-/// Any frame, in its clean form or not.
+/// Any frame, well-formed or not.
 impl<'a> Arbitrary<'a> for Entry {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(Self::new(u.arbitrary()?, u.arbitrary()?))

@@ -1,8 +1,7 @@
-//! Values to test with, valid by construction: for fuzzers (`arbitrary`) and for proptest (`proptest`).
+//! Random values for tests, for fuzzers (feature `arbitrary`) and for proptest (feature `proptest`).
 //!
-//! Every generated command and response can be sent: parsing what it encodes to gives it back. What is
-//! legal but rare does occur, unknown bits and codes among it. Frames that are *nearly* legal are a
-//! strategy of their own.
+//! Every generated command and response is valid: it can be sent, and parsing its encoded form returns it. Rare but legal
+//! values occur, such as unknown bits and codes. There are separate strategies for frames that are *nearly* legal.
 //!
 //! # Feature `arbitrary`
 //!

@@ -1,9 +1,9 @@
 //! Strategies for proptest.
 //!
-//! What owns its content comes as itself, and through `any::<T>()` too. What borrows comes as its bytes
-//! in the form of the wire, from which it can be taken without fail:
+//! Owned values are generated directly, also by `any::<T>()`. Borrowed values are generated as bytes in wire form, from
+//! which they can be made without an error:
 //!
-//! | value | strategy | how to take it |
+//! | value | strategy | how to make it |
 //! | --- | --- | --- |
 //! | `Text` | [`text`], [`key`] | `Text::new(&bytes)` |
 //! | `TextList` | [`text_list`] | `TextList::new(&bytes)` |
@@ -96,7 +96,7 @@ canonical! {
     Version: version;
 }
 
-/// A command in its clean form, of every kind.
+/// A well-formed command of any kind.
 pub fn command() -> impl Strategy<Value = FrameBuf> {
     let envelope = || (text(), text_list());
     prop_oneof![
@@ -137,7 +137,7 @@ pub fn command() -> impl Strategy<Value = FrameBuf> {
     ]
 }
 
-/// A CONNECT, with a peer of every family.
+/// A CONNECT, with a peer of any family.
 pub fn connect() -> impl Strategy<Value = FrameBuf> {
     let address = prop_oneof![
         3 => select(vec_of(&["192.0.2.1", "2001:db8::1", "IPv6:2001:db8::1", "/run/mail.sock", ""]))
@@ -156,7 +156,7 @@ pub fn connect() -> impl Strategy<Value = FrameBuf> {
     })
 }
 
-/// A response in its clean form, of every kind.
+/// A well-formed response of any kind.
 pub fn response() -> impl Strategy<Value = FrameBuf> {
     prop_oneof![
         4 => verdict(),
@@ -178,7 +178,7 @@ pub fn answer() -> impl Strategy<Value = FrameBuf> {
     })
 }
 
-/// An edit in its clean form, of every kind.
+/// A well-formed edit of any kind.
 pub fn edit() -> impl Strategy<Value = FrameBuf> {
     let header = || (any::<u32>(), key(), text());
     let address = || (key(), option::of(text()));
@@ -207,7 +207,7 @@ pub fn edit() -> impl Strategy<Value = FrameBuf> {
     ]
 }
 
-/// A verdict in its clean form, of every kind.
+/// A well-formed verdict of any kind.
 pub fn verdict() -> impl Strategy<Value = FrameBuf> {
     let plain = select(vec_of(&[
         Verdict::Continue,
@@ -228,12 +228,12 @@ pub fn verdict() -> impl Strategy<Value = FrameBuf> {
     ]
 }
 
-/// A command with one byte changed, or cut short, or with bytes behind it. It may be legal all the same.
+/// A command with one byte changed, or cut short, or with bytes appended. It may still be legal.
 pub fn nearly_command() -> impl Strategy<Value = FrameBuf> {
     nearly(command())
 }
 
-/// A response with one byte changed, or cut short, or with bytes behind it. It may be legal all the same.
+/// A response with one byte changed, or cut short, or with bytes appended. It may still be legal.
 pub fn nearly_response() -> impl Strategy<Value = FrameBuf> {
     nearly(response())
 }
@@ -268,7 +268,7 @@ fn nearly(frame: impl Strategy<Value = FrameBuf>) -> impl Strategy<Value = Frame
     })
 }
 
-/// A frame of any code and any bytes: mostly one that no command or response is.
+/// A frame of any code and any bytes, usually neither a command nor a response.
 pub fn frame() -> impl Strategy<Value = FrameBuf> {
     (any::<u8>(), bytes()).prop_map(|(code, payload)| FrameBuf::new(code, payload))
 }
@@ -311,7 +311,7 @@ pub fn stream() -> impl Strategy<Value = (Vec<FrameBuf>, Vec<Vec<u8>>)> {
     })
 }
 
-/// A frame of either direction as an entry of a transcript, mostly in its clean form.
+/// A frame of either direction as an entry of a transcript, usually well-formed.
 pub fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         2 => command().prop_map(|frame| Entry::new(Direction::ToFilter, frame)),

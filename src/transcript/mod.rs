@@ -1,4 +1,4 @@
-//! Frames as text: one line of ASCII each, without loss.
+//! Frames as text: one line of ASCII for each frame, without loss.
 //!
 //! ```text
 //! > OPTNEG 6 0x1ff 0x1fffff
@@ -12,13 +12,11 @@
 //! ```
 //!
 //! `>` is a command (MTA to filter), `<` a response. The names are those of `SMFIC_*` and `SMFIR_*`.
-//! Numbers are decimal, or hexadecimal behind `0x`. A text stands in quotes; in it `"` and `\` are
-//! escaped with `\`, CR, LF and TAB are `\r`, `\n` and `\t`, and every other byte that is no printable
-//! ASCII is `\x` and two digits. A frame whose payload is not in the clean form of its code is a
-//! `FRAME`: its code and its payload.
+//! Numbers are decimal, or hexadecimal after `0x`. Texts are in quotes; inside them `"` and `\` are
+//! escaped with `\`, CR, LF and TAB are `\r`, `\n` and `\t`, and every other byte that is not printable
+//! ASCII is `\x` and two digits. A malformed frame is shown as `FRAME`, with its code and its payload.
 //!
-//! [`Line`] writes such a line, with a switch that hides what is private; `Entry` (feature `alloc`) reads
-//! it back.
+//! [`Line`] writes such a line, and can hide private content. `Entry` (feature `alloc`) reads it back.
 
 mod print;
 #[cfg(feature = "alloc")]

@@ -25,21 +25,21 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Shows a frame that travels in that direction, whole.
+    /// Makes the line of a frame, with its whole content.
     pub const fn new(direction: Direction, frame: Frame<'a>) -> Self {
         Self { direction, frame, hides: false }
     }
 
-    /// The same line for a log: with sizes in the place of content.
+    /// Returns the same line for a log, with sizes in place of private content.
     ///
-    /// Hidden are host names, addresses, ESMTP arguments, header values, macro values, bodies, reply
-    /// texts behind the code, and whatever stands in a frame that is not understood. Shown are header
-    /// and macro names, ports, and all numbers of a negotiation. Such a line cannot be read back.
+    /// It hides host names, addresses, ESMTP arguments, header values, macro values, bodies, reply texts after the code, and
+    /// the payload of malformed and unknown frames. It shows header and macro names, ports, and the numbers of a
+    /// negotiation. Such a line cannot be read back.
     pub const fn hiding_content(self) -> Self {
         Self { hides: true, ..self }
     }
 
-    /// The row of the code table, if the payload is in the clean form that the row describes.
+    /// The row of the code table, if the payload is well-formed, as the row describes.
     fn layout(&self) -> Option<(&'static str, Layout)> {
         let is_clean = match self.direction {
             Direction::ToFilter => Command::parse(self.frame).is_ok(),

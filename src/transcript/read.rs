@@ -10,11 +10,10 @@ use super::print::Line;
 use crate::wire::code::{CODES, Layout, Row};
 use crate::wire::{Direction, FrameBuf, ListStage, MacroStage};
 
-/// A line of a transcript: a frame, and which way it travels.
+/// A line of a transcript: a frame and its direction.
 ///
 /// # Memory
-/// One that was read holds as many bytes as its line has at most, and reading takes no more. How long a
-/// line may be is up to whoever reads lines.
+/// At most as many bytes as the line has, also while it is read. The caller limits the length of a line.
 ///
 /// # Examples
 /// ```
@@ -34,7 +33,7 @@ use crate::wire::{Direction, FrameBuf, ListStage, MacroStage};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Which way the frame travels.
+    /// The direction of the frame.
     pub direction: Direction,
     /// The frame.
     pub frame: FrameBuf,
@@ -200,7 +199,7 @@ impl<'a> Tokens<'a> {
             },
             _ => ReadFault::Text,
         };
-        // An escape that the line cuts short is looked for behind the line's end.
+        // An escape that the line cuts short would end after the line.
         self.at = self.at.saturating_sub(1).min(self.line.len());
         Err(self.fault(fault))
     }
@@ -248,53 +247,53 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A line is no line of a transcript.
+/// A line is not a line of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error("column {column}: {fault}")]
 pub struct ReadError {
-    /// What is wrong.
+    /// The reason.
     pub fault: ReadFault,
-    /// Where it was found: bytes from 1.
+    /// The place in the line: bytes from 1.
     pub column: usize,
 }
 
-/// What is wrong with a line.
+/// The reason why a line cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ReadFault {
     /// It begins with neither `>` nor `<`.
-    #[error("a line begins with > or <")]
+    #[error("expected > or < at the beginning of the line")]
     Direction,
-    /// The name is none of that direction.
+    /// No frame of this direction has the name.
     #[error("no frame of this direction has that name")]
     Name,
     /// Something is missing at its end.
-    #[error("the line ends too early")]
+    #[error("expected another argument before the end of the line")]
     Missing,
     /// Something follows the last argument.
-    #[error("something follows the last argument")]
+    #[error("expected the end of the line after the last argument")]
     Surplus,
-    /// A number is none, or is too large; or a stage is neither a name nor a byte.
-    #[error("this is no number, or it is too large")]
+    /// A number is malformed or too large, or a stage is neither a name nor a byte.
+    #[error("expected a number, or the number is too large")]
     Number,
-    /// A stage of OPTNEG is none that has a macro list.
+    /// A stage of OPTNEG has no macro list.
     #[error("this stage has no macro list")]
     Stage,
     /// An address family is not one character.
-    #[error("an address family is one character")]
+    #[error("expected an address family of one character")]
     Family,
     /// A text does not begin with a quote.
-    #[error("a text begins with a quote")]
+    #[error("expected a quote at the beginning of the text")]
     Text,
     /// A text does not end with a quote.
     #[error("the text has no closing quote")]
     Unclosed,
-    /// An escape is none of the known ones.
-    #[error("this escape is none of \\\" \\\\ \\r \\n \\t \\xNN")]
+    /// An escape is not known.
+    #[error("unknown escape; expected \\\" \\\\ \\r \\n \\t or \\xNN")]
     Escape,
-    /// A byte is no printable ASCII.
-    #[error("this byte must be escaped")]
+    /// A byte is not printable ASCII.
+    #[error("this byte is not printable ASCII; expected an escape")]
     NotAscii,
 }
 

@@ -1,4 +1,4 @@
-//! Collecting: whole frames from a byte stream that was cut anywhere.
+//! Whole frames from a byte stream that reads have cut anywhere.
 
 use core::{fmt, mem};
 
@@ -6,20 +6,19 @@ use super::buffer::Buffer;
 use super::frame::{Frame, FrameError, payload_len};
 use crate::Limits;
 
-/// Cuts a byte stream into frames, whatever the pieces it arrives in.
+/// Divides a byte stream into frames, whatever the size of the reads.
 ///
-/// A frame that lies whole in the input is borrowed from it. Only one that was cut by reads is
-/// collected, and each of its bytes is copied into the storage once. Nothing is scanned, so the cost is
-/// linear in the bytes even when they arrive one at a time.
+/// A frame that lies whole in the input is borrowed from it. Only a frame that was cut by reads is collected, and each of
+/// its bytes is copied into the storage once. The cost is linear in the bytes even if they arrive one at a time.
 ///
-/// `B` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). With fixed memory, a payload
-/// that is larger than it counts as too long, however the input is cut.
+/// `B` is a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`). Fixed memory limits the payload: a frame that is
+/// larger is an error, even if it lies whole in the input.
 ///
 /// # Memory
-/// 64 bytes and the storage. A vector grows to [`Limits::max_receive_payload`] bytes at most, the largest that was in
-/// force, and never over twice what has arrived of a frame that was cut: bytes that a length field merely
-/// announces take no room. While it grows, the old room stands beside the new. It keeps its room from frame
-/// to frame, until [`release`](Self::release).
+/// 64 bytes and the storage. A vector grows to at most [`Limits::max_receive_payload`] bytes, and never beyond twice the
+/// bytes that arrived of a frame that was cut: bytes that a length field announces need no memory until they arrive.
+/// While it grows, its old and its new memory exist at the same time. It keeps its memory for later frames, until
+/// [`release`](Self::release). If the limit changes, the largest one counts.
 ///
 /// # Examples
 /// ```
@@ -42,7 +41,7 @@ pub struct Assembler<B> {
     head: [u8; Frame::HEAD_LEN],
     /// Bytes of the head that are held back. 0 once the frame was given out.
     held: usize,
-    /// Bytes of payload that are held back behind a whole head.
+    /// Bytes of payload that are held back after a whole head.
     kept: usize,
     /// Bytes of payload that the held frame will have; known once its length is.
     payload: usize,
@@ -64,13 +63,13 @@ impl<B: Buffer> Assembler<B> {
 
     /// Takes the next whole frame from the front of `input`.
     ///
-    /// A frame that lies whole in `input` is borrowed from it. One that was cut by earlier reads is
-    /// borrowed from this assembler's storage and stays valid until the next call. `Ok(None)` means
-    /// that `input` is empty now: read more and call again.
+    /// A frame that lies whole in `input` is borrowed from it. A frame that was cut by earlier reads is borrowed from the
+    /// storage of the assembler and stays valid until the next call. `Ok(None)` means that `input` is empty: read more and
+    /// call again.
     ///
     /// # Errors
-    /// [`FrameError`] as soon as the four length bytes are known, before anything of the frame is
-    /// kept. After it the position in the stream is lost, and every call returns the same error.
+    /// [`FrameError`], as soon as the four length bytes are known and before anything of the frame is kept. The position
+    /// in the stream is lost then, and every later call returns the same error.
     ///
     /// # Source
     /// `mi_rd_cmd` in libmilter/comm.c. SPEC_NOTES FRM-1, FRM-3, FRM-5.
@@ -94,16 +93,15 @@ impl<B: Buffer> Assembler<B> {
         Ok(Some(Frame::new(code, payload)))
     }
 
-    /// Returns whether [`next_frame`](Self::next_frame) would return a frame of this `input`, and takes from `input` what
-    /// has to be kept.
+    /// Returns whether [`next_frame`](Self::next_frame) would return a frame.
     ///
-    /// A frame that lies whole at the front of `input` stays there, so nothing is copied. One that was cut by reads is
-    /// collected. `Ok(false)` means that `input` is empty now: read more and call again.
+    /// A frame that lies whole at the front of `input` stays there, so nothing is copied. A frame that was cut by reads is
+    /// collected. `Ok(false)` means that `input` is empty: read more and call again.
     ///
-    /// This borrows nothing, so a function that reads in a loop can return what `next_frame` borrows after the loop.
+    /// The result borrows nothing, so a function that reads in a loop can return what `next_frame` borrows after the loop.
     ///
     /// # Errors
-    /// [`FrameError`], as `next_frame`.
+    /// The [`FrameError`] that `next_frame` would return.
     ///
     /// # Examples
     /// ```
@@ -125,7 +123,7 @@ impl<B: Buffer> Assembler<B> {
         if self.collect(input) { Ok(true) } else { self.broken.map_or(Ok(false), Err) }
     }
 
-    /// Adds input to the frame that is held back, and says whether that is whole now.
+    /// Adds input to the frame that is held back, and returns whether the frame is whole.
     #[inline(never)]
     fn collect(&mut self, input: &mut &[u8]) -> bool {
         if self.held < Frame::HEAD_LEN && !self.collect_head(input) {
@@ -144,7 +142,7 @@ impl<B: Buffer> Assembler<B> {
         true
     }
 
-    /// Adds input to the head that is held back, and says whether that is whole now.
+    /// Adds input to the head that is held back, and returns whether the head is whole.
     ///
     /// A broken stream never comes further than its length.
     #[inline(never)]
@@ -182,15 +180,15 @@ impl<B: Buffer> Assembler<B> {
         }
     }
 
-    /// Changes the limits, from the next frame on: after a larger data size was negotiated, say.
+    /// Changes the limits from the next frame on, for example after a larger data size was negotiated.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Starts at the beginning of another stream, in the same storage.
+    /// Starts at the beginning of another stream, with the same storage.
     ///
-    /// What is held back of a frame is forgotten, as is an error. Call it before the assembler serves another
-    /// connection: the bytes of two peers would be joined otherwise.
+    /// It drops an unfinished frame and an error. Call it before you use the assembler for another connection; otherwise
+    /// the bytes of two peers would be joined.
     ///
     /// # Examples
     /// ```
@@ -208,28 +206,27 @@ impl<B: Buffer> Assembler<B> {
         self.broken = None;
     }
 
-    /// Gives back the memory that collecting took, unless a frame is held back.
+    /// Frees the storage, unless it holds an unfinished frame.
     ///
-    /// Call it when a connection falls idle: it then holds no buffer at all.
+    /// Call it when a connection becomes idle: the connection then holds no buffer at all.
     pub fn release(&mut self) {
         if self.held == 0 {
             self.buffer.release(0);
         }
     }
 
-    /// Bytes that are held back of a frame that was not given out.
+    /// How many bytes of an unfinished frame are stored.
     ///
-    /// At the end of a stream anything but 0 means that the peer stopped inside a frame.
+    /// At the end of a stream, any number but 0 means that the peer stopped in the middle of a frame.
     #[must_use]
     pub const fn pending(&self) -> usize {
         self.held.saturating_add(self.kept)
     }
 
-    /// Bytes that are certainly still to come before the next frame is whole: a hint for how much
-    /// to read.
+    /// How many bytes are missing at least until the next frame is complete: a hint for how much to read.
     ///
-    /// The number is what the peer claims, up to the limit of [`Limits::max_receive_payload`], and may be over a megabyte after four
-    /// bytes. Do not allocate it.
+    /// The number is what the peer claims, up to [`Limits::max_receive_payload`], and may be over a megabyte after only four
+    /// bytes. Do not allocate that much.
     #[must_use]
     pub const fn missing(&self) -> usize {
         match self.pending() {

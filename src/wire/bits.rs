@@ -5,7 +5,7 @@ use core::ops::BitOr;
 
 /// A version of the protocol.
 ///
-/// Any number can be held. Versions 2, 3, 4 and 6 exist in the field. 1 is obsolete: libmilter and
+/// It can hold any number. Versions 2, 3, 4 and 6 are in use. 1 is obsolete: libmilter and
 /// Sendmail refuse it. libmilter answers a version over 6 with 6.
 ///
 /// # Source
@@ -20,7 +20,7 @@ impl Version {
     pub const V3: Self = Self(3);
     /// Adds DATA.
     pub const V4: Self = Self(4);
-    /// Adds nothing that shows on the wire.
+    /// Adds nothing to the protocol.
     pub const V5: Self = Self(5);
     /// Since Sendmail 8.14: SKIP, the no-reply bits, leading space, CHGFROM, macro lists, QUIT_NC.
     pub const V6: Self = Self(6);
@@ -28,7 +28,7 @@ impl Version {
     #[doc(alias = "SMFI_PROT_VERSION")]
     pub const CURRENT: Self = Self::V6;
 
-    /// Makes a version of any number.
+    /// Makes a version from any number.
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self(number)
@@ -68,7 +68,7 @@ macro_rules! bit_set {
             /// Every bit that has a name here, and that name.
             pub const NAMES: &[(Self, &str)] = &[$((Self::$bit, stringify!($bit))),*];
 
-            /// Makes a set of any bits, the unknown ones included.
+            /// Makes a set from any bits, including unknown ones.
             #[must_use]
             pub const fn from_bits(bits: u32) -> Self {
                 Self(bits)
@@ -141,9 +141,9 @@ macro_rules! bit_set {
 }
 
 bit_set! {
-    /// What a filter may do to a message at its end: `SMFIF_*`.
+    /// The edits that a filter may make at the end of a message: `SMFIF_*`.
     ///
-    /// In an offer a bit says that the MTA can do it, in an answer that the filter may ask for it.
+    /// In an offer, a bit means that the MTA supports the edit; in an answer, that the filter may use it.
     ///
     /// # Source
     /// libmilter/mfapi.h. SPEC_NOTES NEG-2.
@@ -173,14 +173,14 @@ bit_set! {
         /// ADDRCPT_PAR.
         #[doc(alias = "SMFIF_ADDRCPT_PAR")]
         ADD_RCPT_WITH_ARGUMENTS = 0x0000_0080;
-        /// Macro lists in the answer. They are sent and read without this bit, too.
+        /// Macro lists in the answer. They are also sent and read without this bit.
         #[doc(alias = "SMFIF_SETSYMLIST")]
         MACRO_LISTS = 0x0000_0100;
     }
 }
 
 impl Actions {
-    /// What an offer of 0 means: the actions of version 1.
+    /// The actions of version 1, which an offer of 0 means.
     #[doc(alias = "SMFI_V1_ACTS")]
     pub const V1: Self = Self(0x0f);
     /// The actions of version 2.
@@ -192,9 +192,9 @@ impl Actions {
 }
 
 bit_set! {
-    /// How the commands and replies of a connection differ from the full course: `SMFIP_*`.
+    /// Which commands and replies are left out, and other protocol options: `SMFIP_*`.
     ///
-    /// In an offer a bit says that the MTA understands it, in an answer that it is to be done.
+    /// In an offer, a bit means that the MTA supports the option; in an answer, that it applies.
     ///
     /// # Source
     /// libmilter/mfdef.h. SPEC_NOTES NEG-3.
@@ -260,7 +260,7 @@ bit_set! {
         /// BODY gets no reply.
         #[doc(alias = "SMFIP_NR_BODY")]
         NO_REPLY_BODY = 0x0008_0000;
-        /// Header values come and go with the space that follows the colon.
+        /// Header values include the space after the colon, in both directions.
         #[doc(alias = "SMFIP_HDR_LEADSPC")]
         LEADING_SPACE = 0x0010_0000;
         /// Payloads of up to 262,143 bytes.
@@ -269,7 +269,7 @@ bit_set! {
         /// Payloads of up to 1,048,575 bytes.
         #[doc(alias = "SMFIP_MDS_1M")]
         DATA_SIZE_1M = 0x2000_0000;
-        /// Reserved; a part of the mask that Sendmail keeps to itself.
+        /// Reserved by Sendmail for internal use.
         #[doc(alias = "SMFI_INTERNAL")]
         RESERVED = 0x4000_0000;
         /// For tests within Sendmail; never on the wire.
@@ -279,7 +279,7 @@ bit_set! {
 }
 
 impl Steps {
-    /// What an offer of 0 means: the steps of version 1.
+    /// The steps of version 1, which an offer of 0 means.
     #[doc(alias = "SMFI_V1_PROT")]
     pub const V1: Self = Self(0x3f);
     /// The steps of version 2.
@@ -297,7 +297,7 @@ impl Steps {
     /// The steps that decline commands (`SMFIP_NO*`).
     pub const NO_COMMAND: Self = Self(0x0000_037f);
 
-    /// The data size that these steps ask for. 1M wins over 256K, as in Sendmail.
+    /// The data size that these steps request. 1M takes precedence over 256K, as in Sendmail.
     #[must_use]
     pub const fn data_size(self) -> DataSize {
         if self.contains(Self::DATA_SIZE_1M) {
@@ -312,7 +312,7 @@ impl Steps {
 
 /// The largest payload that was negotiated.
 ///
-/// Both MTAs send body chunks of at most 65,535 bytes whatever was negotiated.
+/// Sendmail and Postfix send body chunks of at most 65,535 bytes, whatever was negotiated.
 ///
 /// # Source
 /// `MILTER_MDS_*` in libmilter/mfdef.h. SPEC_NOTES NEG-9.

@@ -1,13 +1,13 @@
-//! Bodies in pieces that the peer accepts.
+//! Bodies, cut into chunks.
 
 use super::bits::DataSize;
 
-/// The chunks of a body, which are slices of it: each of the agreed size but the last.
+/// Iterates over the chunks of a body: slices of the negotiated size, except for the last.
 ///
-/// An MTA sends each of [`Chunks::new`] as [`Command::Body`](super::Command::Body). None of them is empty, since
-/// libmilter closes the connection on an empty BODY; so an empty body has no chunk. A filter sends each of
-/// [`Chunks::replacement`] as [`Edit::ReplaceBody`](super::Edit::ReplaceBody). There an empty body is one empty chunk:
-/// without a chunk, the old body would stay.
+/// An MTA sends the chunks of [`Chunks::new`] as [`Command::Body`](super::Command::Body). An empty body has no chunk,
+/// since libmilter closes the connection on an empty BODY. A filter sends the chunks of [`Chunks::replacement`] as
+/// [`Edit::ReplaceBody`](super::Edit::ReplaceBody). There an empty body is one empty chunk: without a chunk, the old body
+/// would stay.
 ///
 /// # Examples
 /// ```
@@ -31,13 +31,13 @@ pub struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    /// Cuts a body into chunks of that size. An empty one has none.
+    /// Cuts a body into chunks of this size. An empty body has no chunk.
     #[must_use]
     pub const fn new(body: &'a [u8], size: DataSize) -> Self {
         Self { rest: body, size, has_empty: false }
     }
 
-    /// Cuts a new body, which is to replace that of a message, into chunks of that size. There is at least one.
+    /// Cuts a new body, which replaces the body of a message, into chunks of this size. There is at least one.
     #[must_use]
     #[doc(alias = "smfi_replacebody")]
     pub const fn replacement(body: &'a [u8], size: DataSize) -> Self {
@@ -69,14 +69,14 @@ impl<'a> Iterator for Chunks<'a> {
 
 impl ExactSizeIterator for Chunks<'_> {}
 
-/// Reads one chunk of a body: until `buffer` is full, or to the end of what can be read.
+/// Reads one chunk of a body: until `buffer` is full, or until the reader ends.
 ///
-/// A read that gives less than it was asked for, or was interrupted, is continued, so that only the last chunk is
-/// shorter than the buffer; an empty one says that the body is over. Nothing is copied: the chunk is the front of
-/// `buffer`. Its length is the size of the chunks: from 1 byte to [`DataSize::bytes`], since each becomes one frame.
+/// Short and interrupted reads are continued, so only the last chunk is shorter than the buffer. An empty chunk means the
+/// end of the body. The chunk is the front of `buffer`, which must have 1 to [`DataSize::bytes`] bytes, since each chunk
+/// becomes one frame.
 ///
 /// # Errors
-/// The reader's. What was read for this chunk is lost then, so the reader should be a blocking one.
+/// The errors of the reader. The bytes that were read for this chunk are lost then, so use a blocking reader.
 /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if `buffer` is empty: an empty chunk would end the body.
 ///
 /// # Examples

@@ -1,9 +1,9 @@
-//! Memory that a peer's bytes are kept in.
+//! Storage for the bytes of a peer.
 
-/// Memory for bytes that have to be kept: a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`).
+/// Storage for bytes: a `Vec<u8>`, or memory of the caller (`&mut [u8]`, `[u8; N]`).
 ///
-/// An [`Assembler`](super::Assembler) keeps a frame that was cut in it, a [`MacroStore`](crate::macros::MacroStore) the
-/// macros. The trait is sealed: it cannot be implemented outside of this crate.
+/// An [`Assembler`](super::Assembler) stores unfinished frames in it, and a [`MacroStore`](crate::macros::MacroStore) stores
+/// macros. This trait is sealed and cannot be implemented outside this crate.
 pub trait Buffer: sealed::Buffer {}
 
 impl Buffer for &mut [u8] {}
@@ -16,13 +16,13 @@ mod sealed {
     pub trait Buffer {
         /// Bytes that fit, if that is bounded.
         fn capacity(&self) -> Option<u32>;
-        /// Puts `new` behind the first `kept` bytes, of `most` that there will be.
+        /// Writes `new` after the first `kept` bytes. There will be at most `most` bytes.
         fn put(&mut self, kept: usize, new: &[u8], most: usize);
         /// Tries to have `bytes` bytes, but not more than `most`, and returns how many there are.
         fn make_room(&mut self, bytes: usize, most: usize) -> usize;
-        /// Forgets the bytes, and keeps the room.
+        /// Forgets the bytes, but keeps the memory.
         fn clear(&mut self) {}
-        /// Gives back the room behind the first `used` bytes.
+        /// Frees the memory after the first `used` bytes.
         fn release(&mut self, _used: usize) {}
         fn bytes(&self) -> &[u8];
         fn bytes_mut(&mut self) -> &mut [u8];

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Which way a frame travels.
+/// The direction of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a stream has two directions")]
 pub enum Direction {
@@ -12,9 +12,9 @@ pub enum Direction {
     ToMta,
 }
 
-/// The code byte of a command, as `SMFIC_*` in libmilter/mfdef.h.
+/// The code bytes of commands: `SMFIC_*` in libmilter/mfdef.h.
 pub mod command {
-    /// End of this message, not of the connection. No reply.
+    /// The message is abandoned; the connection goes on. No reply.
     #[doc(alias = "SMFIC_ABORT")]
     pub const ABORT: u8 = b'A';
     /// A piece of the body.
@@ -32,7 +32,7 @@ pub mod command {
     /// The argument of HELO or EHLO.
     #[doc(alias = "SMFIC_HELO")]
     pub const HELO: u8 = b'H';
-    /// End of this SMTP session; another follows on the same connection. No reply.
+    /// The SMTP session ends, and another one follows on the same connection. No reply.
     #[doc(alias = "SMFIC_QUIT_NC")]
     pub const QUIT_NC: u8 = b'K';
     /// One header.
@@ -61,7 +61,7 @@ pub mod command {
     pub const UNKNOWN: u8 = b'U';
 }
 
-/// The code byte of a response, as `SMFIR_*` in libmilter/mfdef.h.
+/// The code bytes of responses: `SMFIR_*` in libmilter/mfdef.h.
 pub mod response {
     pub use super::command::OPTNEG;
 
@@ -74,7 +74,7 @@ pub mod response {
     /// Add a recipient with ESMTP arguments.
     #[doc(alias = "SMFIR_ADDRCPT_PAR")]
     pub const ADDRCPT_PAR: u8 = b'2';
-    /// Answer 421 and close. Postfix obeys; for Sendmail it is no response (RSP-18).
+    /// Answer 421 and close. Postfix honours it; Sendmail does not know it (RSP-18).
     #[doc(alias = "SMFIR_SHUTDOWN")]
     pub const SHUTDOWN: u8 = b'4';
     /// Accept the message, or the connection.
@@ -83,7 +83,7 @@ pub mod response {
     /// Replace the body.
     #[doc(alias = "SMFIR_REPLBODY")]
     pub const REPLBODY: u8 = b'b';
-    /// Go on.
+    /// Continue.
     #[doc(alias = "SMFIR_CONTINUE")]
     pub const CONTINUE: u8 = b'c';
     /// Accept the message and throw it away.
@@ -92,7 +92,7 @@ pub mod response {
     /// Change the sender.
     #[doc(alias = "SMFIR_CHGFROM")]
     pub const CHGFROM: u8 = b'e';
-    /// Cause a connection failure. Reserved; neither Sendmail nor Postfix obeys it.
+    /// Cause a connection failure. Reserved; neither Sendmail nor Postfix honours it.
     #[doc(alias = "SMFIR_CONN_FAIL")]
     pub const CONN_FAIL: u8 = b'f';
     /// Add a header.
@@ -101,7 +101,7 @@ pub mod response {
     /// Insert a header at a position.
     #[doc(alias = "SMFIR_INSHEADER")]
     pub const INSHEADER: u8 = b'i';
-    /// Set a macro list. Reserved; lists travel in the answer to OPTNEG.
+    /// Set a macro list. Reserved; macro lists are sent in the answer to OPTNEG.
     #[doc(alias = "SMFIR_SETSYMLIST")]
     pub const SETSYMLIST: u8 = b'l';
     /// Change or delete a header.
@@ -116,7 +116,7 @@ pub mod response {
     /// Refuse with a 5xx reply of the MTA's choice.
     #[doc(alias = "SMFIR_REJECT")]
     pub const REJECT: u8 = b'r';
-    /// No more of this kind of command, please.
+    /// Send no more commands of this kind.
     #[doc(alias = "SMFIR_SKIP")]
     pub const SKIP: u8 = b's';
     /// Refuse with a 4xx reply of the MTA's choice.
@@ -202,9 +202,9 @@ pub(crate) const CODES: [Row; 35] = {
     ]
 };
 
-/// The name of a code byte, as in `SMFIC_MAIL` or `SMFIR_CONTINUE`, if it is known.
+/// The name of a code byte without its prefix, such as `MAIL` or `CONTINUE`; `None` if the code is unknown.
 ///
-/// No byte has two meanings: only `O` occurs in both directions, and is OPTNEG in both.
+/// No byte has two meanings. Only `O` occurs in both directions, and it is OPTNEG in both.
 #[must_use]
 pub fn name(code: u8) -> Option<&'static str> {
     CODES.iter().find(|row| row.code == code).map(|row| row.name)
@@ -212,8 +212,7 @@ pub fn name(code: u8) -> Option<&'static str> {
 
 /// The command that macros are sent for: the first byte of a MACRO payload.
 ///
-/// Seven stages have a meaning for libmilter. Postfix sends macros for HEADER, BODY and UNKNOWN as
-/// well, and any byte can be held.
+/// libmilter uses seven stages. Postfix also sends macros for HEADER, BODY and UNKNOWN, so a stage can hold any byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacroStage(u8);
 

@@ -1,4 +1,4 @@
-//! Commands: what an MTA says to a filter.
+//! Commands: what an MTA sends to a filter.
 
 use core::net::IpAddr;
 
@@ -19,7 +19,7 @@ use super::scan::find_nul;
 use super::text::{Text, TextList};
 use super::tolerance::{Deviation, Tolerance};
 
-/// A command: from the MTA, to the filter.
+/// A command, from the MTA to the filter.
 ///
 /// # Examples
 /// ```
@@ -39,7 +39,7 @@ use super::tolerance::{Deviation, Tolerance};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Command<'a> {
-    /// What the MTA can do. The first command of a connection, and the only one of its kind.
+    /// What the MTA supports. It is the first command of a connection, and is sent only once.
     #[doc(alias = "SMFIC_OPTNEG")]
     #[doc(alias = "xxfi_negotiate")]
     Negotiate(Offer),
@@ -50,12 +50,12 @@ pub enum Command<'a> {
     #[doc(alias = "SMFIC_CONNECT")]
     #[doc(alias = "xxfi_connect")]
     Connect {
-        /// Its name; its address in brackets if that has no verified name.
+        /// The host name, or the address in brackets if there is no verified name.
         host: Text<'a>,
         /// Its address.
         peer: Peer<'a>,
     },
-    /// The argument of HELO or EHLO; which of the two it was is not said.
+    /// The argument of HELO or EHLO. The protocol does not tell which of the two the client sent.
     #[doc(alias = "SMFIC_HELO")]
     #[doc(alias = "xxfi_helo")]
     Helo {
@@ -66,18 +66,20 @@ pub enum Command<'a> {
     #[doc(alias = "SMFIC_MAIL")]
     #[doc(alias = "xxfi_envfrom")]
     MailFrom {
-        /// The address as the client wrote it, mostly in angle brackets. `<>` or nothing for bounces.
+        /// The address as the client wrote it, usually in angle brackets; `<>` or empty for bounces. The client chooses
+        /// brackets and case: compare without them.
         address: Text<'a>,
-        /// The ESMTP arguments, one text each (`SIZE=10`), undecoded.
+        /// The ESMTP arguments, one text for each (`SIZE=10`), not decoded.
         arguments: TextList<'a>,
     },
     /// One recipient.
     #[doc(alias = "SMFIC_RCPT")]
     #[doc(alias = "xxfi_envrcpt")]
     RcptTo {
-        /// The address as the client wrote it, mostly in angle brackets.
+        /// The address as the client wrote it, usually in angle brackets. The client chooses brackets and case: compare
+        /// without them.
         address: Text<'a>,
-        /// The ESMTP arguments, one text each, undecoded.
+        /// The ESMTP arguments, one text for each, not decoded.
         arguments: TextList<'a>,
     },
     /// The SMTP command DATA. Since version 4.
@@ -88,13 +90,13 @@ pub enum Command<'a> {
     #[doc(alias = "SMFIC_HEADER")]
     #[doc(alias = "xxfi_header")]
     Header {
-        /// The name: the bytes before the colon and its blanks.
+        /// The name: the bytes before the colon, without trailing blanks.
         name: Text<'a>,
-        /// The value. Folds are a LF and the blank that follows; there is no final line end. Whether
-        /// the space behind the colon is still there: [`LeadingSpace`](super::LeadingSpace).
+        /// The value, without the final line end. A fold is a LF and the blank after it. [`LeadingSpace`](super::LeadingSpace)
+        /// tells whether the space after the colon is included.
         value: Text<'a>,
     },
-    /// The end of the headers, even where there are none.
+    /// The end of the headers; also sent if there are no headers.
     #[doc(alias = "SMFIC_EOH")]
     #[doc(alias = "xxfi_eoh")]
     EndOfHeaders,
@@ -102,26 +104,26 @@ pub enum Command<'a> {
     #[doc(alias = "SMFIC_BODY")]
     #[doc(alias = "xxfi_body")]
     Body {
-        /// 1 to 65,535 bytes, or what was negotiated ([`DataSize`](super::DataSize)). libmilter closes on an empty
-        /// chunk.
+        /// 1 to 65,535 bytes, or as many as were negotiated ([`DataSize`](super::DataSize)). libmilter closes the
+        /// connection on an empty chunk.
         chunk: &'a [u8],
     },
-    /// The end of the message. Replies to it are any number of edits, then one verdict.
+    /// The end of the message. The filter replies with any number of edits, and then one verdict.
     #[doc(alias = "SMFIC_BODYEOB")]
     #[doc(alias = "SMFIC_EOM")]
     #[doc(alias = "xxfi_eom")]
     EndOfMessage {
-        /// A last piece of the body. Both MTAs leave it empty: libmilter may answer twice if it is not.
+        /// The last piece of the body. Sendmail and Postfix leave it empty: libmilter may reply twice if it is not.
         chunk: &'a [u8],
     },
     /// An SMTP command that the MTA does not know. Since version 3.
     #[doc(alias = "SMFIC_UNKNOWN")]
     #[doc(alias = "xxfi_unknown")]
     Unknown {
-        /// The whole line, without its end. Postfix before March 2024 sends the first word only.
+        /// The whole line, without its line end. Postfix before March 2024 sends only the first word.
         line: Text<'a>,
     },
-    /// The end of this message before its time, not of the connection. No reply.
+    /// The message is abandoned; the connection goes on. No reply.
     #[doc(alias = "SMFIC_ABORT")]
     #[doc(alias = "xxfi_abort")]
     Abort,
@@ -129,20 +131,20 @@ pub enum Command<'a> {
     #[doc(alias = "SMFIC_QUIT")]
     #[doc(alias = "xxfi_close")]
     Quit,
-    /// The end of this SMTP session; another one follows, with CONNECT and without OPTNEG. No reply.
+    /// The end of the SMTP session. Another one follows on the connection, with CONNECT and without OPTNEG. No reply.
     #[doc(alias = "SMFIC_QUIT_NC")]
     #[doc(alias = "xxfi_close")]
     QuitNewConnection,
-    /// A frame of a code that is no command. libmilter closes.
+    /// A frame whose code is not a command. libmilter closes the connection.
     Other(Frame<'a>),
 }
 
 impl<'a> Command<'a> {
-    /// Finds the meaning of a frame in its clean form.
+    /// Decodes a well-formed frame.
     ///
     /// # Errors
-    /// [`DecodeError`]: the code, the field and the offset where the payload is not what the code
-    /// promises. A code that is no command is not an error, but [`Other`](Self::Other).
+    /// [`DecodeError`], with the code, the field and the offset where the payload is malformed. A code that is not a
+    /// command is not an error, but [`Other`](Self::Other).
     #[inline]
     pub fn parse(frame: Frame<'a>) -> Result<Self, DecodeError> {
         let mut command = Self::Quit;
@@ -150,17 +152,17 @@ impl<'a> Command<'a> {
         Ok(command)
     }
 
-    /// Finds the meaning of a frame as a real receiver does.
+    /// Decodes a frame, and accepts the deviations that `tolerance` allows, as real receivers do.
     ///
     /// # Errors
-    /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
+    /// The [`DecodeError`] of [`parse`](Self::parse), if `tolerance` does not allow the deviation.
     pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
         let mut value = Self::Quit;
         let deviation = value.read(frame, tolerance)?;
         Ok(Decoded { value, deviation, frame })
     }
 
-    /// Becomes the meaning of a frame, and returns how that departs from the clean form.
+    /// Decodes a frame into `self`, and returns its deviation.
     // In place, since moving a command through the results of all callers costs more than to decode it.
     #[inline]
     pub(crate) fn read(
@@ -250,7 +252,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The command as bytes to send. What is long stays borrowed.
+    /// Encodes the command. The frame borrows long fields from it.
     #[inline]
     pub fn encode(&self) -> OutgoingFrame<'a> {
         // Most commands are headers, so these few instructions belong to the caller.
@@ -295,7 +297,7 @@ fn port_of(family: u8, port: u16) -> [u8; 3] {
     [family, high, low]
 }
 
-/// The address of an SMTP client, as CONNECT has it.
+/// The address of an SMTP client, in CONNECT.
 ///
 /// # Source
 /// `st_connectinfo` in libmilter/engine.c, `milter_connect` in sendmail/milter.c. SPEC_NOTES CMD-3.
@@ -308,7 +310,7 @@ pub enum Peer<'a> {
     /// `L`: a unix-domain socket.
     #[doc(alias = "SMFIA_UNIX")]
     Unix {
-        /// Always 0 from real MTAs, but present.
+        /// Real MTAs always send 0.
         port: u16,
         /// The path; it may be empty.
         path: Text<'a>,
@@ -318,7 +320,7 @@ pub enum Peer<'a> {
     Inet {
         /// The client's port.
         port: u16,
-        /// Four decimal numbers. libmilter closes on a text that is no address.
+        /// Four decimal numbers. libmilter closes the connection on a text that is not an address.
         address: Text<'a>,
     },
     /// `6`: IPv6.
@@ -332,7 +334,8 @@ pub enum Peer<'a> {
 }
 
 impl Peer<'_> {
-    /// The IP address, if there is one that can be read. The prefix `IPv6:`, in any case, is passed over.
+    /// Parses the IP address. Returns `None` if there is none, or if it is malformed. The prefix `IPv6:` is ignored, in any
+    /// case of letters.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         match self {

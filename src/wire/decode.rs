@@ -10,23 +10,23 @@ use super::scan::holds_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
 
-/// A meaning, and how far the frame that carried it departs from the clean form.
+/// A decoded value, and how its frame deviates from the well-formed one.
 ///
-/// A tolerated value need not have a clean form: an empty chunk or an empty header name encodes to a
-/// frame that strict parsing refuses. [`encode`](Self::encode) always gives the frame as it came.
+/// A tolerated value may have no well-formed frame: an empty chunk or an empty header name encodes to a frame that strict
+/// parsing refuses. [`encode`](Self::encode) always returns the frame as it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Decoded<'a, T> {
     /// The command or response.
     pub value: T,
-    /// The first deviation that was tolerated, and where.
+    /// The first deviation that was tolerated, and its place.
     pub deviation: Option<DecodeError>,
-    /// The frame as it came.
+    /// The frame as it was received.
     pub frame: Frame<'a>,
 }
 
 impl<'a, T> Decoded<'a, T> {
-    /// The frame as it came, deviations included, to send it on.
+    /// Returns the frame as it was received, including deviations, to forward it.
     pub fn encode(&self) -> OutgoingFrame<'a> {
         self.frame.encode()
     }
@@ -83,8 +83,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Takes a text, its NUL, and what stands behind it. That must end with a NUL, as libmilter reads over
-    /// it.
+    /// Takes a text, its NUL, and the bytes after it. libmilter ignores those if they end with a NUL.
     #[cold]
     fn text_and_surplus(&mut self, field: Field, input: &'a [u8]) -> Result<Text<'a>, DecodeError> {
         let (rest, text) = self.text(field, input)?;
@@ -94,7 +93,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Runs a parser over the whole payload; `surplus` says what bytes left over are.
+    /// Runs a parser over the whole payload; `surplus` is the deviation if bytes are left over.
     #[inline]
     pub(super) fn whole<T>(
         &mut self,

@@ -6,12 +6,12 @@ use super::code::response;
 use super::error::{Field, NulInEdit};
 use super::text::Text;
 
-/// A change to the message, the envelope, or what becomes of it.
+/// A change to the message or the envelope, or a quarantine.
 ///
-/// Nothing acknowledges an edit, and nothing of it counts until the verdict accepts the message.
+/// The MTA does not acknowledge edits, and applies them only if the verdict accepts the message.
 ///
-/// The functions make an edit of strings or bytes. They refuse what no edit can hold, a NUL; the other rules, about
-/// header names for example, are the session's, which checks every edit that it sends.
+/// The functions make an edit from strings or bytes. They refuse a NUL, which no edit can contain. The session checks the
+/// other rules, for example about header names, when it sends the edit.
 ///
 /// # Examples
 /// ```
@@ -26,22 +26,22 @@ use super::text::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Edit<'a> {
-    /// Adds a header: with Postfix behind the last one, with Sendmail before the first of that name, or
-    /// behind the last one if there is none.
+    /// Adds a header. Postfix adds it after the last header; Sendmail before the first header of this name, or after the
+    /// last header if there is none.
     #[doc(alias = "SMFIR_ADDHEADER")]
     #[doc(alias = "smfi_addheader")]
     AddHeader {
         /// The name; not empty.
         name: Text<'a>,
-        /// The value, with LF before the blank of a fold. Whether it brings its own leading space:
-        /// [`LeadingSpace`](super::LeadingSpace).
+        /// The value, with LF before the blank of a fold. [`LeadingSpace`](super::LeadingSpace) tells whether it includes
+        /// the space after the colon.
         value: Text<'a>,
     },
     /// Inserts a header at a position.
     #[doc(alias = "SMFIR_INSHEADER")]
     #[doc(alias = "smfi_insheader")]
     InsertHeader {
-        /// 0 is above all headers, the MTA's own included; a number over their count appends.
+        /// 0 is above all headers, including those of the MTA; a number over their count appends.
         index: u32,
         /// The name; not empty.
         name: Text<'a>,
@@ -65,7 +65,7 @@ pub enum Edit<'a> {
     ChangeFrom {
         /// The address; `<>` for none; not empty.
         address: Text<'a>,
-        /// ESMTP arguments with blanks between them. No arguments and empty arguments differ on the wire.
+        /// ESMTP arguments, separated by blanks. No arguments and empty arguments differ on the wire.
         arguments: Option<Text<'a>>,
     },
     /// Adds a recipient. Sendmail reads the text as a list of addresses.
@@ -84,33 +84,33 @@ pub enum Edit<'a> {
         /// As in `ChangeFrom`.
         arguments: Option<Text<'a>>,
     },
-    /// Removes a recipient. Nothing happens if there is none like it.
+    /// Removes a recipient. Nothing happens if there is no such recipient.
     #[doc(alias = "SMFIR_DELRCPT")]
     #[doc(alias = "smfi_delrcpt")]
     DeleteRcpt {
         /// The address; not empty.
         address: Text<'a>,
     },
-    /// Replaces the body: the first such chunk by itself, later ones add to it.
+    /// Replaces the body. The first chunk replaces the old body, later chunks are appended.
     #[doc(alias = "SMFIR_REPLBODY")]
     #[doc(alias = "smfi_replacebody")]
     ReplaceBody {
-        /// Up to 65,535 bytes, or what was negotiated, with CRLF as line ends. A CRLF may be cut in two; an empty
-        /// first chunk empties the body.
+        /// Up to 65,535 bytes, or as many as were negotiated, with CRLF as line ends. A CRLF may be cut in two. An empty
+        /// first chunk makes the body empty.
         chunk: &'a [u8],
     },
-    /// Holds the message if it is accepted.
+    /// Quarantines the message if it is accepted.
     #[doc(alias = "SMFIR_QUARANTINE")]
     #[doc(alias = "smfi_quarantine")]
     Quarantine {
-        /// What to tell the operator.
+        /// The reason, for the operator.
         reason: Text<'a>,
     },
 }
 
-/// Edits of strings and bytes.
+/// Edits from strings and bytes.
 impl<'a> Edit<'a> {
-    /// Adds a header. The value has LF before the blank of a fold, and brings its own leading space if that was
+    /// Adds a header. The value has LF before the blank of a fold, and includes the space after the colon only if that was
     /// negotiated: [`LeadingSpace`](super::LeadingSpace).
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl<'a> Edit<'a> {
         })
     }
 
-    /// Inserts a header at a position: 0 is above all headers. The value is that of [`add_header`](Self::add_header).
+    /// Inserts a header at a position: 0 is above all headers. For the value see [`add_header`](Self::add_header).
     ///
     /// # Errors
     /// [`NulInEdit`], for the name or the value.
@@ -142,8 +142,8 @@ impl<'a> Edit<'a> {
         Ok(Self::InsertHeader { index, name, value })
     }
 
-    /// Changes the value of a header: of the first of that name if `index` is 1. Where there is none like it, MTAs add
-    /// one. An empty value [deletes](Self::delete_header).
+    /// Changes the value of a header: `index` 1 is the first header of this name. If there is no such header, MTAs add one.
+    /// An empty value [deletes](Self::delete_header) the header.
     ///
     /// # Errors
     /// [`NulInEdit`], for the name or the value.
@@ -158,9 +158,9 @@ impl<'a> Edit<'a> {
         Ok(Self::ChangeHeader { index, name, value })
     }
 
-    /// Deletes a header: the first of that name if `index` is 1. Nothing happens if there is none like it.
+    /// Deletes a header: `index` 1 is the first header of this name. Nothing happens if there is no such header.
     ///
-    /// To delete several headers of one name, begin with the last: after a deletion Postfix counts the later ones anew,
+    /// To delete several headers of one name, begin with the last: after a deletion Postfix renumbers the later ones,
     /// Sendmail does not.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl<'a> Edit<'a> {
         Ok(Self::ChangeFrom { address: text(Field::Address, address.as_ref())?, arguments: None })
     }
 
-    /// Changes the sender, with ESMTP arguments: blanks stand between them.
+    /// Changes the sender, with ESMTP arguments, separated by blanks.
     ///
     /// # Errors
     /// [`NulInEdit`], for the address or the arguments.
@@ -204,7 +204,7 @@ impl<'a> Edit<'a> {
         Ok(Self::ChangeFrom { address, arguments })
     }
 
-    /// Adds a recipient. Sendmail reads the text as a list of addresses, so it must not come from a peer unchecked.
+    /// Adds a recipient. Sendmail reads the text as a list of addresses, so check a text that comes from a peer.
     ///
     /// # Errors
     /// [`NulInEdit`], for the address.
@@ -214,7 +214,7 @@ impl<'a> Edit<'a> {
         Ok(Self::AddRcpt { address: text(Field::Address, address.as_ref())? })
     }
 
-    /// Adds a recipient, with ESMTP arguments: blanks stand between them.
+    /// Adds a recipient, with ESMTP arguments, separated by blanks.
     ///
     /// # Errors
     /// [`NulInEdit`], for the address or the arguments.
@@ -229,7 +229,7 @@ impl<'a> Edit<'a> {
         Ok(Self::AddRcptWithArguments { address, arguments })
     }
 
-    /// Removes a recipient, spelled as the client spelled it. Nothing happens if there is none like it.
+    /// Removes a recipient. Spell the address as the client did. Nothing happens if there is no such recipient.
     ///
     /// # Errors
     /// [`NulInEdit`], for the address.
@@ -239,8 +239,8 @@ impl<'a> Edit<'a> {
         Ok(Self::DeleteRcpt { address: text(Field::Address, address.as_ref())? })
     }
 
-    /// Replaces the body: one edit for each chunk, and one for an empty body. Send them in a row, with nothing between
-    /// them; line ends are CRLF.
+    /// Replaces the body: one edit for each chunk, and one empty chunk for an empty body. Send all of them in a row, without
+    /// other frames in between. Line ends are CRLF.
     ///
     /// # Examples
     /// ```
@@ -259,7 +259,7 @@ impl<'a> Edit<'a> {
         Chunks::replacement(body.as_ref(), size).map(|chunk| Self::ReplaceBody { chunk })
     }
 
-    /// Holds the message if it is accepted. libmilter refuses an empty reason; Postfix keeps 100 bytes of it.
+    /// Quarantines the message if it is accepted. libmilter refuses an empty reason; Postfix keeps 100 bytes of it.
     ///
     /// # Errors
     /// [`NulInEdit`], for the reason.
@@ -302,8 +302,8 @@ impl Edit<'_> {
         }
     }
 
-    /// Whether the header name or the address is empty. Sendmail ignores such an edit; Postfix ignores it, obeys or
-    /// closes, depending on the edit (TOL-19).
+    /// Whether the header name or the address is empty. Sendmail ignores such an edit; Postfix ignores it, honours it or
+    /// closes the connection, depending on the edit (TOL-19).
     #[must_use]
     pub fn has_empty_key(&self) -> bool {
         self.empty_key().is_some()

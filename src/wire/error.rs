@@ -1,4 +1,4 @@
-//! What can be wrong with bytes, and how that is reported.
+//! Errors of decoding and building values.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::code;
 use super::tolerance::Deviation;
 
-/// A field of a payload, as errors name it.
+/// A field of a payload, for errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {
@@ -80,19 +80,19 @@ impl fmt::Display for Field {
     }
 }
 
-/// What is wrong with a field.
+/// The reason why a field is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
     /// The payload ends inside the field, or before it.
     Truncated,
-    /// The text has no NUL behind it.
+    /// The text has no NUL after it.
     Unterminated,
     /// The field is empty, but must not be.
     Empty,
     /// Bytes follow the last field.
     Surplus,
-    /// The value is none that is known.
+    /// The value is not known.
     UnknownValue,
     /// The last name of a list of macros has no value.
     Odd,
@@ -106,7 +106,7 @@ impl fmt::Display for Fault {
             Self::Truncated => "is cut short",
             Self::Unterminated => "has no final NUL",
             Self::Empty => "is empty",
-            Self::Surplus => "is followed by bytes of no field",
+            Self::Surplus => "has surplus bytes",
             Self::UnknownValue => "has an unknown value",
             Self::Odd => "end with a name that has no value",
             Self::Reply(fault) => return fault.fmt(f),
@@ -114,7 +114,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A payload that is not what its code byte promises.
+/// A malformed payload: the field, the place and the reason.
 ///
 /// # Examples
 /// ```
@@ -152,51 +152,51 @@ impl DecodeError {
         self.fault
     }
 
-    /// Where in the payload the field, or the surplus, begins: bytes from 0.
+    /// The offset in the payload where the field, or the surplus, begins: bytes from 0.
     #[must_use]
     pub const fn offset(self) -> u32 {
         self.offset
     }
 
-    /// The departure that this is, if a [`Tolerance`](super::Tolerance) can accept it.
+    /// The deviation, if a [`Tolerance`](super::Tolerance) can accept it.
     #[must_use]
     pub const fn deviation(self) -> Option<Deviation> {
         self.deviation
     }
 }
 
-/// What is wrong with a reply.
+/// The reason why a reply is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReplyFault {
     /// It does not begin with a code from 400 to 599.
     Code,
-    /// A line begins with something else than the code of the first.
+    /// A line begins with another code than the first line.
     CodeDiffers,
-    /// `-` stands in the last line, or a blank in another, or neither.
+    /// The last line has a `-` after its code, another line has a blank, or a line has neither.
     Separator,
-    /// A CR, LF or NUL stands inside a line: it would let the filter speak SMTP to the client.
+    /// A line contains a CR, LF or NUL, with which the filter could send SMTP replies of its own to the client.
     Control,
-    /// Another control byte than a tab stands inside a line, or in a line of UTF-8 that is to be built a control
-    /// character from U+0080 to U+009F: SMTP has no place for them.
+    /// A line contains a control byte other than a tab, or, when it is built from UTF-8, a control character from U+0080 to
+    /// U+009F. SMTP does not allow them.
     Unprintable,
-    /// A byte over 0x7f stands inside a line that is to be built. It can be read ([`ReplyText::parse`]), and built for a
-    /// client that asked for SMTPUTF8 ([`ReplyText::write_utf8`]).
+    /// A line to build contains a byte over 0x7f. [`ReplyText::parse`] accepts it, and so does [`ReplyText::write_utf8`], for
+    /// a client that asked for SMTPUTF8.
     ///
     /// [`ReplyText::parse`]: super::ReplyText::parse
     /// [`ReplyText::write_utf8`]: super::ReplyText::write_utf8
     NotAscii,
-    /// It has no line.
+    /// There is no line.
     NoLines,
-    /// It has more than 32 lines.
+    /// There are more than 32 lines.
     TooManyLines,
     /// A line's text has more than 980 bytes.
     LineTooLong,
-    /// A text begins with an enhanced code or a digit of another class than the code.
+    /// A text begins with an enhanced code, or a digit, of another class than the reply code.
     Class,
-    /// A `%` stands alone.
+    /// A `%` is not doubled.
     Percent,
-    /// It is a code and nothing else.
+    /// There is a code and nothing else.
     Bare,
     /// A line end follows the last line.
     LineEnd,
@@ -226,10 +226,10 @@ impl fmt::Display for ReplyFault {
         f.write_str(match self {
             Self::Code => "does not begin with a code from 400 to 599",
             Self::CodeDiffers => "has a line with another code than the first",
-            Self::Separator => "has a wrong separator behind its code",
+            Self::Separator => "has a wrong separator after its code",
             Self::Control => "has a CR, LF or NUL inside a line",
             Self::Unprintable => "has a control character other than a tab inside a line",
-            Self::NotAscii => "has a byte that is no ASCII inside a line",
+            Self::NotAscii => "has a byte that is not ASCII inside a line",
             Self::NoLines => "has no line",
             Self::TooManyLines => "has more than 32 lines",
             Self::LineTooLong => "has a line of more than 980 bytes",
@@ -241,14 +241,14 @@ impl fmt::Display for ReplyFault {
     }
 }
 
-/// A reply is not well formed.
+/// A reply is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 #[error("the reply {fault} (at offset {offset})")]
 pub struct ReplyError {
-    /// What is wrong.
+    /// The reason.
     pub fault: ReplyFault,
-    /// Where in the reply, in bytes from 0.
+    /// The offset in the reply, in bytes from 0.
     pub offset: usize,
 }
 
@@ -256,15 +256,15 @@ pub struct ReplyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ReplyBuildError {
-    /// It would not be well formed.
+    /// It would be malformed.
     #[error(transparent)]
     Reply(#[from] ReplyError),
-    /// It does not fit.
+    /// The buffer is too small.
     #[error(transparent)]
     Buffer(#[from] BufferTooSmall),
 }
 
-/// A number or a text is not a code of a reply.
+/// A text is not a reply code or an enhanced status code.
 ///
 /// # Examples
 /// ```

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::outgoing::{HEAD_LEN, OutgoingFrame, Pieces};
 use crate::Limits;
 
-/// One frame of either direction: a code byte and its payload, without a meaning yet.
+/// One frame of either direction: a code byte and a payload that is not decoded yet.
 ///
 /// On the wire a frame is a length (u32, big-endian, counts the code byte and the payload), the
 /// code byte and the payload. A `Frame` can hold any bytes, so that testers can send what no
@@ -36,7 +36,7 @@ impl<'a> Frame<'a> {
     /// Bytes before the payload: the length and the code.
     pub const HEAD_LEN: usize = HEAD_LEN;
 
-    /// Makes a frame of any code and any payload.
+    /// Makes a frame from any code and any payload.
     #[must_use]
     pub const fn new(code: u8, payload: &'a [u8]) -> Self {
         Self { code, payload }
@@ -47,7 +47,7 @@ impl<'a> Frame<'a> {
     /// `Ok(None)` means that `input` ends before the frame does. Nothing is copied.
     ///
     /// # Errors
-    /// [`FrameError`] as soon as the four length bytes are there.
+    /// [`FrameError`], as soon as `input` has the four length bytes.
     #[inline]
     pub fn split(input: &'a [u8], limits: Limits) -> Result<Option<(Self, &'a [u8])>, FrameError> {
         let Some((&[a, b, c, d, code], rest)) = input.split_first_chunk() else {
@@ -95,17 +95,16 @@ pub(super) fn payload_len(length: [u8; 4], limit: u32) -> Result<usize, FrameErr
 
 /// Why a byte stream cannot be cut into frames.
 ///
-/// After it the position in the stream is lost: the only thing left to do is to close.
+/// The position in the stream is lost, so the connection has to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The length field is 0, but it counts at least the code byte.
     ///
-    /// libmilter takes the next byte as a command all the same, and Sendmail's MTA aborts:
-    /// SPEC_NOTES FRM-3.
+    /// libmilter treats the next byte as a command anyway, and Sendmail's MTA aborts: SPEC_NOTES FRM-3.
     #[error("frame of length 0: the length counts the code byte and cannot be less than 1")]
     Empty,
-    /// The length field announces more than the limit, or more than the storage can hold.
+    /// The length field announces a payload over the limit, or larger than the storage.
     #[error("payload of {payload} bytes is over the limit of {limit}{}", Hint(*.looks_like))]
     TooLong {
         /// Bytes of payload that the length field announces.
@@ -117,10 +116,10 @@ pub enum FrameError {
     },
 }
 
-/// Another protocol whose first bytes were taken for a length.
+/// Another protocol, recognised by its first four bytes.
 ///
-/// Operators meet it when a health check, a browser or an SMTP client reaches a milter's port, or
-/// when a milter client is pointed at another service.
+/// It occurs when a health check, a browser or an SMTP client connects to the port of a filter, or when an MTA connects
+/// to another service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OtherProtocol {
@@ -182,7 +181,7 @@ mod owned {
     }
 
     impl FrameBuf {
-        /// Makes a frame of any code and any payload.
+        /// Makes a frame from any code and any payload.
         #[must_use]
         pub const fn new(code: u8, payload: Vec<u8>) -> Self {
             Self { code, payload }

@@ -1,4 +1,4 @@
-//! Header values between a message and the wire: the space behind the colon, and folds.
+//! Header values in a message and on the wire: the space after the colon, and folds.
 
 #[cfg(feature = "alloc")]
 use alloc::borrow::Cow;
@@ -9,14 +9,13 @@ use super::bits::Steps;
 
 /// Whether header values include the space after the colon.
 ///
-/// The rule holds in both directions: for the values of HEADER, and for those of ADDHEADER, INSHEADER
-/// and CHGHEADER.
+/// This applies in both directions: to the values of HEADER, and to those of ADDHEADER, INSHEADER and CHGHEADER.
 ///
 /// # Examples
 /// ```
 /// use milter_proto::wire::{LeadingSpace, Steps};
 ///
-/// // In the message: "Subject:  two spaces", behind the colon.
+/// // In the message: "Subject:  two spaces", after the colon.
 /// let raw = b"  two spaces";
 /// assert_eq!(LeadingSpace::of(Steps::EMPTY).to_wire(raw), b" two spaces");
 /// assert_eq!(LeadingSpace::of(Steps::LEADING_SPACE).to_wire(raw), raw);
@@ -40,31 +39,31 @@ use super::bits::Steps;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the bit is set or not")]
 pub enum LeadingSpace {
-    /// The MTA takes one space off and puts one on: values travel without it. The default.
+    /// Values do not include it: the MTA removes one space, and adds one to values from the filter. The default.
     Stripped,
-    /// Values travel as they stand behind the colon. Negotiated with [`Steps::LEADING_SPACE`].
+    /// Values include everything after the colon. Negotiated with [`Steps::LEADING_SPACE`].
     Preserved,
 }
 
 impl LeadingSpace {
-    /// Reads the rule from what was negotiated.
+    /// The setting that was negotiated.
     #[must_use]
     pub const fn of(steps: Steps) -> Self {
         if steps.contains(Steps::LEADING_SPACE) { Self::Preserved } else { Self::Stripped }
     }
 
-    /// The value to send for what stands behind the colon: without one space, or as it is.
+    /// The value to send for the bytes after the colon: without the first space, or unchanged.
     ///
-    /// Exactly one space is taken off, never a tab.
+    /// At most one space is removed, and never a tab.
     #[must_use]
-    pub fn to_wire(self, behind_colon: &[u8]) -> &[u8] {
-        match (self, behind_colon) {
+    pub fn to_wire(self, after_colon: &[u8]) -> &[u8] {
+        match (self, after_colon) {
             (Self::Stripped, [b' ', value @ ..]) => value,
-            _ => behind_colon,
+            _ => after_colon,
         }
     }
 
-    /// What belongs between the colon and a value that came from the wire: a space, or nothing.
+    /// The bytes to put between the colon and a value that was received: a space, or nothing.
     #[must_use]
     pub const fn before(self) -> &'static [u8] {
         match self {
@@ -73,46 +72,45 @@ impl LeadingSpace {
         }
     }
 
-    /// The pieces of the value to send for what stands behind the colon in a message, without the last line end:
-    /// without one space if that is the rule, with LF for CRLF, and without NULs. A CR stays that does not stand directly
+    /// The value to send for the bytes after the colon in a message, in pieces: without the first space if values do not
+    /// include it, with LF for CRLF, and without NULs. Leave out the final line end. A CR stays that does not stand directly
     /// before a LF.
     ///
-    /// With the feature `alloc`, `encode_value` puts them together.
+    /// With the feature `alloc`, `encode_value` joins them.
     ///
     /// # Source
-    /// SPEC_NOTES HDR-2, HDR-5, HDR-6: a NUL cannot travel, and Sendmail leaves it out.
-    pub fn encode_pieces(self, behind_colon: &[u8]) -> impl Iterator<Item = &[u8]> {
-        folds_to_wire(self.to_wire(behind_colon)).flat_map(|piece| piece.split(|&byte| byte == 0))
+    /// SPEC_NOTES HDR-2, HDR-5, HDR-6: a NUL cannot be sent, and Sendmail leaves it out.
+    pub fn encode_pieces(self, after_colon: &[u8]) -> impl Iterator<Item = &[u8]> {
+        folds_to_wire(self.to_wire(after_colon)).flat_map(|piece| piece.split(|&byte| byte == 0))
     }
 
-    /// The pieces of what stands behind the colon in a message, for a value that came from the wire: a space if that is
-    /// the rule, and the value with CRLF for LF. Whatever the value is, they are one header: see [`folds_from_wire`].
+    /// The bytes after the colon in a message, for a value that was received, in pieces: a space if values do not include
+    /// it, and the value with CRLF for LF. The result is one header, whatever the value is: see [`folds_from_wire`].
     ///
-    /// With the feature `alloc`, `decode_value` puts them together.
+    /// With the feature `alloc`, `decode_value` joins them.
     pub fn decode_pieces(self, value: &[u8]) -> impl Iterator<Item = &[u8]> {
         core::iter::once(self.before()).chain(folds_from_wire(value)).filter(|piece| !piece.is_empty())
     }
 
-    /// The value to send for what stands behind the colon in a message, without the last line end:
-    /// [`encode_pieces`](Self::encode_pieces) put together. It has no NUL, so that it can become a
-    /// [`Text`](super::Text).
+    /// The value to send for the bytes after the colon in a message, without the final line end: the joined
+    /// [`encode_pieces`](Self::encode_pieces). It has no NUL, so it can become a [`Text`](super::Text).
     ///
     /// Nothing is allocated unless the value has a CR or a NUL.
     #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn encode_value(self, behind_colon: &[u8]) -> Cow<'_, [u8]> {
-        let value = self.to_wire(behind_colon);
+    pub fn encode_value(self, after_colon: &[u8]) -> Cow<'_, [u8]> {
+        let value = self.to_wire(after_colon);
         if value.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            joined(value.len(), self.encode_pieces(behind_colon))
+            joined(value.len(), self.encode_pieces(after_colon))
         } else {
             Cow::Borrowed(value)
         }
     }
 
-    /// What stands behind the colon in a message, for a value that came from the wire:
-    /// [`decode_pieces`](Self::decode_pieces) put together.
+    /// The bytes after the colon in a message, for a value that was received: the joined
+    /// [`decode_pieces`](Self::decode_pieces).
     ///
-    /// Nothing is allocated where the value brings its own space and has no fold.
+    /// Nothing is allocated if values include the space and this one has no fold.
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn decode_value(self, value: &[u8]) -> Cow<'_, [u8]> {
@@ -136,7 +134,7 @@ fn joined<'a>(len: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8
     Cow::Owned(bytes)
 }
 
-/// The pieces of a header value in the form of the wire: each CRLF becomes a LF.
+/// A header value as it is sent, in pieces: each CRLF becomes a LF.
 ///
 /// # Examples
 /// ```
@@ -146,7 +144,7 @@ fn joined<'a>(len: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Cow<'a, [u8
 /// ```
 ///
 /// # Source
-/// Both MTAs: SPEC_NOTES HDR-5.
+/// Sendmail and Postfix do so: SPEC_NOTES HDR-5.
 pub fn folds_to_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
     core::iter::from_fn(move || {
@@ -160,10 +158,10 @@ pub fn folds_to_wire(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The pieces of a header value in the form of a message: each LF, or CRLF, becomes a CRLF.
+/// A header value as it stands in a message, in pieces: each LF, or CRLF, becomes a CRLF.
 ///
-/// They are one header, whatever the value is. Where a line does not begin with a blank or a tab, a blank
-/// is put in front of it, as Sendmail does, and a CR that stands alone becomes a blank, as with Postfix.
+/// The result is one header, whatever the value is: a line that does not begin with a blank or a tab gets a blank in front,
+/// as in Sendmail, and a lone CR becomes a blank, as in Postfix.
 ///
 /// # Examples
 /// ```

@@ -1,8 +1,8 @@
-//! IP addresses from text, as `core` reads them.
+//! IP addresses from text, with the same result as `core`'s parser.
 //!
-//! The optimiser cannot see that `core`'s own parser never panics, so nothing that calls it could be
-//! proved to be free of panics. Both functions stay out of line, as those of `core` are: they are seldom
-//! called, from where every command passes.
+//! Used in place of `core::net` only because `core`'s parser contains panics that the optimiser cannot remove, and
+//! `tests/proofs` would report them. Both functions are kept out of line: they are called rarely, but from a place that
+//! every command passes.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! The macros that a filter asks for, by stage, at the end of its OPTNEG.
+//! The macros that a filter requests, by stage, at the end of its OPTNEG.
 
 use core::fmt;
 
@@ -15,8 +15,8 @@ use crate::debug;
 
 /// The stage of a macro list in OPTNEG.
 ///
-/// The numbers are not in the order of the stages: the end of the message is 5, the end of the headers
-/// 6. A number over 6 can come from a peer, and means nothing.
+/// The numbers are not in the order of the stages: the end of the message is 5, the end of the headers 6. A peer may send
+/// a number over 6, which has no meaning.
 ///
 /// # Source
 /// `SMFIM_*` in libmilter/mfapi.h. SPEC_NOTES NEG-10.
@@ -46,7 +46,7 @@ impl ListStage {
     #[doc(alias = "SMFIM_EOH")]
     pub const END_OF_HEADERS: Self = Self(6);
 
-    /// Every stage that exists, with the stage of MACRO that it stands for.
+    /// Every stage that exists, with the corresponding stage of MACRO.
     pub const ALL: [(Self, MacroStage); 7] = [
         (Self::CONNECT, MacroStage::CONNECT),
         (Self::HELO, MacroStage::HELO),
@@ -57,13 +57,13 @@ impl ListStage {
         (Self::END_OF_HEADERS, MacroStage::END_OF_HEADERS),
     ];
 
-    /// The number on the wire. Only a stage that came from a peer can be over 6.
+    /// The number on the wire. It is over 6 only if a peer sent it.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// The stage as MACRO has it, if it exists.
+    /// The corresponding stage of MACRO, if the stage exists.
     #[must_use]
     pub fn macro_stage(self) -> Option<MacroStage> {
         Self::ALL.iter().find(|row| row.0 == self).map(|row| row.1)
@@ -79,11 +79,10 @@ impl fmt::Debug for ListStage {
     }
 }
 
-/// Macro lists by stage, as they stand behind the twelve bytes of an answer.
+/// The macro lists of an answer, one for each stage.
 ///
-/// A list is names with blanks between them. No list leaves the MTA's default. An empty list asks for
-/// no macros at that stage; Postfix takes it for no list. Where a stage occurs twice, the later list
-/// counts.
+/// A list has names, separated by blanks. A stage without a list keeps the MTA's default. An empty list requests no macros
+/// for its stage; Postfix treats it like no list. If a stage occurs twice, the later list counts.
 ///
 /// # Examples
 /// ```
@@ -107,7 +106,7 @@ impl<'a> MacroLists<'a> {
     /// No list: the MTA's defaults at every stage.
     pub const EMPTY: Self = Self(&[]);
 
-    /// Takes lists that are already in the form of the wire.
+    /// Makes lists from bytes in wire form.
     ///
     /// # Errors
     /// [`DecodeError`], with the offset counted from the first list.
@@ -143,7 +142,7 @@ impl<'a> MacroLists<'a> {
     /// Writes lists into `storage`. Names are separated by blanks.
     ///
     /// # Errors
-    /// [`BufferTooSmall`], with the room that the lists need up to the one that did not fit.
+    /// [`BufferTooSmall`], with the bytes that are needed up to the list that did not fit.
     pub fn write<'t>(
         lists: impl IntoIterator<Item = (ListStage, Text<'t>)>,
         storage: &'a mut [u8],
@@ -162,7 +161,7 @@ impl<'a> MacroLists<'a> {
         Ok(Self(storage.get(..len).unwrap_or_default()))
     }
 
-    /// The lists in the order in which they came.
+    /// The lists, in order.
     pub fn iter(self) -> impl Iterator<Item = (ListStage, Text<'a>)> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -178,7 +177,7 @@ impl<'a> MacroLists<'a> {
         self.iter().filter(|list| list.0 == stage).last().map(|list| list.1)
     }
 
-    /// The lists in the form that they have on the wire.
+    /// The lists in wire form.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -198,22 +197,22 @@ mod owned {
 
     use super::{ListStage, MacroLists, Text};
 
-    /// Macro lists that grow.
+    /// Macro lists to which lists can be added.
     ///
     /// # Memory
-    /// Twice the bytes of the lists at most; while they grow, the old room stands beside the new. How long
-    /// they get is up to whoever adds to them. A copy of [`MacroLists`] holds the bytes of the lists and no more.
+    /// At most twice the bytes of the lists; while they grow, the old and the new memory exist at the same time. The
+    /// caller limits their length. A copy of [`MacroLists`] has exactly the bytes of the lists.
     #[derive(Clone, Default, PartialEq, Eq, Hash)]
     pub struct MacroListsBuf(Vec<u8>);
 
     impl MacroListsBuf {
-        /// Makes a row of no lists.
+        /// Makes a value without lists.
         #[must_use]
         pub const fn new() -> Self {
             Self(Vec::new())
         }
 
-        /// Adds a list: names with blanks between them, or nothing to ask for no macros.
+        /// Adds a list: names, separated by blanks. An empty list requests no macros.
         pub fn push(&mut self, stage: ListStage, names: Text<'_>) {
             self.0.extend_from_slice(&stage.0.to_be_bytes());
             self.0.extend_from_slice(names.as_bytes());

@@ -11,8 +11,8 @@ use crate::debug;
 
 /// The macros of one stage: names and values, sent before the command that they belong to.
 ///
-/// No macros at all is everyday traffic: both MTAs send an empty list before HELO without TLS. A list
-/// may come for a command that was negotiated away and never follows.
+/// An empty list is common: Sendmail and Postfix send one before HELO without TLS. Macros are also sent for commands that
+/// the filter declined, and which therefore do not follow.
 ///
 /// # Examples
 /// ```
@@ -35,7 +35,7 @@ pub struct Macros<'a> {
 }
 
 impl<'a> Macros<'a> {
-    /// Takes a list of names and values in turn.
+    /// Makes macros from a list of names and values in turn.
     ///
     /// # Errors
     /// [`UnpairedMacro`] if the last name has no value.
@@ -82,8 +82,8 @@ impl<'a> Macros<'a> {
         core::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
     }
 
-    /// The value of the first macro of that name. `i` and `{i}` are the same name, if it is one
-    /// character long; longer names must be spelled as they were sent.
+    /// The value of the first macro of this name. For a name of one character, braces do not matter: `i` and `{i}` are the
+    /// same. Longer names must be spelled as they were sent.
     ///
     /// # Source
     /// `smfi_getsymval` in libmilter/smfi.c. SPEC_NOTES MAC-5.

@@ -1,13 +1,13 @@
-//! Bytes and their meaning: frames, commands, responses. Knows no order.
+//! Frames and their content: commands, responses, and the values in them. This module does not know the order of frames.
 //!
 //! 1. [`Assembler`] and [`Frame::split`] cut a stream into [`Frame`]s.
-//! 2. [`Command::parse`] and [`Response::parse`] find the meaning of a frame. They borrow from it.
-//! 3. [`Command::encode`] and [`Response::encode`] give an [`OutgoingFrame`], which borrows what is long.
+//! 2. [`Command::parse`] and [`Response::parse`] decode a frame. The result borrows from it.
+//! 3. [`Command::encode`] and [`Response::encode`] return an [`OutgoingFrame`], which borrows long fields.
 //!
-//! For every frame that is parsed, encoding gives the same bytes again.
+//! A parsed command or response encodes to the same bytes again.
 //!
 //! These values borrow. To store one, to queue it or to hand it to another thread, turn it into its owned form, whose
-//! name ends with `Buf`: `CommandBuf` gives back the same [`Command`], and so on.
+//! name ends with `Buf`: `CommandBuf` returns the same [`Command`], and so on.
 
 mod assembler;
 mod bits;

@@ -3,7 +3,7 @@
 use super::bits::{Actions, Steps, Version};
 use super::macro_lists::MacroLists;
 
-/// The MTA's OPTNEG: what it can do.
+/// The MTA's OPTNEG: what it supports.
 ///
 /// Zero actions mean [`Actions::V1`], zero steps [`Steps::V1`]: SPEC_NOTES NEG-6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,9 +11,9 @@ use super::macro_lists::MacroLists;
 pub struct Offer {
     /// The newest version that the MTA speaks.
     pub version: Version,
-    /// The actions that a filter may ask for.
+    /// The actions that a filter may request.
     pub actions: Actions,
-    /// The steps that a filter may ask for.
+    /// The steps that a filter may request.
     pub steps: Steps,
 }
 
@@ -27,7 +27,7 @@ impl Offer {
         Self { version, actions, steps }
     }
 
-    /// Whether a filter can answer this offer at all: its version is 2 to 2,147,483,647.
+    /// Whether a filter can answer this offer: its version is from 2 to 2,147,483,647.
     ///
     /// # Source
     /// `st_optionneg` in libmilter/engine.c, which reads a version of 2^31 and more as negative. SPEC_NOTES NEG-16.
@@ -36,7 +36,7 @@ impl Offer {
         (Version::V2..=Version::new(0x7fff_ffff)).contains(&self.version)
     }
 
-    /// The same offer as a filter reads it: no actions and no steps mean those of version 1.
+    /// Returns the offer as filters understand it: zero actions and zero steps mean those of version 1.
     ///
     /// # Source
     /// `st_optionneg` in libmilter/engine.c. SPEC_NOTES NEG-6.
@@ -50,17 +50,17 @@ impl Offer {
     }
 }
 
-/// The filter's OPTNEG: what is to be done.
+/// The filter's OPTNEG: what it requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Answer<'a> {
-    /// The version to be spoken: not newer than the offered one.
+    /// The version to use; not newer than the offered one.
     pub version: Version,
     /// The actions that the filter may take.
     pub actions: Actions,
     /// The steps that apply.
     pub steps: Steps,
-    /// The macros that the filter wants, for those stages where it does not take the MTA's default.
+    /// The macros that the filter requests in place of the MTA's defaults.
     pub macro_lists: MacroLists<'a>,
 }
 

@@ -1,4 +1,4 @@
-//! A frame on its way out: a few inline bytes, and the rest borrowed.
+//! A frame to be sent: a few inline bytes, and the rest borrowed.
 
 use core::fmt;
 
@@ -11,12 +11,11 @@ pub(super) const HEAD_LEN: usize = 5;
 
 const MAX_SEGMENTS: usize = 5;
 
-/// One encoded frame: at most [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) pieces, of which only the small
-/// ones are copied.
+/// One encoded frame, in at most [`MAX_SEGMENTS`](Self::MAX_SEGMENTS) pieces.
 ///
-/// The head stands inside; names, values, lists and body chunks stay where the caller has them. Write
-/// the pieces with one vectored write, or copy them into one buffer, with whatever else the same
-/// turn sends: peers that write in pieces lose 40 ms a turn to Nagle's algorithm.
+/// The frame contains its head and small fields; names, values, lists and body chunks are borrowed from the caller. Write
+/// the pieces with one vectored write, or append them to a buffer, together with all other frames of the same turn:
+/// separate small writes can cost 40 ms each because of Nagle's algorithm.
 ///
 /// # Examples
 /// ```
@@ -71,7 +70,7 @@ impl<'a> OutgoingFrame<'a> {
         self.len() == 0
     }
 
-    /// Gives the frame back if its payload is within the sending limit.
+    /// Returns the frame if its payload is within the sending limit.
     ///
     /// # Errors
     /// [`TooLong`], with both sizes.
@@ -89,7 +88,7 @@ impl<'a> OutgoingFrame<'a> {
         payload.is_ok_and(|payload| payload <= limits.max_send_payload() && payload < u32::MAX)
     }
 
-    /// The pieces in their order, none of them empty.
+    /// The pieces, in order. None of them is empty.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces().into_iter().filter(|piece| !piece.is_empty())
     }
@@ -111,10 +110,10 @@ impl<'a> OutgoingFrame<'a> {
         }
     }
 
-    /// Writes the frame to the front of `buffer` and says how many bytes that took.
+    /// Writes the frame to the front of `buffer`, and returns its length.
     ///
     /// # Errors
-    /// [`BufferTooSmall`]; nothing was written then.
+    /// [`BufferTooSmall`]; nothing was written.
     pub fn write_to(&self, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let (needed, available) = (self.len(), buffer.len());
         let Some(mut free) = buffer.get_mut(..needed) else {
@@ -139,7 +138,7 @@ impl<'a> OutgoingFrame<'a> {
         }
     }
 
-    /// Points `slots` at the pieces, for one vectored write, and returns those that are used.
+    /// Points `slots` to the pieces, for one vectored write, and returns the slots that are used.
     ///
     /// # Examples
     /// ```
@@ -172,7 +171,7 @@ pub(super) struct Pieces<'a> {
     /// Length, code, and up to twelve bytes of fixed fields.
     head: Inline<17>,
     first: &'a [u8],
-    /// What stands between the two borrowed pieces: a NUL, or a NUL, family and port.
+    /// The bytes between the two borrowed pieces: a NUL, or a NUL, family and port.
     middle: Inline<4>,
     second: &'a [u8],
     /// Whether a NUL ends the frame.

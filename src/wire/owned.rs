@@ -66,7 +66,7 @@ macro_rules! owned {
         ///
         /// # Memory
         /// 40 bytes on 64-bit targets, and on the heap exactly the payload of the encoded frame. Bytes of the original
-        /// frame that a [`Tolerance`] dropped are not kept: a proxy that passes frames on unchanged stores a [`FrameBuf`].
+        /// frame that a [`Tolerance`] dropped are not kept: a proxy that forwards frames unchanged should store a [`FrameBuf`].
         ///
         $(#[$example])*
         #[derive(Clone, PartialEq, Eq, Hash)]
@@ -123,7 +123,7 @@ owned! {
     /// # Ok::<(), milter_proto::wire::NulInText>(())
     /// ```
     CommandBuf, Command,
-    /// The command: the one that was stored, decoded again at each call.
+    /// Returns the stored command. Each call decodes it again.
     as_command,
     value => Encoded::from_command(&value), encoded => encoded.to_command()
 }
@@ -139,13 +139,13 @@ owned! {
     /// assert_eq!(responses[1].as_response(), Response::Verdict(Verdict::Accept));
     /// ```
     ResponseBuf, Response,
-    /// The response: the one that was stored, decoded again at each call.
+    /// Returns the stored response. Each call decodes it again.
     as_response,
     value => Encoded::from_response(&value), encoded => encoded.to_response()
 }
 
 owned! {
-    /// An [`Edit`] that owns its content: for edits that are decided on before the end of the message.
+    /// An [`Edit`] that owns its content: for edits that are prepared before the end of the message.
     examples:
     /// # Examples
     /// ```
@@ -172,7 +172,7 @@ owned! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     EditBuf, Edit,
-    /// The edit: the one that was stored, decoded again at each call.
+    /// Returns the stored edit. Each call decodes it again.
     as_edit,
     value => Encoded::from_response(&Response::Edit(value)),
     encoded => {
@@ -183,7 +183,7 @@ owned! {
 }
 
 owned! {
-    /// A [`Verdict`] that owns its reply text: for verdicts that come from another thread, or count until later.
+    /// A [`Verdict`] that owns its reply text: for verdicts from another thread, or verdicts that are needed later.
     examples:
     /// # Examples
     /// ```
@@ -194,7 +194,7 @@ owned! {
     /// # Ok::<(), milter_proto::wire::ReplyError>(())
     /// ```
     VerdictBuf, Verdict,
-    /// The verdict: the one that was stored, decoded again at each call.
+    /// Returns the stored verdict. Each call decodes it again.
     as_verdict,
     value => Encoded::from_response(&Response::Verdict(value)),
     encoded => {
@@ -204,9 +204,9 @@ owned! {
 }
 
 owned! {
-    /// [`Macros`] that own their names and values: a copy of what came, or of what is to be sent.
+    /// [`Macros`] that own their names and values.
     ///
-    /// A [`MacroStore`](crate::macros::MacroStore) keeps the macros of a whole connection.
+    /// For the macros of a whole connection, use a [`MacroStore`](crate::macros::MacroStore).
     examples:
     /// # Examples
     /// ```
@@ -218,7 +218,7 @@ owned! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     MacrosBuf, Macros,
-    /// The macros: those that were stored.
+    /// Returns the stored macros.
     as_macros,
     value => Encoded::from_command(&Command::Macros(value)),
     encoded => {

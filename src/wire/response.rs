@@ -1,4 +1,4 @@
-//! Responses: what a filter says to an MTA.
+//! Responses: what a filter sends to an MTA.
 
 use nom::combinator::{map, opt};
 
@@ -17,7 +17,7 @@ use super::scan::find_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
 
-/// A response: from the filter, to the MTA.
+/// A response, from the filter to the MTA.
 ///
 /// # Examples
 /// ```
@@ -36,32 +36,32 @@ use super::tolerance::{Deviation, Tolerance};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Response<'a> {
-    /// What is to be done: the only response to OPTNEG.
+    /// The answer to OPTNEG: what the filter requests.
     #[doc(alias = "SMFIC_OPTNEG")]
     #[doc(alias = "xxfi_negotiate")]
     Negotiate(Answer<'a>),
-    /// A change to the message; only before the verdict on its end.
+    /// A change to the message; sent only after the end of the message, before the verdict.
     Edit(Edit<'a>),
-    /// The end of a reply.
+    /// The decision; it ends the reply.
     Verdict(Verdict<'a>),
-    /// A sign of life before the verdict.
+    /// The filter needs more time; sent only before the verdict on the end of the message.
     #[doc(alias = "SMFIR_PROGRESS")]
     #[doc(alias = "smfi_progress")]
     Progress,
-    /// SETSYMLIST as a frame of its own. Reserved: its payload has no form, and no MTA obeys it.
+    /// SETSYMLIST as a frame of its own. Reserved: its payload is not defined, and no MTA honours it.
     #[doc(alias = "SMFIR_SETSYMLIST")]
     MacroList {
         /// The bytes, as they are.
         payload: &'a [u8],
     },
-    /// A frame of a code that is no response. Both MTAs give the filter up.
+    /// A frame whose code is not a response. Sendmail and Postfix stop using a filter that sends it.
     Other(Frame<'a>),
 }
 
-/// What is to become of the command, the recipient, the message or the connection.
+/// A filter's decision on the command, the recipient, the message or the connection.
 ///
 /// # Examples
-/// A reply is a verdict, and a session sends it as it is:
+/// A reply is a verdict, and is sent like any other:
 /// ```
 /// # #[cfg(feature = "alloc")] {
 /// use milter_proto::wire::{ReplyBuf, Response, Verdict};
@@ -75,27 +75,27 @@ pub enum Response<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict<'a> {
-    /// Go on.
+    /// Continue.
     #[doc(alias = "SMFIR_CONTINUE")]
     #[doc(alias = "SMFIS_CONTINUE")]
     Continue,
-    /// Accept the message, or on CONNECT and HELO all of the connection, without further questions.
+    /// Accept the message without asking this filter again; for CONNECT and HELO, accept the whole connection.
     #[doc(alias = "SMFIR_ACCEPT")]
     #[doc(alias = "SMFIS_ACCEPT")]
     Accept,
-    /// Refuse for good, with a reply of the MTA's choice.
+    /// Refuse permanently, with a reply of the MTA's choice.
     #[doc(alias = "SMFIR_REJECT")]
     #[doc(alias = "SMFIS_REJECT")]
     Reject,
-    /// Refuse for now, with a reply of the MTA's choice.
+    /// Refuse temporarily, with a reply of the MTA's choice.
     #[doc(alias = "SMFIR_TEMPFAIL")]
     #[doc(alias = "SMFIS_TEMPFAIL")]
     Tempfail,
-    /// Accept the message towards the client, and throw it away.
+    /// Tell the client that the message is accepted, but throw it away.
     #[doc(alias = "SMFIR_DISCARD")]
     #[doc(alias = "SMFIS_DISCARD")]
     Discard,
-    /// No more commands of this kind for this message.
+    /// Send no more commands of this kind for this message.
     #[doc(alias = "SMFIR_SKIP")]
     #[doc(alias = "SMFIS_SKIP")]
     Skip,
@@ -104,29 +104,29 @@ pub enum Verdict<'a> {
     #[doc(alias = "smfi_setreply")]
     #[doc(alias = "smfi_setmlreply")]
     Reply(ReplyText<'a>),
-    /// Answer 421 and close. Postfix obeys; for Sendmail it is no response at all.
+    /// Answer 421 and close. Postfix honours it; Sendmail does not know it.
     #[doc(alias = "SMFIR_SHUTDOWN")]
     Shutdown,
-    /// Close without an answer. Reserved: neither Sendmail nor Postfix obeys it.
+    /// Close without an answer. Reserved: neither Sendmail nor Postfix honours it.
     #[doc(alias = "SMFIR_CONN_FAIL")]
     ConnectionFail,
 }
 
 impl<'a> Response<'a> {
-    /// Finds the meaning of a frame in its clean form.
+    /// Decodes a well-formed frame.
     ///
     /// # Errors
-    /// [`DecodeError`]: the code, the field and the offset where the payload is not what the code
-    /// promises. A code that is no response is not an error, but [`Other`](Self::Other).
+    /// [`DecodeError`], with the code, the field and the offset where the payload is malformed. A code that is not a
+    /// response is not an error, but [`Other`](Self::Other).
     #[inline]
     pub fn parse(frame: Frame<'a>) -> Result<Self, DecodeError> {
         Self::decode(&mut Decoder::new(frame, Tolerance::STRICT), frame)
     }
 
-    /// Finds the meaning of a frame as a real receiver does.
+    /// Decodes a frame, and accepts the deviations that `tolerance` allows, as real receivers do.
     ///
     /// # Errors
-    /// [`DecodeError`], as [`parse`](Self::parse), for what `tolerance` does not allow.
+    /// The [`DecodeError`] of [`parse`](Self::parse), if `tolerance` does not allow the deviation.
     pub fn parse_as(frame: Frame<'a>, tolerance: Tolerance) -> Result<Decoded<'a, Self>, DecodeError> {
         let mut decoder = Decoder::new(frame, tolerance);
         let value = Self::decode(&mut decoder, frame)?;
@@ -169,7 +169,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// The response as bytes to send. What is long stays borrowed.
+    /// Encodes the response. The frame borrows long fields from it.
     #[inline]
     pub fn encode(&self) -> OutgoingFrame<'a> {
         // Nearly all responses are one byte long, so these few instructions belong to the caller.
@@ -293,7 +293,7 @@ fn answer<'a>(decoder: &mut Decoder<'a>, payload: &'a [u8]) -> Result<Answer<'a>
     Ok(answer.with_macro_lists(MacroLists::decode(decoder, lists)?))
 }
 
-/// An edit, or `None` for a code that is none.
+/// An edit, or `None` if the code is not one of an edit.
 fn edit<'a>(decoder: &mut Decoder<'a>, frame: Frame<'a>) -> Result<Option<Edit<'a>>, DecodeError> {
     let payload = frame.payload();
     let header = || (text(Field::Name), text(Field::Value));

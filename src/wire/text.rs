@@ -1,4 +1,4 @@
-//! Text as Milter has it: bytes without a NUL, and lists of them.
+//! Texts of the protocol: bytes without a NUL, and lists of them.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -11,9 +11,8 @@ use super::scan::{find_nul, holds_nul};
 
 /// Bytes without a NUL: an address, a header name or value, a macro.
 ///
-/// Milter knows no character set. Mail has always carried bytes that are not UTF-8 in every one of
-/// these fields, so nothing here requires it. On the wire a text is followed by one NUL, which is not
-/// part of it.
+/// The protocol defines no character set, and each of these fields may contain bytes that are not UTF-8. On the wire a
+/// text is followed by one NUL, which is not part of it.
 ///
 /// # Examples
 /// ```
@@ -29,10 +28,10 @@ use super::scan::{find_nul, holds_nul};
 pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
-    /// The text of no bytes.
+    /// The empty text.
     pub const EMPTY: Self = Self(&[]);
 
-    /// Takes bytes that hold no NUL.
+    /// Makes a text from bytes without a NUL.
     ///
     /// # Errors
     /// [`NulInText`], with the offset of the first NUL.
@@ -44,7 +43,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Takes a C string, without its NUL. It cannot fail, not even in a constant.
+    /// Makes a text from a C string, without its NUL. It cannot fail, and works in constants.
     ///
     /// # Examples
     /// ```
@@ -77,13 +76,13 @@ impl<'a> Text<'a> {
         self.0.len()
     }
 
-    /// Whether there are no bytes.
+    /// Whether the text is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text as a string, if it happens to be UTF-8.
+    /// The text as a string, if it is UTF-8.
     ///
     /// # Errors
     /// [`Utf8Error`] if it is not.
@@ -91,8 +90,7 @@ impl<'a> Text<'a> {
         str::from_utf8(self.0)
     }
 
-    /// Whether both have the same bytes, ASCII letters of either case being equal: as header names and ESMTP keywords
-    /// compare.
+    /// Compares two texts without regard to the case of ASCII letters, as for header names and ESMTP keywords.
     ///
     /// # Examples
     /// ```
@@ -159,10 +157,10 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// A NUL stands inside a text.
+/// A text contains a NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("NUL at offset {offset} of a text")]
+#[error("the text has a NUL at offset {offset}")]
 pub struct NulInText {
     /// Bytes before the first NUL.
     pub offset: usize,
@@ -170,7 +168,7 @@ pub struct NulInText {
 
 /// Any number of texts in a row, each followed by its NUL: ESMTP arguments, macros.
 ///
-/// The list is one slice in the form that it has on the wire. Every text counts, the empty ones too.
+/// The list is one slice in wire form. Empty texts count.
 ///
 /// # Examples
 /// ```
@@ -185,10 +183,10 @@ pub struct NulInText {
 pub struct TextList<'a>(&'a [u8]);
 
 impl<'a> TextList<'a> {
-    /// The list of no texts.
+    /// The empty list.
     pub const EMPTY: Self = Self(&[]);
 
-    /// Takes texts that are already in the form of the wire.
+    /// Makes a list from texts in wire form.
     ///
     /// # Errors
     /// [`Unterminated`], if the last text has no NUL.
@@ -197,10 +195,10 @@ impl<'a> TextList<'a> {
         if tail.is_empty() { Ok(list) } else { Err(Unterminated { offset: list.0.len() }) }
     }
 
-    /// Writes texts into `storage` and returns the list that they form.
+    /// Writes texts into `storage`, and returns them as a list.
     ///
     /// # Errors
-    /// [`BufferTooSmall`], with the room that the list needs up to the text that did not fit.
+    /// [`BufferTooSmall`], with the bytes that are needed up to the text that did not fit.
     pub fn write<'t>(
         texts: impl IntoIterator<Item = Text<'t>>,
         storage: &'a mut [u8],
@@ -240,13 +238,13 @@ impl<'a> TextList<'a> {
         (Self(list), Some(Text(last)))
     }
 
-    /// The texts in their order.
+    /// The texts, in order.
     #[must_use]
     pub const fn iter(self) -> Texts<'a> {
         Texts(self.0)
     }
 
-    /// The texts in their order, each with its NUL: for a caller that passes them on to C. Nothing is copied.
+    /// The texts in order, each with its NUL, to pass them to C. Nothing is copied.
     ///
     /// # Examples
     /// ```
@@ -265,7 +263,7 @@ impl<'a> TextList<'a> {
         })
     }
 
-    /// The list in the form that it has on the wire.
+    /// The list in wire form.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -293,7 +291,7 @@ impl fmt::Debug for TextList<'_> {
     }
 }
 
-/// The texts of a [`TextList`], in their order.
+/// Iterates over the texts of a [`TextList`].
 #[derive(Clone, Debug)]
 pub struct Texts<'a>(&'a [u8]);
 
@@ -324,12 +322,12 @@ mod owned {
 
     use super::{Text, TextList};
 
-    /// A list of texts that grows: for ESMTP arguments and macros that are not yet in wire form.
+    /// A list to which texts can be added, for ESMTP arguments and macros.
     ///
     /// # Memory
-    /// Twice the bytes of the list at most, 8 for a short one, or what it had before it was cleared; while
-    /// it grows, the old room stands beside the new. How long it gets is up to whoever adds to it. A copy of a
-    /// [`TextList`] holds the bytes of the list and no more.
+    /// At most twice the bytes of the list, 8 for a short one, or as much as it had before it was cleared. While it grows,
+    /// its old and its new memory exist at the same time. The caller limits its length. A copy of a [`TextList`] has exactly
+    /// the bytes of the list.
     ///
     /// # Examples
     /// ```
@@ -355,7 +353,7 @@ mod owned {
             self.0.push(0);
         }
 
-        /// Removes every text and keeps the room.
+        /// Removes every text, but keeps the memory.
         pub fn clear(&mut self) {
             self.0.clear();
         }

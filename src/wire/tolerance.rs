@@ -1,6 +1,6 @@
-//! Departures from the clean form, and who reads them all the same.
+//! Deviations from the well-formed payload, and who accepts them.
 
-/// A departure from the clean form that some receiver reads all the same.
+/// A deviation from the well-formed payload that some receiver accepts.
 ///
 /// Each is a rule of SPEC_NOTES ([`rule`](Self::rule)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,29 +8,28 @@
 pub enum Deviation {
     /// TOL-1: an MTA's OPTNEG of more than 12 bytes. The rest is ignored.
     OfferSurplus,
-    /// TOL-2: bytes behind the last field of another command, or any payload where it has none.
+    /// TOL-2: bytes after the last field of another command, or any payload of a command that has none.
     CommandSurplus,
-    /// TOL-3: bytes behind the last NUL of MAIL, RCPT or MACRO. They are dropped.
+    /// TOL-3: bytes after the last NUL of MAIL, RCPT or MACRO. They are dropped.
     ArgumentTail,
     /// TOL-4: UNKNOWN without its NUL. The line is the whole payload.
     LineUnterminated,
-    /// TOL-5: a header payload that begins with NUL. The name is empty, the value begins behind the
-    /// *second* NUL.
+    /// TOL-5: a header payload that begins with NUL. The name is empty, and the value begins after the *second* NUL.
     EmptyHeaderName,
     /// TOL-6: an odd number of texts in MACRO. The last name is dropped.
     UnpairedMacro,
-    /// TOL-7: BODY without payload. libmilter closes; indymilter-test sends it.
+    /// TOL-7: BODY without payload. libmilter closes the connection; indymilter-test sends it.
     EmptyBody,
-    /// TOL-8: a payload behind a verdict or progress that has none. It is ignored.
+    /// TOL-8: a payload of a verdict or PROGRESS that should have none. It is ignored.
     VerdictSurplus,
-    /// TOL-9: bytes behind the last NUL of CHGFROM or ADDRCPT_PAR. They are dropped.
+    /// TOL-9: bytes after the last NUL of CHGFROM or ADDRCPT_PAR. They are dropped.
     EditTail,
-    /// TOL-10: a QUARANTINE reason without its NUL, or with bytes behind it.
+    /// TOL-10: a QUARANTINE reason without its NUL, or with bytes after it.
     ReasonEnd,
     /// TOL-11: macro lists end at a stage that does not exist, or at fewer than five bytes.
     MacroListEnd,
-    /// TOL-12: a macro list for a stage that does not exist. It is kept and means nothing, unless
-    /// `MacroListEnd` is accepted too.
+    /// TOL-12: a macro list for a stage that does not exist. It is kept, but has no meaning, unless `MacroListEnd` is
+    /// accepted too.
     MacroListStage,
     /// TOL-13: REPLYCODE without its NUL.
     ReplyUnterminated,
@@ -42,19 +41,19 @@ pub enum Deviation {
     ReplySize,
     /// TOL-17: REPLYCODE with a single `%`. It is dropped.
     ReplyPercent,
-    /// TOL-18: REPLYCODE with a line end behind its last line.
+    /// TOL-18: REPLYCODE with a line end after its last line.
     ReplyLineEnd,
-    /// TOL-19: an edit with an empty header name or an empty address. Sendmail ignores it; Postfix
-    /// ignores, obeys or closes, as the edit may be.
+    /// TOL-19: an edit with an empty header name or an empty address. Sendmail ignores it; Postfix ignores it, honours it
+    /// or closes the connection, depending on the edit.
     EmptyEdit,
-    /// TOL-20: bytes behind the last field of another edit. Sendmail ignores the edit, Postfix closes.
+    /// TOL-20: bytes after the last field of another edit. Sendmail ignores the edit, Postfix closes the connection.
     EditSurplus,
     /// TOL-21: REPLYCODE with a control byte other than a tab. [`UnescapedReply`](super::UnescapedReply) drops it.
     ReplyUnprintable,
 }
 
 impl Deviation {
-    /// Every deviation, in the order of their rules.
+    /// Every deviation, in the order of the rules.
     pub const ALL: [Self; 21] = [
         Self::OfferSurplus,
         Self::CommandSurplus,
@@ -134,10 +133,10 @@ impl Deviation {
     }
 }
 
-/// Which deviations are accepted: a named policy of the receiver.
+/// A set of deviations that a receiver accepts.
 ///
-/// Real receivers read more than real senders write, and not the same things. What a tolerance
-/// accepts is reported all the same, in [`Decoded::deviation`](super::Decoded::deviation).
+/// Real receivers accept more than the well-formed payload, but not all the same deviations. A tolerated deviation is still
+/// reported, in [`Decoded::deviation`](super::Decoded::deviation).
 ///
 /// # Examples
 /// ```
@@ -154,9 +153,9 @@ impl Deviation {
 pub struct Tolerance(u32);
 
 impl Tolerance {
-    /// Nothing but the clean form.
+    /// Accepts only well-formed payloads.
     pub const STRICT: Self = Self(0);
-    /// What libmilter 8.17 reads from an MTA.
+    /// Accepts what libmilter 8.17 accepts from an MTA.
     pub const LIBMILTER: Self = Self::STRICT
         .with(Deviation::OfferSurplus)
         .with(Deviation::CommandSurplus)
@@ -164,7 +163,7 @@ impl Tolerance {
         .with(Deviation::LineUnterminated)
         .with(Deviation::EmptyHeaderName)
         .with(Deviation::UnpairedMacro);
-    /// What Sendmail 8.17 reads from a filter.
+    /// Accepts what Sendmail 8.17 accepts from a filter.
     pub const SENDMAIL: Self = Self::STRICT
         .with(Deviation::VerdictSurplus)
         .with(Deviation::EditTail)
@@ -174,7 +173,7 @@ impl Tolerance {
         .with(Deviation::ReplyBare)
         .with(Deviation::ReplySize)
         .with(Deviation::ReplyUnprintable);
-    /// What Postfix 3.7 reads from a filter.
+    /// Accepts what Postfix 3.7 accepts from a filter.
     pub const POSTFIX: Self = Self::STRICT
         .with(Deviation::ReasonEnd)
         .with(Deviation::MacroListStage)
@@ -183,16 +182,16 @@ impl Tolerance {
         .with(Deviation::ReplyPercent)
         .with(Deviation::ReplyLineEnd)
         .with(Deviation::ReplyUnprintable);
-    /// Every deviation, of either side: for tools that must show what was sent.
+    /// Accepts every deviation of either side.
     pub const LENIENT: Self = Self((1 << 21) - 1);
 
-    /// The same tolerance, and `deviation` too.
+    /// Returns the same tolerance, plus `deviation`.
     #[must_use]
     pub const fn with(self, deviation: Deviation) -> Self {
         Self(self.0 | deviation.bit())
     }
 
-    /// The same tolerance, but not `deviation`.
+    /// Returns the same tolerance, without `deviation`.
     #[must_use]
     pub const fn without(self, deviation: Deviation) -> Self {
         Self(self.0 & !deviation.bit())

@@ -52,7 +52,7 @@ pub fn macros() -> impl Strategy<Value = (MacroStage, Vec<u8>)> {
     })
 }
 
-/// The bytes of macro lists, as they stand behind an answer.
+/// The bytes of macro lists, in wire form.
 pub fn macro_lists() -> impl Strategy<Value = Vec<u8>> {
     macro_lists_buf().prop_map(|lists| lists.as_lists().as_bytes().to_vec())
 }

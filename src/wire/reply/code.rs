@@ -40,7 +40,7 @@ impl ReplyCode {
         })
     }
 
-    /// Whether the SMTP session ends with this reply, whatever it is about: 421 and 521.
+    /// Whether the SMTP session ends with this reply, whatever command it answers: 421 and 521.
     ///
     /// # Source
     /// RFC 5321, section 3.8; RFC 7504. SPEC_NOTES SCP-11.
@@ -142,7 +142,7 @@ impl EnhancedCode {
         self.detail
     }
 
-    /// Takes the code from the front of a line's text, with the blank behind it.
+    /// Takes the code and the blank after it from the front of a line's text.
     pub(super) fn split(text: &[u8]) -> (Option<Self>, &[u8]) {
         let (word, rest) = match text.iter().position(|&byte| byte == b' ') {
             Some(end) => {

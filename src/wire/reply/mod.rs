@@ -1,4 +1,4 @@
-//! SMTP reply texts, as REPLYCODE carries them: built, checked, read.
+//! SMTP reply texts, the payload of REPLYCODE.
 
 use core::fmt;
 
@@ -12,11 +12,11 @@ use super::tolerance::Tolerance;
 use build::{Charset, build, is_unprintable};
 pub use code::{EnhancedCode, ReplyCode};
 
-/// An SMTP reply of one or more lines, well formed by construction.
+/// An SMTP reply of one or more lines, always well-formed.
 ///
-/// Every line is the code, `-` or on the last line a blank, perhaps an enhanced status code and a
-/// blank, and text. Lines are separated by CRLF, and the last one has none. In the text `%%` stands
-/// for `%`, because Sendmail uses it as a format; both MTAs undo it before the client sees it.
+/// Each line has a code, a `-` (a blank on the last line), an optional enhanced status code with a blank, and text. Lines are
+/// separated by CRLF; the last one has no line end. In the text, `%` is written as `%%`, because Sendmail uses the text as
+/// a format. Sendmail and Postfix undo this for the client.
 ///
 /// # Examples
 /// ```
@@ -42,27 +42,27 @@ pub use code::{EnhancedCode, ReplyCode};
 pub struct ReplyText<'a>(&'a [u8]);
 
 impl<'a> ReplyText<'a> {
-    /// Lines of a reply at most.
+    /// The maximum number of lines of a reply.
     pub const MAX_LINES: usize = build::MAX_LINES;
-    /// Bytes of the text of a line at most, without the codes, with `%` doubled.
+    /// The maximum length of the text of a line in bytes, without the codes, and with `%` doubled.
     pub const MAX_LINE_LEN: usize = 980;
 
-    /// Takes a reply in the form of the wire, without its NUL.
+    /// Makes a reply from bytes in wire form, without the NUL. A `%` has to be doubled already.
     ///
     /// # Errors
-    /// [`ReplyError`]: what is wrong, and where.
+    /// [`ReplyError`], with the reason and the place.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReplyError> {
         Self::parse_as(bytes, Tolerance::STRICT)
     }
 
-    /// Takes a reply in the form of the wire, without its NUL, and accepts the faults that a tolerance allows.
+    /// Makes a reply from bytes in wire form, without the NUL, and accepts the faults that `tolerance` allows.
     ///
-    /// For libraries that have to send what a program gave them, as libmilter does: it sends `100% spam` with a single
-    /// `%`, and an enhanced code of another class than the reply code. A session sends such a reply as it is, but for a
-    /// line end after its last line. What the MTAs make of each fault is in SPEC_NOTES.md under its deviation.
+    /// This is for bindings that have to send the text of another program, as libmilter does: it sends `100% spam` with a
+    /// single `%`, and an enhanced code of another class than the reply code. A session sends such a reply unchanged, except
+    /// for a line end after its last line. SPEC_NOTES.md describes how MTAs treat each fault.
     ///
     /// # Errors
-    /// [`ReplyError`]: the first fault that is not tolerated, and where.
+    /// [`ReplyError`], with the first fault that is not tolerated, and its place.
     ///
     /// # Examples
     /// ```
@@ -85,14 +85,12 @@ impl<'a> ReplyText<'a> {
 
     /// Writes a reply into `storage`. The lines are plain text; every `%` is doubled.
     ///
-    /// They are printable ASCII and tabs, as in RFC 5321, so that nothing in them becomes a reply of its
-    /// own: Sendmail without EAI takes the high bit off *after* its check, and 0x8a is a LF then. Put text that
-    /// came from a peer through `escape_ascii` first. For a client that asked for SMTPUTF8 there is
-    /// [`write_utf8`](Self::write_utf8).
+    /// Lines may contain printable ASCII and tabs only, as in RFC 5321. Otherwise a text could become a second reply: Sendmail
+    /// without EAI clears the high bit *after* its check, which turns 0x8a into LF. Use `escape_ascii` for text from a peer.
+    /// For a client that asked for SMTPUTF8, use [`write_utf8`](Self::write_utf8).
     ///
-    /// A line that begins like an enhanced code is read back as one. A text that begins with a digit
-    /// needs an enhanced code in front of it, unless that digit is the class: Postfix would take it for
-    /// one.
+    /// If a line begins like an enhanced code, it is read back as one. A text that begins with a digit other than the class
+    /// needs an enhanced code in front of it, because Postfix would mistake the digit for one.
     ///
     /// # Errors
     /// [`ReplyBuildError`]: a line breaks a rule, or `storage` is too small.
@@ -107,18 +105,18 @@ impl<'a> ReplyText<'a> {
         Self::write_in(Charset::Ascii, code, enhanced, lines, storage)
     }
 
-    /// Writes a reply as [`write`](Self::write) does, of lines that may be UTF-8.
+    /// Writes a reply like [`write`](Self::write), but lines may be UTF-8.
     ///
-    /// Only for a client whose MAIL had the argument `SMTPUTF8`: others may stop reading at the first byte over 0x7f.
-    /// RFC 6531 allows UTF-8 for an address in a 551 reply, and says nothing of other texts. Control characters are
-    /// refused, those from U+0080 to U+009F included.
+    /// Use it only for a client whose MAIL had the argument `SMTPUTF8`: others may stop reading at the first byte over 0x7f.
+    /// RFC 6531 allows UTF-8 for an address in a 551 reply, and does not mention other texts. Control characters are
+    /// refused, including those from U+0080 to U+009F.
     ///
-    /// Postfix passes the bytes on as they are, whatever the client asked for, and so does Sendmail with EAI. Sendmail
-    /// without EAI takes the high bit off every byte, which makes a CR or LF of 0x8d or 0x8a, and so perhaps a reply
-    /// of its own; but it does not offer SMTPUTF8 to its clients.
+    /// Postfix forwards the bytes unchanged, whatever the client asked for, and so does Sendmail with EAI. Sendmail without
+    /// EAI clears the high bit of every byte, which turns 0x8d and 0x8a into CR and LF and could make a second reply; but it
+    /// does not offer SMTPUTF8 to its clients.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// The errors of [`write`](Self::write).
     ///
     /// # Examples
     /// ```
@@ -167,7 +165,7 @@ impl<'a> ReplyText<'a> {
         Ok(Self::parse(written)?)
     }
 
-    /// Goes over a reply without NUL and offers every fault; `judge` says which ones end it.
+    /// Scans a reply without NUL and gives every fault to `judge`, whose errors end the scan.
     pub(super) fn scan<E>(
         bytes: &'a [u8],
         judge: &mut impl FnMut(ReplyFault, usize) -> Result<(), E>,
@@ -216,13 +214,13 @@ impl<'a> ReplyText<'a> {
         self.0.first_chunk::<3>().map_or(ReplyCode(*b"550"), |&digits| ReplyCode(digits))
     }
 
-    /// Whether the SMTP session ends with this reply, whatever it is about: 421 and 521.
+    /// Whether the SMTP session ends with this reply, whatever command it answers: 421 and 521.
     #[must_use]
     pub fn closes_smtp_session(self) -> bool {
         self.code().closes_smtp_session()
     }
 
-    /// The lines in their order.
+    /// The lines, in order.
     pub fn lines(self) -> impl Iterator<Item = ReplyLine<'a>> {
         let mut rest = Some(self.0);
         core::iter::from_fn(move || {
@@ -232,17 +230,17 @@ impl<'a> ReplyText<'a> {
         })
     }
 
-    /// The reply as it stands on the wire, without its NUL.
+    /// The reply in wire form, without its NUL.
     #[must_use]
     pub const fn as_text(self) -> Text<'a> {
         Text::known(self.0)
     }
 
-    /// What an SMTP client is to be sent, without the last line end: the reply with `%` undoubled.
+    /// The reply to send to an SMTP client, with `%` undoubled and without the last line end.
     ///
-    /// There is no CR and no LF in it but those of CRLF between two lines, each of which begins with the
-    /// code, and no other control byte but tabs. Bytes over 0x7f are the filter's: which of them a client
-    /// may see depends on SMTPUTF8, and [`ReplyLine::text`] displays them escaped.
+    /// It has no CR or LF except the CRLF between two lines, each line begins with the code, and there are no control bytes
+    /// except tabs. Bytes over 0x7f are unchanged; whether a client may see them depends on SMTPUTF8.
+    /// [`ReplyLine::text`] displays them escaped.
     #[must_use]
     pub const fn unescaped(self) -> UnescapedReply<'a> {
         UnescapedReply(self.0)
@@ -271,7 +269,7 @@ fn split_line(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     (line, rest.get(2..))
 }
 
-/// Offers the faults of a line behind its separator. `offset` is where the line begins.
+/// Gives `judge` the faults of a line after its separator. `offset` is where the line begins.
 fn check_text<E>(
     code: [u8; 3],
     text: &[u8],
@@ -315,7 +313,7 @@ impl<'a> ReplyLine<'a> {
         EnhancedCode::split(self.0).0
     }
 
-    /// The text behind the codes.
+    /// The text after the codes.
     #[must_use]
     pub fn text(self) -> UnescapedReply<'a> {
         UnescapedReply(EnhancedCode::split(self.0).1)
@@ -328,15 +326,15 @@ impl fmt::Debug for ReplyLine<'_> {
     }
 }
 
-/// Text in which `%%` stands for `%`, to be read in its plain form.
+/// The plain form of a reply text: each `%%` becomes `%`.
 ///
-/// A `%` that stands alone, and a control byte other than a tab, which only a tolerance lets pass, are
-/// dropped. Postfix does so with the former.
+/// If a tolerance accepted a `%` that is not doubled, or a control byte other than a tab, they are dropped. Postfix drops the
+/// former too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UnescapedReply<'a>(&'a [u8]);
 
 impl<'a> UnescapedReply<'a> {
-    /// The plain text as pieces, in their order. Nothing is copied.
+    /// The plain text in pieces, in order. Nothing is copied.
     pub fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -366,7 +364,7 @@ impl fmt::Debug for UnescapedReply<'_> {
     }
 }
 
-/// Shows the plain text; bytes that are no printable ASCII are escaped.
+/// Displays the plain text; bytes that are not printable ASCII are escaped.
 impl fmt::Display for UnescapedReply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces().try_for_each(|piece| piece.escape_ascii().fmt(f))
@@ -383,8 +381,8 @@ mod owned {
     /// A reply that owns its text.
     ///
     /// # Memory
-    /// Twice the bytes of the reply at most, and it has at most 32 lines of 980 bytes and their codes; while
-    /// it is built, the old room stands beside the new. A copy of a [`ReplyText`] holds the bytes of that and no more.
+    /// At most twice the bytes of the reply, which has at most 32 lines of 980 bytes and their codes. While it is built, its
+    /// old and its new memory exist at the same time. A copy of a [`ReplyText`] has exactly its bytes.
     #[derive(Clone, PartialEq, Eq, Hash)]
     pub struct ReplyBuf(Vec<u8>);
 
@@ -392,7 +390,7 @@ mod owned {
         /// Builds a reply from plain lines; every `%` is doubled.
         ///
         /// # Errors
-        /// [`ReplyError`], as [`ReplyText::write`].
+        /// The [`ReplyError`] of [`ReplyText::write`].
         #[doc(alias = "smfi_setreply")]
         #[doc(alias = "smfi_setmlreply")]
         pub fn new<L: AsRef<[u8]>>(
@@ -403,10 +401,10 @@ mod owned {
             Self::new_in(Charset::Ascii, code, enhanced, lines)
         }
 
-        /// Builds a reply from lines of UTF-8, for a client that asked for SMTPUTF8: [`ReplyText::write_utf8`].
+        /// Builds a reply from UTF-8 lines, for a client that asked for SMTPUTF8: see [`ReplyText::write_utf8`].
         ///
         /// # Errors
-        /// [`ReplyError`], as [`ReplyText::write_utf8`].
+        /// The [`ReplyError`] of [`ReplyText::write_utf8`].
         pub fn new_utf8<L: AsRef<str>>(
             code: ReplyCode,
             enhanced: Option<EnhancedCode>,

@@ -137,7 +137,7 @@ fn what_cannot_be_decoded_fails_a_check_and_what_can_be_tolerated_does_not() {
     let output = with_input(dump().args(["--check", "--raw", "filter", "-"]), tolerable);
     let expected = "(standard input): 2 frames, 1 deviations tolerated, 1 unknown, \
         4 bytes of an unfinished frame from the filter\n    \
-        filter, byte 0: tolerated by TOL-8: CONTINUE: payload at offset 0 is followed by bytes of no field\n    \
+        filter, byte 0: tolerated by TOL-8: CONTINUE: payload at offset 0 has surplus bytes\n    \
         filter, byte 6: 0x5a is no code of this direction\n\
         1 files, 2 frames, 0 undecodable, 0 re-encoded differently, 0 violations\n";
     assert_eq!((text(&output.stdout), output.status.code()), (expected, Some(0)));

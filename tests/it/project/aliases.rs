@@ -78,7 +78,7 @@ const COMPLETE: [(&str, &str, &str, &[&str]); 15] = [
     ("wire/bits.rs", "    Actions {", "SMFIF_", &[]),
     ("wire/bits.rs", "    Steps {", "SMFIP_", &["RESERVED"]),
     ("wire/macro_lists.rs", "impl ListStage {", "SMFIM_", &["ALL", "number", "macro_stage"]),
-    ("wire/edit.rs", "/// Edits of strings and bytes.\nimpl<'a> Edit<'a> {", "smfi_", &[]),
+    ("wire/edit.rs", "/// Edits from strings and bytes.\nimpl<'a> Edit<'a> {", "smfi_", &[]),
     ("order/table.rs", "commands! { 15;", "SMFIC_", &[]),
 ];
 
@@ -135,6 +135,26 @@ fn every_item_that_has_a_counterpart_has_its_name() {
         }
         assert!(items > without.len(), "{file}: {begin} has items");
     }
+}
+
+#[test]
+fn the_guide_names_every_function_callback_and_return_value_in_one_row() {
+    let page = fs::read_to_string(root().join("guide/from_libmilter.rs")).unwrap();
+    let mut listed = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("//! | `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, name, _counterpart, difference, ""] = cells[..] else { panic!("three cells: {line}") };
+        assert!(!difference.is_empty(), "{name}: what differs");
+        listed.push(name.trim_matches('`'));
+    }
+    let mut names: Vec<String> = NAMES
+        .iter()
+        .filter(|(prefix, _)| ["smfi_", "xxfi_", "SMFIS_"].contains(prefix))
+        .flat_map(|(prefix, names)| names.split_whitespace().map(move |name| format!("{prefix}{name}")))
+        .collect();
+    names.sort();
+    listed.sort_unstable();
+    assert_eq!(listed, names);
 }
 
 /// The name of the item that a line begins: a variant, a constant or a function.

@@ -18,7 +18,10 @@ fn a_text_holds_any_byte_but_nul() {
             let mut bytes = vec![b'x'; len];
             bytes[nul..].fill(0);
             let error = Text::new(&bytes).unwrap_err();
-            assert_eq!((error.offset, error.to_string()), (nul, format!("NUL at offset {nul} of a text")));
+            assert_eq!(
+                (error.offset, error.to_string()),
+                (nul, format!("the text has a NUL at offset {nul}"))
+            );
         }
     }
 }

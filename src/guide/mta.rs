@@ -1,0 +1,203 @@
+//! A mail server that asks filters: sending, skipped commands, edits, verdicts, reuse of connections.
+//!
+//! The example `minimal_mta` is a complete program in one file; `mta_blocking` and `mta_tokio` show what production needs.
+//!
+//! # The loop
+//!
+//! Give **every** command to [`MtaSession::send`], whatever was negotiated and whatever the filter answered before. The session
+//! knows which ones must not be written. When a reply is outstanding, write everything and read:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! use milter_proto::MtaSession;
+//! use milter_proto::mta::{Event, Sent, Turn, VerdictKind};
+//! use milter_proto::wire::{Assembler, Command, Offer, Peer, Text};
+//!
+//! struct Client<S> {
+//!     session: MtaSession,
+//!     assembler: Assembler<Vec<u8>>,
+//!     stream: S,
+//!     buffer: Vec<u8>,
+//!     out: Vec<u8>,
+//! }
+//!
+//! impl<S: Read + Write> Client<S> {
+//!     /// Sends a command, and returns the verdict on it.
+//!     fn ask(&mut self, command: Command<'_>) -> Result<VerdictKind, Box<dyn core::error::Error>> {
+//!         match self.session.send(command)? {
+//!             Sent::Frame(frame) => frame.append_to(&mut self.out),
+//!             Sent::Skipped { answer, .. } => return Ok(answer),
+//!             Sent::ResendEnvelope(_) => return Err("see below".into()),
+//!         }
+//!         let mut answer = VerdictKind::Continue; // for commands without a reply
+//!         while let Turn::Receive(owed) = self.session.turn() {
+//!             self.stream.write_all(&self.out)?;
+//!             self.out.clear();
+//!             let count = self.stream.read(&mut self.buffer)?; // with the timeout of `session.wait()`
+//!             if count == 0 {
+//!                 return Err(format!("the filter closed the connection without a reply to {owed}").into());
+//!             }
+//!             let mut input = &self.buffer[..count];
+//!             while let Some(event) = self.session.next_event(&mut self.assembler, &mut input)? {
+//!                 if let Event::Verdict { verdict, .. } = event {
+//!                     answer = VerdictKind::from_verdict(&verdict);
+//!                 }
+//!             }
+//!         }
+//!         Ok(answer)
+//!     }
+//! }
+//! # struct Filter(Vec<&'static [u8]>);
+//! # impl Read for Filter {
+//! #     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+//! #         let piece = self.0.remove(0);
+//! #         buffer[..piece.len()].copy_from_slice(piece);
+//! #         Ok(piece.len())
+//! #     }
+//! # }
+//! # impl Write for Filter {
+//! #     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { Ok(bytes.len()) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//!
+//! # let (session, assembler) = (MtaSession::new(), Assembler::new(Vec::new()));
+//! # let stream = Filter(vec![b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\x01", b"\0\0\0", b"\x01r"]);
+//! # let mut client = Client { session, assembler, stream, buffer: vec![0; 65_536], out: Vec::new() };
+//! // This filter declines CONNECT, and refuses HELO.
+//! client.ask(Command::Negotiate(Offer::FULL))?;
+//! let host = Text::try_from("client.example")?;
+//! assert_eq!(client.ask(Command::Connect { host, peer: Peer::Unknown })?, VerdictKind::Continue);
+//! assert_eq!(client.ask(Command::Helo { name: host })?, VerdictKind::Reject);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! Commands without a reply may wait in the buffer for the next command that has one
+//! ([`MtaSession::should_flush`]). Set `TCP_NODELAY`, since each write is complete.
+//!
+//! # Skipped commands
+//!
+//! [`Sent::Skipped`] means: do not write the command, and act on `answer` as if the filter had sent it. The
+//! answer is CONTINUE for a command that the filter declined. For a message or connection that is decided already, it is the
+//! earlier verdict: a filter that refused MAIL is not asked about RCPT, and RCPT has to be refused too. If that verdict is a reply
+//! with a text, keep the text (`VerdictBuf`) as long as [`MtaSession::decided`] returns a verdict.
+//!
+//! # Resending the envelope
+//!
+//! [`Sent::ResendEnvelope`] is rare: this filter accepted DATA, somebody else refused it, and the client goes on with the
+//! same envelope. libmilter would not answer. Write the frame, which is an ABORT; send MAIL and the accepted recipients again,
+//! each with its macros; and then send the command itself. If the filter now refuses one of them, send ABORT and refuse the
+//! command.
+//!
+//! # Verdicts and what they apply to
+//!
+//! An [`Event::Verdict`](crate::mta::Event::Verdict) has a [`Scope`]. Apply the verdict to that, and to nothing else:
+//!
+//! | scope | what the MTA does with REJECT, TEMPFAIL or a reply |
+//! | --- | --- |
+//! | [`Scope::Nothing`] | nothing: continue |
+//! | [`Scope::Command`] | refuses this command |
+//! | [`Scope::Recipient`] | refuses this recipient; the message goes on with the others |
+//! | [`Scope::Message`] | refuses the message |
+//! | [`Scope::Connection`] | refuses everything until the client leaves |
+//!
+//! ACCEPT stops asking this filter for the same scope, and DISCARD accepts the message and throws it away. If
+//! `closes_smtp_session` is set (421, 521 or SHUTDOWN), reply to the client and close its connection, whatever the scope.
+//! Send [`ReplyText::unescaped`] to the client: it is one SMTP reply, whatever the filter wrote.
+//!
+//! # Edits
+//!
+//! Edits come before the verdict on the end of the message, and count only if that verdict accepts it. Keep them
+//! (`mta::EventBuf` or `EditBuf`) until then. [`EditStatus`] says whether an edit counts:
+//!
+//! ```
+//! use milter_proto::MtaSession;
+//! use milter_proto::mta::{EditStatus, Event};
+//! use milter_proto::wire::{Command, EditBuf, Frame, Offer, Verdict};
+//!
+//! # let mut session = MtaSession::new();
+//! # let _ = session.send(Command::Negotiate(Offer::FULL))?;
+//! # // Add headers; only the end of the message.
+//! # session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"))?;
+//! # for command in ["C", "H", "M", "R", "T"] {
+//! #     let payload: &[u8] = match command { "C" => b"a\0U", "T" => b"", _ => b"a\0" };
+//! #     let _ = session.send(Command::parse(Frame::new(command.as_bytes()[0], payload))?)?;
+//! # }
+//! let _ = session.send(Command::EndOfMessage { chunk: b"" })?;
+//! let (mut edits, mut accepted) = (Vec::new(), Vec::new());
+//! for frame in [Frame::new(b'h', b"X-Seen\0yes\0"), Frame::new(b'c', b"")] {
+//!     match session.receive(frame)? {
+//!         Event::Edit { edit, status: EditStatus::Negotiated | EditStatus::NotNegotiated, .. } => {
+//!             edits.push(EditBuf::from(edit));
+//!         }
+//!         Event::Verdict { verdict: Verdict::Continue | Verdict::Accept, .. } => accepted.append(&mut edits),
+//!         Event::Verdict { .. } => edits.clear(),
+//!         _ => {}
+//!     }
+//! }
+//! assert_eq!(accepted.len(), 1);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! * Apply edits in the order in which they came. Check header names, addresses and ESMTP arguments as you check those of a
+//!   client.
+//! * A header value becomes one header by [`LeadingSpace::decode_pieces`], or with an allocator by `decode_value`.
+//! * The first [`Edit::ReplaceBody`] of a message replaces the body, later ones append to it. Limit the size: the session
+//!   counts edits and PROGRESS ([`Limits`]), but not these chunks.
+//! * After a local error call [`MtaSession::ignore_edits`]. The connection stays in sync.
+//! * If the connection ends first, none of the edits count. [`Ending`] says whether there were any.
+//!
+//! # Several filters
+//!
+//! Use one session for each filter. Ask them one after another, at each command; a filter after the first sees the headers and
+//! the body as changed by those before it, so send the content to it after the verdict of its predecessor. The first refusal is
+//! the answer to the client. When one filter refuses a message, send ABORT to the others.
+//!
+//! # Macros
+//!
+//! Before each command send its macros, in the same write. [`MacroRequests`](crate::macros::MacroRequests) chooses them: those
+//! that the filter asked for, or the defaults of Sendmail or Postfix ([`MacroDefaults`](crate::macros::MacroDefaults)).
+//!
+//! # Timeouts
+//!
+//! [`MtaSession::wait`] names the current wait, and a [`Timeouts`] says how long it may take. Every read that returns
+//! something starts it anew; only [`Timeouts::end_of_message_total`] limits the whole end of a message. When a wait is over,
+//! close without QUIT: a late reply would answer another command.
+//!
+//! # When a filter fails
+//!
+//! An error of the session is not a verdict. It means that the filter, or this connection to it, is out of use. Whether mail then
+//! passes, is deferred or is refused is for the operator to choose. Deferring is safe; accepting lets a client that can break the
+//! filter bypass it.
+//!
+//! # Reuse
+//!
+//! A connection serves the messages of one SMTP session. From version 6 on it can serve another session after
+//! `QUIT_NC`, for a pool of connections. Ask [`MtaSession::can_reuse`] before you send it:
+//!
+//! ```
+//! use milter_proto::MtaSession;
+//! use milter_proto::mta::Sent;
+//! use milter_proto::wire::{Command, OutgoingFrame};
+//!
+//! /// Ends an SMTP session. Returns the frame to write, and whether the connection goes back into the pool.
+//! fn finish(session: &mut MtaSession) -> Result<(Option<OutgoingFrame<'static>>, bool), milter_proto::Misuse> {
+//!     let keep = session.can_reuse();
+//!     let frame = match session.send(if keep { Command::QuitNewConnection } else { Command::Quit })? {
+//!         Sent::Frame(frame) => Some(frame),
+//!         _ => None,
+//!     };
+//!     Ok((frame, keep))
+//! }
+//! # use milter_proto::wire::{Frame, Offer};
+//! # let mut session = MtaSession::new();
+//! # let _ = session.send(Command::Negotiate(Offer::FULL)).unwrap();
+//! # session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\0\0\0\0\x03\x7f")).unwrap();
+//! assert!(matches!(finish(&mut session)?, (Some(_), false))); // no message yet
+//! # Ok::<(), milter_proto::Misuse>(())
+//! ```
+#![expect(unused_imports, reason = "the page links to them")]
+
+use crate::mta::{EditStatus, Ending, Scope, Sent};
+use crate::wire::{Edit, LeadingSpace, ReplyText};
+use crate::{Limits, MtaSession, Timeouts};
