@@ -6,6 +6,8 @@
 pub(crate) mod event;
 mod options;
 mod policy;
+mod receive;
+mod send;
 pub(crate) mod session;
 
 #[cfg(feature = "alloc")]

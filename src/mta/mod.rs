@@ -7,6 +7,7 @@ mod accept;
 mod event;
 mod policy;
 mod receive;
+mod send;
 pub(crate) mod session;
 
 pub use accept::accept;
