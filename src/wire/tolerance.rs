@@ -1,136 +1,83 @@
 //! Deviations from the well-formed payload, and who accepts them.
 
-/// A deviation from the well-formed payload that some receiver accepts.
-///
-/// Each is a rule of SPEC_NOTES ([`rule`](Self::rule)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Deviation {
-    /// TOL-1: an MTA's OPTNEG of more than 12 bytes. The rest is ignored.
-    OfferSurplus,
-    /// TOL-2: bytes after the last field of another command, or any payload of a command that has none.
-    CommandSurplus,
-    /// TOL-3: bytes after the last NUL of MAIL, RCPT or MACRO. They are dropped.
-    ArgumentTail,
-    /// TOL-4: UNKNOWN without its NUL. The line is the whole payload.
-    LineUnterminated,
-    /// TOL-5: a header payload that begins with NUL. The name is empty, and the value begins after the *second* NUL.
-    EmptyHeaderName,
-    /// TOL-6: an odd number of texts in MACRO. The last name is dropped.
-    UnpairedMacro,
-    /// TOL-7: BODY without payload. libmilter closes the connection; indymilter-test sends it.
-    EmptyBody,
-    /// TOL-8: a payload of a verdict or PROGRESS that should have none. It is ignored.
-    VerdictSurplus,
-    /// TOL-9: bytes after the last NUL of CHGFROM or ADDRCPT_PAR. They are dropped.
-    EditTail,
-    /// TOL-10: a QUARANTINE reason without its NUL, or with bytes after it.
-    ReasonEnd,
-    /// TOL-11: macro lists end at a stage that does not exist, or at fewer than five bytes.
-    MacroListEnd,
-    /// TOL-12: a macro list for a stage that does not exist. It is kept, but has no meaning, unless `MacroListEnd` is
-    /// accepted too.
-    MacroListStage,
-    /// TOL-13: REPLYCODE without its NUL.
-    ReplyUnterminated,
-    /// TOL-14: an enhanced status code, or a leading digit, of another class than the reply code.
-    ReplyClass,
-    /// TOL-15: REPLYCODE of three digits and nothing else.
-    ReplyBare,
-    /// TOL-16: REPLYCODE of more than 32 lines, or with a line of more than 980 bytes.
-    ReplySize,
-    /// TOL-17: REPLYCODE with a single `%`. It is dropped.
-    ReplyPercent,
-    /// TOL-18: REPLYCODE with a line end after its last line.
-    ReplyLineEnd,
-    /// TOL-19: an edit with an empty header name or an empty address. Sendmail ignores it; Postfix ignores it, honours it
-    /// or closes the connection, depending on the edit.
-    EmptyEdit,
-    /// TOL-20: bytes after the last field of another edit. Sendmail ignores the edit, Postfix closes the connection.
-    EditSurplus,
-    /// TOL-21: REPLYCODE with a control byte other than a tab. [`UnescapedReply`](super::UnescapedReply) drops it.
-    ReplyUnprintable,
+/// Makes [`Deviation`] of one row for each: what it is, its name, and the number of its rule.
+macro_rules! deviations {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        /// A deviation from the well-formed payload that some receiver accepts.
+        ///
+        /// Each is a rule of SPEC_NOTES ([`rule`](Self::rule)).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Deviation {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Deviation {
+            /// Every deviation, in the order of the rules.
+            pub const ALL: [Self; [$($number),*].len()] = [$(Self::$name),*];
+
+            /// The rule's id in SPEC_NOTES.
+            #[must_use]
+            pub const fn rule(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("TOL-", $number),)*
+                }
+            }
+
+            const fn bit(self) -> u32 {
+                match self {
+                    $(Self::$name => 1 << ($number - 1),)*
+                }
+            }
+        }
+    };
 }
 
-impl Deviation {
-    /// Every deviation, in the order of the rules.
-    pub const ALL: [Self; 21] = [
-        Self::OfferSurplus,
-        Self::CommandSurplus,
-        Self::ArgumentTail,
-        Self::LineUnterminated,
-        Self::EmptyHeaderName,
-        Self::UnpairedMacro,
-        Self::EmptyBody,
-        Self::VerdictSurplus,
-        Self::EditTail,
-        Self::ReasonEnd,
-        Self::MacroListEnd,
-        Self::MacroListStage,
-        Self::ReplyUnterminated,
-        Self::ReplyClass,
-        Self::ReplyBare,
-        Self::ReplySize,
-        Self::ReplyPercent,
-        Self::ReplyLineEnd,
-        Self::EmptyEdit,
-        Self::EditSurplus,
-        Self::ReplyUnprintable,
-    ];
-
-    /// The rule's id in SPEC_NOTES.
-    #[must_use]
-    pub const fn rule(self) -> &'static str {
-        match self {
-            Self::OfferSurplus => "TOL-1",
-            Self::CommandSurplus => "TOL-2",
-            Self::ArgumentTail => "TOL-3",
-            Self::LineUnterminated => "TOL-4",
-            Self::EmptyHeaderName => "TOL-5",
-            Self::UnpairedMacro => "TOL-6",
-            Self::EmptyBody => "TOL-7",
-            Self::VerdictSurplus => "TOL-8",
-            Self::EditTail => "TOL-9",
-            Self::ReasonEnd => "TOL-10",
-            Self::MacroListEnd => "TOL-11",
-            Self::MacroListStage => "TOL-12",
-            Self::ReplyUnterminated => "TOL-13",
-            Self::ReplyClass => "TOL-14",
-            Self::ReplyBare => "TOL-15",
-            Self::ReplySize => "TOL-16",
-            Self::ReplyPercent => "TOL-17",
-            Self::ReplyLineEnd => "TOL-18",
-            Self::EmptyEdit => "TOL-19",
-            Self::EditSurplus => "TOL-20",
-            Self::ReplyUnprintable => "TOL-21",
-        }
-    }
-
-    const fn bit(self) -> u32 {
-        match self {
-            Self::OfferSurplus => 1,
-            Self::CommandSurplus => 1 << 1,
-            Self::ArgumentTail => 1 << 2,
-            Self::LineUnterminated => 1 << 3,
-            Self::EmptyHeaderName => 1 << 4,
-            Self::UnpairedMacro => 1 << 5,
-            Self::EmptyBody => 1 << 6,
-            Self::VerdictSurplus => 1 << 7,
-            Self::EditTail => 1 << 8,
-            Self::ReasonEnd => 1 << 9,
-            Self::MacroListEnd => 1 << 10,
-            Self::MacroListStage => 1 << 11,
-            Self::ReplyUnterminated => 1 << 12,
-            Self::ReplyClass => 1 << 13,
-            Self::ReplyBare => 1 << 14,
-            Self::ReplySize => 1 << 15,
-            Self::ReplyPercent => 1 << 16,
-            Self::ReplyLineEnd => 1 << 17,
-            Self::EmptyEdit => 1 << 18,
-            Self::EditSurplus => 1 << 19,
-            Self::ReplyUnprintable => 1 << 20,
-        }
-    }
+deviations! {
+    /// TOL-1: an MTA's OPTNEG of more than 12 bytes. The rest is ignored.
+    OfferSurplus = 1,
+    /// TOL-2: bytes after the last field of another command, or any payload of a command that has none.
+    CommandSurplus = 2,
+    /// TOL-3: bytes after the last NUL of MAIL, RCPT or MACRO. They are dropped.
+    ArgumentTail = 3,
+    /// TOL-4: UNKNOWN without its NUL. The line is the whole payload.
+    LineUnterminated = 4,
+    /// TOL-5: a header payload that begins with NUL. The name is empty, and the value begins after the *second* NUL.
+    EmptyHeaderName = 5,
+    /// TOL-6: an odd number of texts in MACRO. The last name is dropped.
+    UnpairedMacro = 6,
+    /// TOL-7: BODY without payload. libmilter closes the connection; indymilter-test sends it.
+    EmptyBody = 7,
+    /// TOL-8: a payload of a verdict or PROGRESS that should have none. It is ignored.
+    VerdictSurplus = 8,
+    /// TOL-9: bytes after the last NUL of CHGFROM or ADDRCPT_PAR. They are dropped.
+    EditTail = 9,
+    /// TOL-10: a QUARANTINE reason without its NUL, or with bytes after it.
+    ReasonEnd = 10,
+    /// TOL-11: macro lists end at a stage that does not exist, or at fewer than five bytes.
+    MacroListEnd = 11,
+    /// TOL-12: a macro list for a stage that does not exist. It is kept, but has no meaning, unless `MacroListEnd` is
+    /// accepted too.
+    MacroListStage = 12,
+    /// TOL-13: REPLYCODE without its NUL.
+    ReplyUnterminated = 13,
+    /// TOL-14: an enhanced status code, or a leading digit, of another class than the reply code.
+    ReplyClass = 14,
+    /// TOL-15: REPLYCODE of three digits and nothing else.
+    ReplyBare = 15,
+    /// TOL-16: REPLYCODE of more than 32 lines, or with a line of more than 980 bytes.
+    ReplySize = 16,
+    /// TOL-17: REPLYCODE with a single `%`. It is dropped.
+    ReplyPercent = 17,
+    /// TOL-18: REPLYCODE with a line end after its last line.
+    ReplyLineEnd = 18,
+    /// TOL-19: an edit with an empty header name or an empty address. Sendmail ignores it; Postfix ignores it, honours it
+    /// or closes the connection, depending on the edit.
+    EmptyEdit = 19,
+    /// TOL-20: bytes after the last field of another edit. Sendmail ignores the edit, Postfix closes the connection.
+    EditSurplus = 20,
+    /// TOL-21: REPLYCODE with a control byte other than a tab. [`UnescapedReply`](super::UnescapedReply) drops it.
+    ReplyUnprintable = 21,
 }
 
 /// A set of deviations that a receiver accepts.

@@ -65,8 +65,8 @@ const ELSEWHERE: &str = "SMFIC_EOM";
 
 /// Enumerations and constants of which every item has an alias of the prefix, but for the last ones.
 const COMPLETE: [(&str, &str, &str, &[&str]); 15] = [
-    ("wire/code.rs", "pub mod command {", "SMFIC_", &[]),
-    ("wire/code.rs", "pub mod response {", "SMFIR_", &["use"]),
+    ("wire/code.rs", "    commands {\n", "SMFIC_", &[]),
+    ("wire/code.rs", "    responses {\n", "SMFIR_", &[]),
     ("wire/command.rs", "pub enum Command<'a> {", "SMFIC_", &["Other"]),
     ("wire/command.rs", "pub enum Command<'a> {", "xxfi_", &["Macros", "Other"]),
     ("wire/command.rs", "pub enum Peer<'a> {", "SMFIA_", &[]),
