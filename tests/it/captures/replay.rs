@@ -259,11 +259,10 @@ fn play_mta(session: &Session, pieces: &[&[u8]]) -> Result<(), &'static str> {
         }
     }
     let is_left = !input.is_empty() || pieces.next().is_some() || assembler.pending() > 0;
-    match () {
-        () if is_left => Err("surplus"),
-        () if out != session.stream(Side::Mta) => Err("bytes"),
-        () => Ok(()),
+    if is_left {
+        return Err("surplus");
     }
+    if out == session.stream(Side::Mta) { Ok(()) } else { Err("bytes") }
 }
 
 /// The rules that the monitor finds broken.

@@ -270,10 +270,10 @@ impl Wish {
         let is_sent = |row: &&Row| self.steps & STATES[usize::from(row.2)].1 == 0;
         let is_mute = |row: &&Row| self.steps & row.3 != 0;
         let kind = |row: &Row| row.4;
-        let want = |bit| match () {
-            () if self.steps & bit != 0 => Support::Required,
-            () if self.preferred & bit != 0 => Support::Optional,
-            () => Support::Off,
+        let want = |bit| match (self.steps & bit, self.preferred & bit) {
+            (0, 0) => Support::Off,
+            (0, _) => Support::Optional,
+            _ => Support::Required,
         };
         Options::new(COMMANDS.iter().filter(is_sent).map(kind))
             .no_reply_to(COMMANDS.iter().filter(is_mute).map(kind))
