@@ -1,4 +1,4 @@
-//! Where one connection stands, the same for both sides: applies the [table](super::table).
+//! The state of one connection, the same for both roles. Applies the [table](super::table).
 
 use super::rules::{Replacement, Reply, Rule};
 use super::table::{
@@ -18,7 +18,7 @@ const HAS_MORE: Kinds = {
 /// How a command was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passage {
-    /// Whether it came in order. What does not is ignored under libmilter's law, and accepted under the robust one.
+    /// Whether it came in order. A command out of order is ignored by libmilter, and accepted by the robust law.
     pub(crate) in_order: bool,
     /// Whether it ended a message that was in progress.
     pub(crate) aborts_message: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Conversation {
     agreed: Negotiated,
     negotiation: Progress,
     stage: Stage,
-    /// The commands that are accepted here with nothing else to be looked at: nearly all that come.
+    /// The commands that are accepted at this stage without another check: nearly all commands.
     usual: Kinds,
     /// The command whose reply is outstanding.
     pub(crate) owed: Option<CommandKind>,
@@ -301,7 +301,7 @@ impl Conversation {
         self.is_declined(kind.row())
     }
 
-    /// Why a response may not be sent now, but for the rules that are tolerated.
+    /// Whether a response may be sent now. The error is the first rule that it breaks and that is not tolerated.
     #[inline]
     pub(crate) fn judge(
         &self,
@@ -378,7 +378,7 @@ impl Conversation {
             && self.objection(CommandKind::QuitNewConnection).is_none()
     }
 
-    /// Takes a command that is not sent as sent and answered with CONTINUE.
+    /// Treats a command that is not sent as if it had been sent and answered with CONTINUE.
     pub(crate) fn pass_over(&mut self, may_reuse: bool) {
         self.answer(&Verdict::Continue);
         self.may_reuse = may_reuse;
@@ -389,7 +389,7 @@ impl Conversation {
         self.may_reuse
     }
 
-    /// Keeps an offer while its answer is outstanding, in the place of what will be agreed on.
+    /// Keeps an offer while its answer is outstanding. It is stored in place of the result.
     pub(crate) const fn note_offer(&mut self, offer: Offer) {
         let Offer { version, actions, steps } = offer;
         self.agreed = Negotiated { version, actions, steps, emulated: Steps::EMPTY };

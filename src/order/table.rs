@@ -1,7 +1,7 @@
 //! The law of order, written down once.
 //!
 //! Everything that affects a transition is in this file: the stages, one row per command, what may follow at
-//! each stage under each law, and what each verdict does. It does not know whose side it is on.
+//! each stage under each law, and what each verdict does. It is the same for both roles.
 //! [`state`](super::state) applies it, and adds the three rules that need a memory of their own: SKIP, the macros
 //! of a declined command, and QUIT_NC. [`rules`](super::rules) says what may be sent at all. Nothing else in the crate
 //! decides about order.
@@ -12,7 +12,7 @@ use crate::timeouts::Wait;
 use crate::wire::codes::command;
 use crate::wire::{Command, Steps, Verdict, Version, code_name};
 
-/// Whose idea of the order applies.
+/// The law by which the order of commands is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Law {
     /// What a well-behaved MTA may send. Anything else is refused.
@@ -93,7 +93,7 @@ impl Stage {
 
     /// The stage of a new connection.
     pub(crate) const FIRST: Self = Self::Start;
-    /// The stage after a message, however it ended. libmilter's engine goes there for whatever it ignores, too.
+    /// The stage after a message, however it ended. libmilter's engine is also here after a command that it ignores.
     pub(crate) const AFTER_MESSAGE: Self = Self::Greeted;
 
     /// Whether nothing is accepted any more.
