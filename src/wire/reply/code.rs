@@ -167,7 +167,7 @@ impl FromStr for EnhancedCode {
     /// Takes three numbers with dots between them and nothing else: one digit, and twice one to three digits.
     fn from_str(text: &str) -> Result<Self, ParseCodeError> {
         match Self::split(text.as_bytes()) {
-            (Some(code), []) if !text.ends_with(' ') && text.find('.') == Some(1) => Ok(code),
+            (Some(code), []) if matches!(text.as_bytes(), [_, b'.', .., b'0'..=b'9']) => Ok(code),
             _ => Err(ParseCodeError::new(text.as_bytes(), ExpectedCode::Enhanced)),
         }
     }

@@ -17,7 +17,7 @@ use milter_proto::wire::{
     UnescapedReply,
 };
 #[cfg(feature = "alloc")]
-use milter_proto::wire::{MacrosBuf, ReplyBuf, ReplyError, TextListBuf};
+use milter_proto::wire::{MacrosBuf, ReplyBuf, ReplyError};
 use milter_proto::{FilterSession, Misuse};
 
 /// Panics if it is planted and `bytes` are none.
