@@ -436,6 +436,34 @@ fn the_libraries_are_short_and_little_of_them_is_about_the_crate() {
     }
 }
 
+/// Lines of code of a function, from its name to its last brace.
+fn lines_of(path: &str, name: &str) -> usize {
+    let source =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)).unwrap();
+    let begins = |line: &&str| line.contains(&format!("fn {name}(")) || line.contains(&format!("fn {name}<"));
+    let indent = source.lines().find(begins).map(|line| line.len() - line.trim_start().len()).unwrap();
+    let end = format!("{:indent$}}}", "");
+    let body = source.lines().skip_while(|line| !begins(line)).take_while(|line| *line != end);
+    1 + body.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+#[test]
+fn the_protocol_takes_few_lines_of_a_complete_example() {
+    // As the README has it: a loop that reads and writes, and what a filter does with what was read.
+    for (path, looping, answering) in [
+        ("blocking/filter_blocking.rs", ("converse", 40), Some(("answer", 31))),
+        ("async/conversation.rs", ("serve", 30), Some(("answer", 24))),
+        ("blocking/filter_embedded/adapter.rs", ("serve", 24), Some(("answer", 23))),
+        ("blocking/mta_blocking.rs", ("converse", 48), None),
+        ("async/mta_tokio.rs", ("converse", 45), None),
+    ] {
+        for (name, lines) in [Some(looping), answering].into_iter().flatten() {
+            println!("{path}, {name}: {} lines", lines_of(path, name));
+            assert_eq!(lines_of(path, name), lines, "{path}, {name}: correct README.md, too");
+        }
+    }
+}
+
 fn scratch(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("libraries");
     fs::create_dir_all(&folder).unwrap();
