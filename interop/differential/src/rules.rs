@@ -37,6 +37,14 @@ impl RuleSet {
         self.option("--only").is_none_or(is_named) || code == b'E'
     }
 
+    /// The verdict on a chunk of a body, by its first rule that has a word of it.
+    pub(crate) fn body_verdict(&self, chunk: &[u8]) -> Option<&'static str> {
+        let rules =
+            self.arguments.iter().filter_map(|argument| argument.strip_prefix("body/*")?.split_once("*="));
+        let has = |word: &str| chunk.windows(word.len()).any(|part| part == word.as_bytes());
+        rules.filter(|_| self.wants(b'B')).find(|(word, _)| has(word)).map(|(_, verdict)| verdict)
+    }
+
     /// Macros that are shown.
     pub(crate) fn shown_macros(&self) -> impl Iterator<Item = &'static str> {
         self.option("--show-macros").unwrap_or_default().split(' ').filter(|name| !name.is_empty())

@@ -49,16 +49,15 @@ pub(super) fn close_unknown(_: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
     })
 }
 
-/// Chunks in BODYEOB that no rule looks for, in the place of others.
-pub(super) fn let_last_chunk_pass(_: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
+/// Chunks in BODYEOB that no rule looks for, in the place of those that SKIP answers.
+pub(super) fn let_skipped_last_chunk_pass(rules: &RuleSet, bytes: &[u8]) -> Option<Rewritten> {
     let (frames, _) = cut(bytes);
-    let chunks = frames.iter().filter(|frame| frame.code == b'E' && !frame.payload.is_empty());
-    let stand_ins: Vec<_> =
-        chunks.map(|frame| (format!("stand-in-{}", frame.start), escaped(frame.payload))).collect();
-    let rewritten = with_payloads(bytes, |frame| {
-        let is_chunk = frame.code == b'E' && !frame.payload.is_empty();
-        is_chunk.then(|| format!("stand-in-{}", frame.start).into_bytes())
-    })?;
+    let is_skipped =
+        |frame: &Cut<'_>| frame.code == b'E' && rules.body_verdict(frame.payload) == Some("skip");
+    let stand_in = |frame: &Cut<'_>| format!("stand-in-{}", frame.start);
+    let chunks = frames.iter().filter(|frame| is_skipped(frame));
+    let stand_ins: Vec<_> = chunks.map(|frame| (stand_in(frame), escaped(frame.payload))).collect();
+    let rewritten = with_payloads(bytes, |frame| is_skipped(frame).then(|| stand_in(frame).into_bytes()))?;
     Some(Rewritten { stand_ins, ..rewritten })
 }
 

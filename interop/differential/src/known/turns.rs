@@ -17,6 +17,13 @@ pub(super) fn after_abort_at_version_2(rules: &RuleSet, bytes: &[u8]) -> Option<
     turn.filter(|_| version < 3 && rules.wants(b'U'))
 }
 
+/// At the first chunk in BODYEOB that a rule for bodies refuses or accepts.
+pub(super) fn at_decided_last_chunk(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
+    let (frames, _) = cut(bytes);
+    let is_decided = |payload: &[u8]| rules.body_verdict(payload).is_some_and(|verdict| verdict != "skip");
+    frames.iter().find(|frame| frame.code == b'E' && is_decided(frame.payload)).map(|frame| frame.start)
+}
+
 /// At the first command whose verdict is not written.
 pub(super) fn at_unwritten_verdict(rules: &RuleSet, bytes: &[u8]) -> Option<usize> {
     let no_reply = rules.option("--no-reply")?;
