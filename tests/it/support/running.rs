@@ -87,8 +87,17 @@ impl Filter {
 
     /// Waits until this text is on standard error.
     pub(crate) fn wait_to_hear(&self, text: &str) {
+        self.wait_until(text, |heard| heard.contains(text));
+    }
+
+    /// Waits until this text is the last on standard error.
+    pub(crate) fn wait_to_hear_last(&self, text: &str) {
+        self.wait_until(text, |heard| heard.ends_with(text));
+    }
+
+    fn wait_until(&self, text: &str, is_heard: impl Fn(&str) -> bool) {
         let begun = Instant::now();
-        while !self.complaints.lock().unwrap().contains(text) {
+        while !is_heard(&self.complaints.lock().unwrap()) {
             assert!(begun.elapsed() < AT_ONCE, "{text:?} is not in {:?}", self.complaints.lock().unwrap());
             thread::sleep(Duration::from_millis(10));
         }
