@@ -207,6 +207,8 @@ pub mod filter;
 pub mod guide;
 mod limits;
 pub mod macros;
+#[cfg(feature = "alloc")]
+pub mod message;
 pub mod monitor;
 pub mod mta;
 pub mod negotiation;

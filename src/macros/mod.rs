@@ -4,7 +4,11 @@
 mod defaults;
 mod requests;
 mod store;
+#[cfg(feature = "alloc")]
+mod values;
 
 pub use defaults::MacroDefaults;
 pub use requests::MacroRequests;
 pub use store::{MacroStore, MacroStoreFull};
+#[cfg(feature = "alloc")]
+pub use values::MacroValues;

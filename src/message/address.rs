@@ -1,0 +1,89 @@
+//! Addresses in the text of an edit: with or without angle brackets, names and comments, alone or in a list.
+
+use alloc::vec::Vec;
+
+/// The addresses of a list, each without brackets, display name and comments. An empty item is left out, `<>` is not.
+///
+/// # Source
+/// RFC 5322, section 3.4, as far as both MTAs read it: SPEC_NOTES EDT-23.
+pub(super) fn addresses(list: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut item = Item::default();
+    let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
+    for &byte in list {
+        let was_escaped = core::mem::take(&mut is_escaped);
+        match byte {
+            _ if was_escaped => {}
+            b'\\' => is_escaped = true,
+            b'"' if depth == 0 => is_quoted = !is_quoted,
+            b'(' if !is_quoted => {
+                depth = depth.saturating_add(1);
+                continue;
+            }
+            b')' if depth > 0 => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            b'<' if depth == 0 && !is_quoted => {
+                item = Item { text: Vec::new(), is_bracketed: true, is_closed: false };
+                continue;
+            }
+            b'>' if depth == 0 && !is_quoted && item.is_bracketed => {
+                item.is_closed = true;
+                continue;
+            }
+            b',' if depth == 0 && !is_quoted && (!item.is_bracketed || item.is_closed) => {
+                found.extend(core::mem::take(&mut item).finish());
+                continue;
+            }
+            _ => {}
+        }
+        if depth == 0 && !item.is_closed {
+            item.text.push(byte);
+        }
+    }
+    found.extend(item.finish());
+    found
+}
+
+/// An address of the list, as far as it was read.
+#[derive(Default)]
+struct Item {
+    text: Vec<u8>,
+    /// A `<` came, so that what was before it is a name.
+    is_bracketed: bool,
+    is_closed: bool,
+}
+
+impl Item {
+    fn finish(self) -> Option<Vec<u8>> {
+        let text = self.text.trim_ascii().to_vec();
+        (self.is_bracketed || !text.is_empty()).then_some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::addresses;
+
+    #[test]
+    fn addresses_are_found_with_and_without_brackets_names_and_comments() {
+        let list = |text: &str| -> Vec<String> {
+            let found = addresses(text.as_bytes()).into_iter();
+            found.map(|address| String::from_utf8(address).unwrap()).collect()
+        };
+        assert_eq!(list("a@x"), ["a@x"]);
+        assert_eq!(list(" <a@x> "), ["a@x"]);
+        assert_eq!(list("<>"), [""]);
+        assert_eq!(
+            list("Joe <a@x>, b@y (c, d), \"e, f\"@z,, <g@\\>h>"),
+            ["a@x", "b@y", "\"e, f\"@z", "g@\\>h"]
+        );
+        assert_eq!(list("\"Joe, the <b>\" <a@x>"), ["a@x"]);
+        assert_eq!(list("(a (b) c) d@x"), ["d@x"]);
+        assert!(list("").is_empty() && list(" , ").is_empty() && list("(only)").is_empty());
+    }
+}

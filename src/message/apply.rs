@@ -1,0 +1,238 @@
+//! Applies the edits of a filter to a message.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::address::addresses;
+use super::content::{Message, Recipient};
+use super::edits::Edits;
+use super::envelope::EnvelopeAddress;
+use super::outcome::{ApplyError, EditOutcome, Effect, IgnoreReason};
+use super::rules::EditRules;
+use super::slots::HeaderList;
+use crate::mta::EditStatus;
+use crate::wire::{Edit, LeadingSpace, Text};
+
+impl Edits {
+    /// Applies the edits of one filter to a message: call it when the verdict accepts the message. Returns what came of each
+    /// edit, in order.
+    ///
+    /// `space` is what was negotiated with the filter: see
+    /// [`Negotiated::leading_space`](crate::negotiation::Negotiated::leading_space).
+    ///
+    /// Each edit of a header looks through the headers once. A new body is copied once.
+    ///
+    /// # Errors
+    /// [`ApplyError`]: the message is unchanged.
+    pub fn apply(
+        &self,
+        message: &mut Message<'_>,
+        rules: &EditRules,
+        space: LeadingSpace,
+    ) -> Result<Vec<EditOutcome>, ApplyError> {
+        self.check(rules)?;
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let line_end = message.line_end();
+        message.complete(line_end);
+        let uncounted = usize::from(message.has_trace && !rules.has_slots);
+        let mut headers = HeaderList { headers: &mut message.headers, rules, space, line_end, uncounted };
+        headers.prepare();
+        let mut outcomes = Vec::with_capacity(self.len());
+        let mut body: Option<Vec<u8>> = None;
+        for (edit, status) in self.iter() {
+            let outcome = if status == EditStatus::Ignored {
+                IgnoreReason::NotCounted.into()
+            } else if rules.ignores_empty && edit.has_empty_key() {
+                IgnoreReason::EmptyKey.into()
+            } else {
+                match edit {
+                    Edit::AddHeader { name, value } => headers.add(name.as_bytes(), value.as_bytes()),
+                    Edit::InsertHeader { index, name, value } => {
+                        headers.insert(index, name.as_bytes(), value.as_bytes())
+                    }
+                    Edit::ChangeHeader { index, name, value } => {
+                        headers.change(index, name.as_bytes(), value.as_bytes())
+                    }
+                    Edit::ChangeFrom { address, arguments } => {
+                        change_sender(&mut message.sender, rules, address, arguments)
+                    }
+                    Edit::AddRcpt { address } => add_recipient(&mut message.recipients, rules, address, None),
+                    Edit::AddRcptWithArguments { address, arguments } => {
+                        add_recipient(&mut message.recipients, rules, address, arguments)
+                    }
+                    Edit::DeleteRcpt { address } => delete_recipient(&mut message.recipients, rules, address),
+                    Edit::ReplaceBody { chunk } => {
+                        body.get_or_insert_default().extend_from_slice(chunk);
+                        Effect::BodyReplaced.into()
+                    }
+                    Edit::Quarantine { reason } => {
+                        message.quarantine = Some(reason.as_bytes().to_vec());
+                        Effect::Quarantined.into()
+                    }
+                }
+            };
+            outcomes.push(outcome);
+        }
+        if let Some(body) = body {
+            message.body = Cow::Owned(lines(&body, line_end));
+        }
+        Ok(outcomes)
+    }
+
+    /// Finds what makes the MTA refuse the edits.
+    fn check(&self, rules: &EditRules) -> Result<(), ApplyError> {
+        self.check_overrun()?;
+        let mut last_chunk = None;
+        for (at, (edit, status)) in self.iter().enumerate() {
+            match edit {
+                _ if status == EditStatus::Ignored => {}
+                _ if status == EditStatus::RejectsMessage => {
+                    return Err(ApplyError::BodyNotNegotiated { edit: at });
+                }
+                Edit::ChangeHeader { name, .. } if name.is_empty() && !rules.ignores_empty => {
+                    return Err(ApplyError::EmptyName { edit: at });
+                }
+                Edit::ReplaceBody { .. } => {
+                    let is_apart = last_chunk.is_some_and(|last: usize| last.saturating_add(1) < at);
+                    if is_apart && rules.body_in_a_row {
+                        return Err(ApplyError::BodyInterrupted { edit: at });
+                    }
+                    last_chunk = Some(at);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// CHGFROM.
+fn change_sender(
+    sender: &mut EnvelopeAddress,
+    rules: &EditRules,
+    address: Text<'_>,
+    arguments: Option<Text<'_>>,
+) -> EditOutcome {
+    let found = addresses(address.as_bytes());
+    let address = bracketed(found.first().map_or(&[], Vec::as_slice));
+    let (counted, has_ignored) = split_arguments(arguments, rules.sender_arguments);
+    let has_own = arguments.is_some_and(|text| !text.is_empty());
+    let is_kept = |old: &Text<'_>| match rules.sender_arguments {
+        None => !has_own,
+        Some(_) => {
+            !counted.iter().any(|new| keyword(new.as_bytes()).eq_ignore_ascii_case(keyword(old.as_bytes())))
+        }
+    };
+    let kept = sender.arguments().iter().filter(is_kept);
+    *sender = EnvelopeAddress::from_bytes(address).with_arguments(kept.chain(counted.iter().copied()));
+    let ignored = match found.len() {
+        2.. => Some(IgnoreReason::FurtherAddresses),
+        _ => has_ignored.then_some(IgnoreReason::Arguments),
+    };
+    EditOutcome { effect: Some(Effect::SenderChanged), ignored }
+}
+
+/// ADDRCPT, and ADDRCPT_PAR.
+fn add_recipient(
+    recipients: &mut Vec<Recipient>,
+    rules: &EditRules,
+    address: Text<'_>,
+    arguments: Option<Text<'_>>,
+) -> EditOutcome {
+    let found = addresses(address.as_bytes());
+    let taken = if rules.takes_lists { found.len() } else { 1 };
+    let (counted, has_ignored) = split_arguments(arguments, rules.recipient_arguments);
+    let mut outcome = EditOutcome { effect: None, ignored: None };
+    for mailbox in found.iter().take(taken) {
+        let address = EnvelopeAddress::from_bytes(bracketed(mailbox)).with_arguments(counted.iter().copied());
+        let known = recipients.iter_mut().find(|known| is_same(known, &address, rules));
+        match known {
+            Some(known) if known.is_deleted && rules.ignores_known => known.is_deleted = false,
+            Some(_) => {
+                outcome.ignored = Some(IgnoreReason::KnownRecipient);
+                continue;
+            }
+            None => recipients.push(Recipient { address, is_added: true, is_deleted: false }),
+        }
+        outcome.effect = Some(Effect::RecipientAdded);
+    }
+    outcome.ignored = match (found.len(), outcome.ignored) {
+        (0, _) => Some(IgnoreReason::NoAddress),
+        (len, None) if len > taken => Some(IgnoreReason::FurtherAddresses),
+        (_, None) if has_ignored => Some(IgnoreReason::Arguments),
+        (_, ignored) => ignored,
+    };
+    outcome
+}
+
+/// Whether a recipient is one that the MTA does not add again.
+fn is_same(known: &Recipient, new: &EnvelopeAddress, rules: &EditRules) -> bool {
+    if rules.ignores_known {
+        known.address.mailbox() == new.mailbox()
+    } else {
+        known.is_added
+            && known.address.mailbox().eq_ignore_ascii_case(new.mailbox())
+            && known.address.arguments() == new.arguments()
+    }
+}
+
+/// DELRCPT.
+fn delete_recipient(recipients: &mut [Recipient], rules: &EditRules, address: Text<'_>) -> EditOutcome {
+    let found = addresses(address.as_bytes());
+    let taken = if rules.takes_lists { found.len() } else { 1 };
+    let mut outcome = EditOutcome::from(IgnoreReason::NoSuchRecipient);
+    for mailbox in found.iter().take(taken) {
+        let is_equal = |recipient: &&mut Recipient| {
+            !recipient.is_deleted && recipient.address.mailbox() == mailbox.as_slice()
+        };
+        for recipient in recipients.iter_mut().filter(is_equal) {
+            recipient.is_deleted = true;
+            outcome = Effect::RecipientDeleted.into();
+            if rules.takes_lists {
+                break; // Sendmail deletes one for each address
+            }
+        }
+    }
+    if outcome.effect.is_some() && found.len() > taken {
+        outcome.ignored = Some(IgnoreReason::FurtherAddresses);
+    }
+    outcome
+}
+
+/// The arguments that count, and whether there are others.
+fn split_arguments<'t>(arguments: Option<Text<'t>>, counted: Option<&[&str]>) -> (Vec<Text<'t>>, bool) {
+    let text = arguments.map_or(&[][..], Text::as_bytes);
+    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let counts = |word: &&[u8]| {
+        counted
+            .is_none_or(|names| names.iter().any(|name| keyword(word).eq_ignore_ascii_case(name.as_bytes())))
+    };
+    let (taken, ignored): (Vec<_>, Vec<_>) = words.partition(counts);
+    (taken.into_iter().flat_map(Text::new).collect(), !ignored.is_empty())
+}
+
+/// The keyword of an ESMTP argument.
+fn keyword(argument: &[u8]) -> &[u8] {
+    argument.split(|&byte| byte == b'=').next().unwrap_or_default()
+}
+
+/// An address in angle brackets.
+fn bracketed(mailbox: &[u8]) -> Vec<u8> {
+    [b"<", mailbox, b">"].concat()
+}
+
+/// A new body, in lines with this line end, the last line included.
+fn lines(body: &[u8], line_end: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len().saturating_add(line_end.len()));
+    for line in body.split_inclusive(|&byte| byte == b'\n') {
+        let text = match line {
+            [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
+            text => text,
+        };
+        out.extend_from_slice(text);
+        out.extend_from_slice(line_end);
+    }
+    out
+}

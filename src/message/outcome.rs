@@ -1,0 +1,103 @@
+//! What came of an edit.
+
+use super::edits::EditsTooLong;
+
+/// What an edit did, and what of it was ignored: one of both, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct EditOutcome {
+    /// What it did. `None`: nothing.
+    pub effect: Option<Effect>,
+    /// Why it did nothing, or not all of what it says.
+    pub ignored: Option<IgnoreReason>,
+}
+
+/// What an edit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// A header was added.
+    HeaderAdded,
+    /// A header has another value.
+    HeaderChanged,
+    /// A header was deleted.
+    HeaderDeleted,
+    /// The sender is another one.
+    SenderChanged,
+    /// One or more recipients were added.
+    RecipientAdded,
+    /// One or more recipients were deleted.
+    RecipientDeleted,
+    /// The body is another one.
+    BodyReplaced,
+    /// The message is held once it is accepted.
+    Quarantined,
+}
+
+/// Why an edit, or a part of it, was ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IgnoreReason {
+    /// The session says so: [`EditStatus::Ignored`](crate::mta::EditStatus::Ignored).
+    NotCounted,
+    /// The name of the header, or the address, is empty.
+    EmptyKey,
+    /// The message has no header of that name and number.
+    NoSuchHeader,
+    /// The header has a value now, but Sendmail does not send it to other hosts: Return-Path, for example.
+    NotDelivered,
+    /// The message has no such recipient.
+    NoSuchRecipient,
+    /// The message has that recipient already.
+    KnownRecipient,
+    /// The text has no address.
+    NoAddress,
+    /// Only the first of several addresses counts.
+    FurtherAddresses,
+    /// Some ESMTP arguments do not count.
+    Arguments,
+}
+
+impl From<Effect> for EditOutcome {
+    fn from(effect: Effect) -> Self {
+        Self { effect: Some(effect), ignored: None }
+    }
+}
+
+impl From<IgnoreReason> for EditOutcome {
+    fn from(reason: IgnoreReason) -> Self {
+        Self { effect: None, ignored: Some(reason) }
+    }
+}
+
+/// Why the edits of a filter cannot be applied. The message is as it was, and the MTA has to refuse it for now or to treat
+/// the filter as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// There are more edits than the MTA can keep.
+    #[error(transparent)]
+    TooLong(#[from] EditsTooLong),
+    /// Postfix stops using a filter that sends CHGHEADER without a name.
+    #[error("the filter sent CHGHEADER without a header name (edit {edit}), where Postfix expects a name")]
+    EmptyName {
+        /// The number of the edit, from 0.
+        edit: usize,
+    },
+    /// Postfix stops using a filter that sends other edits between chunks of a new body.
+    #[error(
+        "the filter sent another chunk of a new body behind other edits (edit {edit}), where Postfix expects all chunks in a row"
+    )]
+    BodyInterrupted {
+        /// The number of the second chunk, from 0.
+        edit: usize,
+    },
+    /// Sendmail refuses a message for now if its body was replaced, but that was not negotiated.
+    #[error(
+        "the filter replaced the body (edit {edit}), which was not negotiated: Sendmail refuses the message for now"
+    )]
+    BodyNotNegotiated {
+        /// The number of the edit, from 0.
+        edit: usize,
+    },
+}

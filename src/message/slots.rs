@@ -1,0 +1,175 @@
+//! The list of headers while the edits of one filter are applied to it.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::header::{Header, Origin, name_len};
+use super::outcome::{EditOutcome, Effect, IgnoreReason};
+use super::rules::{EditRules, SENDMAIL_HEADERS, Slot};
+use crate::wire::LeadingSpace;
+
+/// The headers of a message, and how edits change them.
+pub(super) struct HeaderList<'a, 'm> {
+    pub(super) headers: &'a mut Vec<Header<'m>>,
+    pub(super) rules: &'a EditRules,
+    pub(super) space: LeadingSpace,
+    pub(super) line_end: &'static [u8],
+    /// Headers at the top that CHGHEADER does not count, whatever they are.
+    pub(super) uncounted: usize,
+}
+
+impl HeaderList<'_, '_> {
+    /// Prepares the list for the edits of the next filter.
+    pub(super) fn prepare(&mut self) {
+        if !self.rules.has_slots {
+            return;
+        }
+        // What an earlier filter deleted has no number any more, but keeps its place.
+        self.headers.iter_mut().filter(|header| header.is_absent).for_each(Header::make_default);
+        if !self.headers.iter().any(Header::is_slot) {
+            self.add_slots();
+        }
+    }
+
+    /// Adds the headers of Sendmail's configuration: one above all others, the rest below its own Received.
+    fn add_slots(&mut self) {
+        let is_resent = self.headers.iter().any(|header| is_resent(header.name()));
+        let is_given = |header: &Header<'_>| header.origin() == Origin::Default;
+        let (mut given, others): (Vec<_>, Vec<_>) = self.headers.drain(..).partition(is_given);
+        let mut slots = SENDMAIL_HEADERS.iter().map(|&(name, slot)| {
+            let is_withheld = match slot {
+                Slot::Written => false,
+                Slot::IfResent => !is_resent,
+                Slot::Withheld => true,
+            };
+            let absent = Header::absent(name, is_withheld);
+            let found = given.iter().position(|header| header.is_named(absent.name()));
+            match found {
+                Some(at) if at < given.len() => given.swap_remove(at),
+                _ => absent,
+            }
+        });
+        let mut others = others.into_iter().peekable();
+        self.headers.extend(slots.next());
+        while let Some(header) = others.next_if(|header| header.origin() == Origin::Trace) {
+            self.headers.push(header);
+        }
+        self.headers.extend(slots);
+        self.headers.append(&mut given);
+        self.headers.extend(others);
+    }
+
+    /// ADDHEADER.
+    pub(super) fn add(&mut self, name: &[u8], value: &[u8]) -> EditOutcome {
+        if self.rules.has_slots {
+            let is_default =
+                |header: &Header<'_>| header.origin() == Origin::Default && header.is_named(name);
+            if let Some(place) = self.headers.iter().position(is_default) {
+                return self.set(place, name, value, Effect::HeaderAdded);
+            }
+        }
+        let mut headers = self.headers.iter();
+        let namesake = headers.position(|header| self.rules.adds_above_namesake && header.is_named(name));
+        self.put(namesake.unwrap_or(usize::MAX), name, value)
+    }
+
+    /// INSHEADER.
+    pub(super) fn insert(&mut self, index: u32, name: &[u8], value: &[u8]) -> EditOutcome {
+        // In Sendmail the header goes below the entry of that number, and the first entry is never written.
+        let place = self.number(index).saturating_add(self.rules.has_slots.into());
+        self.put(if place < self.readable() { place } else { usize::MAX }, name, value)
+    }
+
+    /// CHGHEADER.
+    pub(super) fn change(&mut self, index: u32, name: &[u8], value: &[u8]) -> EditOutcome {
+        match (self.find(self.number(index), name), value) {
+            (None, []) => IgnoreReason::NoSuchHeader.into(),
+            (None, _) => self.add(name, value),
+            (Some(place), []) => self.delete(place),
+            (Some(place), _) => self.set(place, name, value, Effect::HeaderChanged),
+        }
+    }
+
+    /// The place of the header with that name and number. In Sendmail a header of its configuration is taken if there is
+    /// no other.
+    fn find(&self, number: usize, name: &[u8]) -> Option<usize> {
+        let headers = self.headers.iter().enumerate().take(self.readable()).skip(self.uncounted);
+        let namesakes = headers.filter(|(_, header)| header.is_named(name));
+        let of = |origin| namesakes.clone().filter(move |(_, header)| header.origin() == origin);
+        let found = of(Origin::Message).nth(number.saturating_sub(1));
+        found.or_else(|| of(Origin::Default).next_back()).map(|(place, _)| place)
+    }
+
+    fn delete(&mut self, place: usize) -> EditOutcome {
+        match self.headers.get_mut(place) {
+            Some(header) if self.rules.has_slots => header.is_absent = true,
+            Some(_) => drop(self.headers.remove(place)),
+            None => {}
+        }
+        Effect::HeaderDeleted.into()
+    }
+
+    /// Gives the header at a place a value.
+    fn set(&mut self, place: usize, name: &[u8], value: &[u8], effect: Effect) -> EditOutcome {
+        let Some(header) = self.headers.get_mut(place) else { return IgnoreReason::NoSuchHeader.into() };
+        let kept = self.rules.keeps_spelling.then(|| header.name().to_vec());
+        let name = kept.as_deref().unwrap_or(name);
+        let new = encode(self.rules, self.space, self.line_end, name, value);
+        let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
+        let is_withheld = header.is_withheld;
+        *header = new;
+        header.is_withheld = is_withheld;
+        EditOutcome { effect: Some(effect), ignored }
+    }
+
+    /// Puts a new header at a place, or below all others.
+    fn put(&mut self, place: usize, name: &[u8], value: &[u8]) -> EditOutcome {
+        let header = encode(self.rules, self.space, self.line_end, name, value);
+        self.headers.insert(place.min(self.headers.len()), header);
+        Effect::HeaderAdded.into()
+    }
+
+    /// How many headers at the top can be found: Postfix does not look below a line that is no header.
+    fn readable(&self) -> usize {
+        self.headers.iter().take_while(|header| header.has_name()).count()
+    }
+
+    /// An index as a number. Sendmail reads it signed, and a negative one is as 0.
+    fn number(&self, index: u32) -> usize {
+        let is_negative = self.rules.has_slots && index > 0x7fff_ffff;
+        usize::try_from(if is_negative { 0 } else { index }).unwrap_or(usize::MAX)
+    }
+}
+
+/// A header from the name and value of an edit.
+fn encode(
+    rules: &EditRules,
+    space: LeadingSpace,
+    line_end: &[u8],
+    name: &[u8],
+    value: &[u8],
+) -> Header<'static> {
+    let room = name.len().saturating_add(value.len()).saturating_add(4);
+    let mut bytes = Vec::with_capacity(room);
+    bytes.extend_from_slice(name);
+    bytes.push(b':');
+    bytes.extend_from_slice(space.before());
+    let mut lines = value.split(|&byte| byte == b'\n');
+    bytes.extend_from_slice(lines.next().unwrap_or_default());
+    for line in lines {
+        bytes.extend_from_slice(line_end);
+        if !matches!(line, [b' ' | b'\t', ..]) {
+            bytes.push(rules.fold);
+        }
+        bytes.extend_from_slice(line);
+    }
+    bytes.extend_from_slice(line_end);
+    // Sendmail keeps the name apart. Postfix reads it again from the line.
+    let name_len = if rules.keeps_spelling { name.len() } else { name_len(&bytes) };
+    Header::from_parts(Cow::Owned(bytes), name_len)
+}
+
+/// Whether a name is that of a header which tells that the message was sent again.
+fn is_resent(name: &[u8]) -> bool {
+    name.get(..7).is_some_and(|front| front.eq_ignore_ascii_case(b"resent-"))
+}

@@ -1,0 +1,3 @@
+//! Messages and what edits do to them.
+
+mod recorded;
