@@ -66,7 +66,8 @@ impl<'m> Commands<'m> {
 
     /// The next command, or `None` after BODYEOB.
     pub fn next_command(&mut self) -> Option<Command<'_>> {
-        self.cursor.next_command(self.message, &self.form)
+        self.cursor.advance(self.message, &self.form);
+        self.cursor.command(self.message, &self.form)
     }
 }
 
@@ -81,6 +82,10 @@ pub(super) struct Form<'a> {
 impl<'a> Form<'a> {
     pub(super) const fn new(negotiated: &Negotiated) -> Self {
         Self { space: negotiated.leading_space(), size: negotiated.data_size(), macros: None }
+    }
+
+    fn chunk_len(&self) -> usize {
+        usize::try_from(self.size.bytes()).unwrap_or(usize::MAX)
     }
 
     /// The macros to send before a command of this stage.
@@ -104,12 +109,20 @@ impl<'a> Form<'a> {
 /// The position in the commands of a message.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor {
+    /// The step of the current command, or of the next one.
     step: Step,
-    /// The macros of this step were sent, or there are none.
-    is_announced: bool,
+    current: Current,
     /// The value of a header in the form in which it is sent.
     value: Vec<u8>,
-    macros: Option<MacrosBuf>,
+}
+
+/// What the cursor stands on.
+#[derive(Clone, Debug)]
+enum Current {
+    /// Nothing yet: before the macros of the step.
+    Nothing,
+    Macros(MacrosBuf),
+    Command,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,67 +142,63 @@ pub(super) enum Step {
 
 impl Cursor {
     pub(super) const fn new(step: Step) -> Self {
-        Self { step, is_announced: false, value: Vec::new(), macros: None }
+        Self { step, current: Current::Nothing, value: Vec::new() }
     }
 
-    pub(super) fn next_command<'c>(
-        &'c mut self,
-        message: &'c Message<'_>,
-        form: &Form<'_>,
-    ) -> Option<Command<'c>> {
-        self.step = self.step.or_next(message);
-        let recipient = match self.step {
-            Step::Rcpt(at) => message.recipients.get(at).map(|recipient| &recipient.address),
-            _ => None,
-        };
-        if !core::mem::replace(&mut self.is_announced, true) {
-            let stage = self.step.macro_stage();
-            let mailbox = recipient.map(|recipient| recipient.mailbox());
-            self.macros = stage.and_then(|stage| form.macros(stage, message, mailbox));
-            if self.macros.is_some() {
-                return self.macros.as_ref().map(|macros| Command::Macros(macros.as_macros()));
-            }
+    /// Goes to the next command. `false`: there is none.
+    pub(super) fn advance(&mut self, message: &Message<'_>, form: &Form<'_>) -> bool {
+        if matches!(self.current, Current::Command) {
+            self.step = self.step.next(form);
         }
-        let step = self.step;
-        self.is_announced = false;
-        self.step = step.next();
-        Some(match step {
+        let is_new = !matches!(self.current, Current::Macros(_));
+        self.step = self.step.or_later(message);
+        let macros = self.step.macro_stage().filter(|_| is_new).and_then(|stage| {
+            let recipient = self.step.recipient().and_then(|at| message.recipients.get(at));
+            form.macros(stage, message, recipient.map(|recipient| recipient.address.mailbox()))
+        });
+        self.current = macros.map_or(Current::Command, Current::Macros);
+        if let (Step::Header(at), Current::Command) = (self.step, &self.current) {
+            let value = message.headers.get(at).map(Header::value).unwrap_or_default();
+            self.value.clear();
+            form.space.encode_pieces(value).for_each(|piece| self.value.extend_from_slice(piece));
+        }
+        self.step != Step::Done
+    }
+
+    /// The command to which the cursor has come.
+    pub(super) fn command<'c>(&'c self, message: &'c Message<'_>, form: &Form<'_>) -> Option<Command<'c>> {
+        if let Current::Macros(macros) = &self.current {
+            return Some(Command::Macros(macros.as_macros()));
+        }
+        Some(match self.step {
             Step::Mail => Command::MailFrom {
                 address: message.sender().address(),
                 arguments: message.sender().arguments(),
             },
-            Step::Rcpt(_) => {
-                let recipient = recipient?;
+            Step::Rcpt(at) => {
+                let recipient = &message.recipients.get(at)?.address;
                 Command::RcptTo { address: recipient.address(), arguments: recipient.arguments() }
             }
             Step::Data => Command::Data,
-            Step::Header(at) => self.header(message.headers.get(at)?, form.space)?,
+            Step::Header(at) => {
+                let name = message.headers.get(at)?.name();
+                let value = self.value.get(..MAX_HEADER.saturating_sub(name.len())).unwrap_or(&self.value);
+                Command::Header { name: Text::new(name).ok()?, value: Text::new(value).ok()? }
+            }
             Step::EndOfHeaders => Command::EndOfHeaders,
             Step::Body(at) => {
                 let rest = message.body().get(at..)?;
-                let size = usize::try_from(form.size.bytes()).unwrap_or(usize::MAX);
-                let chunk = rest.get(..size).unwrap_or(rest);
-                self.step = Step::Body(at.saturating_add(chunk.len()));
-                Command::Body { chunk }
+                Command::Body { chunk: rest.get(..form.chunk_len()).unwrap_or(rest) }
             }
             Step::EndOfMessage => Command::EndOfMessage { chunk: &[] },
             Step::Done => return None,
         })
     }
-
-    /// The command of a header.
-    fn header<'c>(&'c mut self, header: &'c Header<'_>, space: LeadingSpace) -> Option<Command<'c>> {
-        let name = Text::new(header.name()).ok()?;
-        self.value.clear();
-        space.encode_pieces(header.value()).for_each(|piece| self.value.extend_from_slice(piece));
-        self.value.truncate(MAX_HEADER.saturating_sub(name.len()));
-        Some(Command::Header { name, value: Text::new(&self.value).ok()? })
-    }
 }
 
 impl Step {
     /// This step, or the first one after it that the message has.
-    fn or_next(self, message: &Message<'_>) -> Self {
+    fn or_later(self, message: &Message<'_>) -> Self {
         match self {
             Self::Rcpt(at) => {
                 let recipients = message.recipients.iter().enumerate().skip(at);
@@ -206,17 +215,22 @@ impl Step {
         }
     }
 
-    const fn next(self) -> Self {
+    /// The step after this one.
+    fn next(self, form: &Form<'_>) -> Self {
         match self {
             Self::Mail => Self::Rcpt(0),
             Self::Rcpt(at) => Self::Rcpt(at.saturating_add(1)),
             Self::Data => Self::Header(0),
             Self::Header(at) => Self::Header(at.saturating_add(1)),
             Self::EndOfHeaders => Self::Body(0),
-            // The caller knows how much of the body was sent.
-            Self::Body(at) => Self::Body(at),
+            Self::Body(at) => Self::Body(at.saturating_add(form.chunk_len())),
             Self::EndOfMessage | Self::Done => Self::Done,
         }
+    }
+
+    /// The number of the recipient, if this is one.
+    const fn recipient(self) -> Option<usize> {
+        if let Self::Rcpt(at) = self { Some(at) } else { None }
     }
 
     /// The stage of the macros that go before the command.
