@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from .certificate import self_signed
 from .packages import apt, installed_version
 from .peer import Peer
 from .ports import free_port
-from .process import Process, Unexpected, running, wait_until
+from .process import PATIENCE, Process, Unexpected, running, wait_until
 
 POSTFIX = Peer(
     "Postfix",
@@ -89,11 +90,11 @@ class Postfix:
         command = ["/usr/sbin/sendmail", "-C", str(self.home), "-i", "-f", sender, recipient]
         subprocess.run(command, input=message.replace(b"\r\n", b"\n"), check=True)
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = PATIENCE) -> None:
         """Waits until every message has left the queue or is on hold. One that does not is told of and removed."""
         folders = [self.home / "queue" / name for name in ("maildrop", "incoming", "active", "deferred")]
         try:
-            wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took")
+            wait_until(lambda: not any(map(_files, folders)), "Postfix to deliver what it took", seconds)
         except Unexpected as error:
             left = {file.name for folder in folders for file in _files(folder)}
             told = [line for line in self.log().splitlines() if any(f" {name}: " in line for name in left)]
@@ -106,6 +107,18 @@ class Postfix:
         for file in files:
             file.unlink()
         return ["" for _ in files]
+
+    def release(self) -> list[str]:
+        """Lets messages on hold go. Returns a line for each."""
+        files = _files(self.home / "queue" / "hold")
+        if files:
+            for command in (["postsuper", "-c", self.home, "-H", "ALL"], ["postqueue", "-c", self.home, "-f"]):
+                subprocess.run(command, check=True, capture_output=True)
+        return ["" for _ in files]
+
+    def holds(self, since: int = 0) -> list[str]:
+        """The reasons for which filters had messages put on hold, in what it logged after so many characters."""
+        return re.findall(r" milter-hold: END-OF-MESSAGE from \S+: (.*?); from=<", self.log()[since:])
 
     def log(self) -> str:
         """What it logged."""

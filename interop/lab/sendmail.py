@@ -13,8 +13,8 @@ from pathlib import Path
 from .certificate import self_signed
 from .packages import apt, kept, unpack, unpacked_version
 from .peer import Peer
-from .ports import free_port
-from .process import Process, Unexpected, running, wait_until
+from .ports import free_port, listening
+from .process import PATIENCE, Process, Unexpected, running, wait_until
 
 PACKAGES = ("sendmail-bin", "sendmail-base", "sendmail-cf")
 LIBRARIES = ("libdb5.3", "libldap-2.5-0", "liblockfile1", "libnsl2", "libsasl2-2", "libwrap0")
@@ -76,11 +76,11 @@ class Sendmail:
     ports: Mapping[str, int]
     process: Process
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = PATIENCE) -> None:
         """Waits until every message has left the queue or is quarantined. One that does not is told of and removed."""
         queue = self.home / "queue"
         try:
-            wait_until(lambda: not list(queue.glob("[qtx]f*")), "Sendmail to deliver what it took")
+            wait_until(lambda: not list(queue.glob("[qtx]f*")), "Sendmail to deliver what it took", seconds)
         except Unexpected as error:
             left = [file.read_text(errors="backslashreplace") for file in sorted(queue.glob("qf*"))]
             for file in queue.iterdir():
@@ -95,6 +95,20 @@ class Sendmail:
             file.unlink()
             (file.parent / file.name.replace("hf", "df", 1)).unlink(missing_ok=True)
         return [line.removeprefix("q") for line in lines if line.startswith("q")]
+
+    def release(self) -> list[str]:
+        """Lets messages in quarantine go, as `sendmail -Q` does. Returns their reasons."""
+        reasons = []
+        for file in sorted((self.home / "queue").glob("hf*")):
+            lines = file.read_bytes().splitlines(keepends=True)
+            reasons += [line[1:].decode("latin-1").rstrip("\n") for line in lines if line.startswith(b"q")]
+            file.with_name(file.name.replace("hf", "qf", 1)).write_bytes(
+                b"".join(line for line in lines if not line.startswith(b"q"))
+            )
+            file.unlink()
+        if reasons:
+            subprocess.run(_with_name(f'-q -C "{self.home}/lab.cf"'), check=True, capture_output=True)
+        return reasons
 
     def submission(self, service: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         """Starts the command `sendmail -bs`, which speaks SMTP on the socket, with the filters of that service."""
@@ -140,7 +154,12 @@ def sendmail(
     _configure(home)
     with running(_with_name(f'-bD -C "{home}/lab.cf"'), home, name="sendmail") as process:
         it = Sendmail(home, ports, process)
-        wait_until(lambda: (home / "pid").exists() or process.status is not None, "Sendmail to start")
+
+        def is_there() -> bool:
+            # It says that it has started when the first of its sockets is there.
+            return (home / "pid").exists() and set(ports.values()) <= listening()
+
+        wait_until(lambda: is_there() or process.status is not None, "Sendmail to start")
         if process.status is not None:
             raise Unexpected(f"sendmail ended with status {process.status}\n{process.log()}")
         yield it

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.postfix import Postfix, postfix
-from lab.process import folder, wait_until
+from lab.process import folder
 from lab.sendmail import Sendmail, sendmail
 from lab.sink import Sink, sink
 
@@ -107,15 +107,7 @@ def bench(name: str, version: str, stations: int, more: str = "") -> Iterator[Be
                 chains[f"chain-{number}"] = (f"single-{number}", f"other-{number}")
                 chains[f"behind-{number}"] = (f"other-{number}", f"single-{number}")
             with sendmail(home, box.port, filters, chains, SENDMAIL_SETTINGS + more) as that:
-                # It says that it has started when the first of its sockets is there.
-                wait_until(lambda: set(that.ports.values()) <= _listening(), "Sendmail to listen on every port")
                 yield Bench(name, version, that, box, _stations(places, that.ports), recordings)
-
-
-def _listening() -> set[int]:
-    """The ports of IPv4 on which somebody listens. To connect there would be a session that filters are told of."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A"}
 
 
 def _postfix_services(one: Path, other: Path, proxy: int, users: Path) -> dict[str, str]:

@@ -47,13 +47,13 @@ const OPTIONS: [Row; 12] = [
     Row(
         "change-header",
         "INDEX:NAME=VALUE",
-        "Entry a header, counted from 1 over those of its name",
+        "Change a header, counted from 1 over those of its name",
         |text| text.parse().map(Entry::ChangeHeader),
     ),
     Row("delete-header", "INDEX:NAME", "Delete a header, counted as in --change-header", |text| {
         text.parse().map(Entry::DeleteHeader)
     }),
-    Row("change-sender", "ADDRESS [ARGUMENTS]", "Entry the sender", |text| {
+    Row("change-sender", "ADDRESS [ARGUMENTS]", "Change the sender", |text| {
         Ok(Entry::Sender(Envelope::parse(text)))
     }),
     Row("add-rcpt", "ADDRESS [ARGUMENTS]", "Add a recipient", |text| {

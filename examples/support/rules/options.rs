@@ -25,6 +25,10 @@ Escapes in replies and header values:
   \n is a line end (in a reply it starts another line; in a header it folds, and a space or \t must follow), \t is a tab,
   \\ is a backslash.
 
+Edits:
+  They are sent in the order of their options, whatever their kind: --delete-rcpt X --add-rcpt X deletes X, then adds it.
+  MTAs apply them in that order.
+
 Header values:
   A space separates the colon and the value. NAME:=VALUE leaves it out, if --leading-space was negotiated.
 

@@ -63,8 +63,45 @@ fn edits_come_in_the_order_of_the_command_line() {
     fs::write(&one, "one").unwrap();
     fs::write(&two, "two").unwrap();
     let [one, two] = [&one, &two].map(|path| path.to_str().unwrap());
-    let rows: [(&[&str], &[&[u8]]); 5] = [
+    let rows: [(&[&str], &[&[u8]]); 6] = [
         (&["--delete-rcpt", "<c@d>", "--add-rcpt", "<c@d>"], &[b"-<c@d>\0", b"+<c@d>\0"]),
+        // Each option stands both before and after another kind, so that no order of the kinds gives this.
+        (
+            &[
+                "--quarantine",
+                "1",
+                "--delete-header",
+                "1:A",
+                "--change-sender",
+                "<c@d>",
+                "--insert-header",
+                "0:A=b",
+                "--add-header",
+                "A=c",
+                "--delete-header",
+                "2:A",
+                "--insert-header",
+                "1:A=d",
+                "--change-sender",
+                "<>",
+                "--add-header",
+                "A=e",
+                "--quarantine",
+                "2",
+            ],
+            &[
+                b"q1\0",
+                b"m\0\0\0\x01A\0\0",
+                b"e<c@d>\0",
+                b"i\0\0\0\0A\0b\0",
+                b"hA\0c\0",
+                b"m\0\0\0\x02A\0\0",
+                b"i\0\0\0\x01A\0d\0",
+                b"e<>\0",
+                b"hA\0e\0",
+                b"q2\0",
+            ],
+        ),
         (&["--add-rcpt", "<c@d>", "--delete-rcpt", "<c@d>"], &[b"+<c@d>\0", b"-<c@d>\0"]),
         (
             &["--add-rcpt-args", "<e>", "--add-rcpt-args", "<e> NOTIFY=NEVER", "--progress", "1"],
@@ -149,7 +186,17 @@ fn invalid_values_of_options_are_refused_at_the_start() {
 fn the_help_explains_replies_patterns_and_escapes() {
     for name in FILTERS {
         let help = String::from_utf8(example(name).arg("--help").output().unwrap().stdout).unwrap();
-        for words in ["Patterns:", "Replies:", "Escapes in", "550 5.7.1", "--record", "--pause"] {
+        for words in [
+            "Patterns:",
+            "Replies:",
+            "Escapes in",
+            "550 5.7.1",
+            "--record",
+            "--pause",
+            "sent in the order of their options",
+            "Change a header",
+            "Change the sender",
+        ] {
             assert!(help.contains(words), "{name}: {words}");
         }
     }

@@ -1,0 +1,1 @@
+"""Records what Postfix and Sendmail deliver after random and directed sequences of edits."""

@@ -1,0 +1,280 @@
+"""Runs cases at an MTA, one after the other, and makes records of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.client import Client
+from lab.ours import our_filter
+from lab.postfix import POSTFIX, Postfix, postfix
+from lab.process import Unexpected, folder, wait_until
+from lab.sendmail import SENDMAIL, Sendmail, sendmail
+from lab.sink import Delivered, Sink, sink
+
+from .case import Case
+from .edit import VERDICTS, Inexpressible, options
+from .neutral import Neutral, mailbox
+from .raw_filter import raw_filter, recorded
+
+MTAS = {"postfix": POSTFIX, "sendmail": SENDMAIL}
+SERVICE = "edits"
+# Nothing takes so long that can be delivered at once.
+SECONDS = 5.0
+# Bare line ends in messages are what some cases are about.
+SENDMAIL_SETTINGS = "define(`confCONNECTION_RATE_THROTTLE', `0')dnl\ndefine(`confMAX_DAEMON_CHILDREN', `0')dnl\n"
+# The name in the greeting of the client, by which its Received header is told from others.
+OWN = b"by mta.example "
+
+
+@dataclass
+class Seen:
+    """What came of a case, as bytes."""
+
+    frames: list[tuple[str, bytes]]
+    replies: list[tuple[str, str]]
+    delivered: list[Delivered]
+    held: list[str]
+    # Whether the MTA could neither deliver it to somebody nor give up.
+    is_left: bool
+
+    def answers(self) -> list[bytes]:
+        """The frames that the filter sent at the end of the message."""
+        ends = [place for place, (side, frame) in enumerate(self.frames) if (side, frame[:1]) == ("mta", b"E")]
+        if not ends:
+            return []
+        rest = self.frames[ends[0] :]
+        return [frame for side, frame in rest if side == "filter"]
+
+    def shown(self) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """The headers and the body that the filter saw."""
+        headers, body = [], b""
+        for side, frame in self.frames:
+            if side == "mta" and frame[:1] == b"L":
+                name, value = frame[1:].split(b"\0")[:2]
+                headers.append((name, value))
+            elif side == "mta" and frame[:1] in (b"B", b"E"):
+                body += frame[1:]
+        return headers, body
+
+
+@dataclass
+class Bench:
+    """An MTA that runs, its sink, and the socket where it looks for a filter.
+
+    It is a unix socket: Sendmail writes frames in pieces, and over TCP each would wait 40 ms until the kernel confirms
+    the one before it.
+    """
+
+    name: str
+    version: str
+    mta: Postfix | Sendmail
+    sink: Sink
+    programs: Path
+    socket: Path
+    _setups: dict[Case, tuple[int, str, str]] = field(default_factory=dict)
+
+    def record(self, case: Case) -> list[dict[str, Any]]:
+        """Runs a case with filter_blocking, or with a filter that sends raw frames if no options say it.
+
+        Returns the line of its outcome, after that of its setup if no case before had the same.
+        """
+        lines = []
+        key = case.without_edits()
+        if key not in self._setups:
+            setup = self._controlled(key)
+            unedited = setup.get("unedited", setup["own"] + setup["sent"])
+            self._setups[key] = len(self._setups), setup["own"], unedited
+            lines.append({"setup": len(self._setups) - 1, **setup})
+        number, own, unedited = self._setups[key]
+        seen, program = self._seen(case)
+        outcome = _outcome(self.name, case, seen, program, own, unedited)
+        return [*lines, {"id": outcome.pop("id"), "setup": number, **outcome}]
+
+    def _controlled(self, case: Case) -> dict[str, Any]:
+        """Runs a case without edits."""
+        seen = self._raw(case)
+        return _setup(self.name, case, seen)
+
+    def _seen(self, case: Case) -> tuple[Seen, str]:
+        with folder() as home:
+            try:
+                said = options(case.edits, case.verdict, case.leading_space, home)
+            except Inexpressible:
+                return self._raw(case), "raw"
+            said += ["--record", str(home / "frames")]
+            with our_filter(self.programs, "filter_blocking", home, f"unix:{self.socket}", *said) as ours:
+                # Who may ask a filter is up to its operator: Postfix asks as a user of its own.
+                self.socket.chmod(0o666)
+                seen = self._played(case)
+                wait_until(lambda: len(ours.events("close")) == len(ours.events("negotiate")), "the MTA to leave")
+                wait_until(lambda: ours.events("close"), "the MTA to have come")
+            seen.frames = recorded(home / "frames")
+            if "not said: " in ours.process.err.read_text():
+                # The session of the library refuses a frame that cannot be right.
+                return self._raw(case), "raw"
+            self._compare(case, seen, ours.process.log())
+            return seen, "filter_blocking"
+
+    def _raw(self, case: Case) -> Seen:
+        answers = [*(edit.frame for edit in case.edits), VERDICTS[case.verdict]]
+        with raw_filter(self.socket, answers, case.leading_space) as ours:
+            seen = self._played(case)
+            if not ours.closed.wait(60):
+                raise Unexpected("the MTA has not left the filter")
+            seen.frames = list(ours.frames)
+            self._compare(case, seen, "")
+            return seen
+
+    def _compare(self, case: Case, seen: Seen, log: str) -> None:
+        """The frames on the wire have to be those of the case, in their order."""
+        wanted = [*(edit.frame for edit in case.edits), VERDICTS[case.verdict]]
+        got = seen.answers()
+        # An MTA that refuses an edit closes the connection, and the rest may not be sent.
+        if wanted[: len(got)] != got or (len(got) < len(wanted) and "250" in dict(seen.replies)["end"][:3]):
+            raise Unexpected(f"{wanted} were to be sent, and {got} were\n{log}")
+
+    def _played(self, case: Case) -> Seen:
+        self.sink.take()
+        logged = len(self.mta.log())
+        with Client(self.mta.ports[SERVICE]) as smtp:
+            smtp.say("EHLO client.example", "helo")
+            if not smtp.say(f"MAIL FROM:{case.sender}", "mail").is_good:
+                raise Unexpected(f"{case.sender} was refused: {smtp.replies[-1][1]}")
+            for number, to in enumerate(case.recipients):
+                if not smtp.say(f"RCPT TO:{to}", f"rcpt {number}").is_good:
+                    raise Unexpected(f"{to} was refused: {smtp.replies[-1][1]}")
+            if case.chunked:
+                smtp.send(f"BDAT {len(case.message)} LAST\r\n".encode() + case.message)
+                smtp.reply("end")
+            elif smtp.say("DATA", "data").is_good:
+                content = (b"\r\n" + case.message).replace(b"\r\n.", b"\r\n..")[2:]
+                smtp.send(content + b".\r\n")
+                smtp.reply("end")
+            smtp.say("QUIT", "quit")
+        is_left = self._is_left()
+        held = self.mta.release()
+        if held:
+            is_left |= self._is_left()
+        if held and isinstance(self.mta, Postfix):
+            held = self.mta.holds(logged)
+        replies = [(label, str(reply)) for label, reply in smtp.replies]
+        return Seen([], replies, self.sink.take(), held, is_left)
+
+    def _is_left(self) -> bool:
+        """Waits until the message is delivered. It is removed if the MTA would try again later."""
+        try:
+            self.mta.settle(SECONDS)
+        except Unexpected:
+            return True
+        return False
+
+
+@contextmanager
+def bench(name: str, programs: Path) -> Iterator[Bench]:
+    """Runs an MTA by its name until the end of the block."""
+    # Sendmail takes no certificate or key from below a folder that everybody may write to, as /tmp is.
+    with folder(Path("/run")) as home, sink() as box:
+        socket = home / "filter"
+        runs: AbstractContextManager[Postfix | Sendmail]
+        if name == "postfix":
+            services = {SERVICE: f"-o smtpd_milters=unix:{socket} -o smtpd_client_connection_rate_limit=0"}
+            runs = postfix(home, box.port, services)
+        else:
+            times = "T=C:30s;S:30s;R:30s;E:5m"
+            runs = sendmail(home, box.port, {SERVICE: f"S=unix:{socket}, F=T, {times}"}, {}, SENDMAIL_SETTINGS)
+        with runs as it:
+            yield Bench(name, MTAS[name].version(), it, box, programs, socket)
+
+
+def _setup(mta: str, case: Case, control: Seen) -> dict[str, Any]:
+    """The message and its envelope: as the client sent them, as a filter sees them, as they are delivered unedited."""
+    neutral = _neutral(mta, control)
+    headers, body = control.shown()
+    it: dict[str, Any] = {
+        "sender": [case.sender.address, *case.sender.arguments],
+        "recipients": [[to.address, *to.arguments] for to in case.recipients],
+        "sent": _text(case.message),
+        "leading_space": case.leading_space,
+        "shown": [[_text(name), neutral(_text(value))] for name, value in headers],
+    }
+    if case.chunked:
+        it["chunked"] = True
+    if body != _plain_body(case.message):
+        it["shown_body"] = _text(body)
+    if len(control.delivered) != 1:
+        raise Unexpected(f"without edits it was delivered {len(control.delivered)} times: {control.replies}")
+    content = control.delivered[0].content
+    it["own"] = neutral(_text(own_header(content) or b""))
+    unedited = neutral(_text(content))
+    if unedited != it["own"] + it["sent"]:
+        it["unedited"] = unedited
+    return it
+
+
+def _outcome(mta: str, case: Case, seen: Seen, program: str, own: str, unedited: str) -> dict[str, Any]:
+    """What the filter sent, and what came of it."""
+    neutral = _neutral(mta, seen)
+    edits = [_text(edit.frame) for edit in case.edits]
+    kept, bounces = _without_bounces(seen.delivered)
+    it: dict[str, Any] = {"id": case.name, "edits": edits}
+    if program != "filter_blocking":
+        it["filter"] = program
+    if case.verdict != "continue":
+        it["verdict"] = _text(VERDICTS[case.verdict])
+    reply = neutral(dict(seen.replies)["end"])
+    if not reply.startswith("250"):
+        it["reply"] = reply
+    if seen.held:
+        it["held"] = seen.held
+    it["delivered"] = [_delivered(one, neutral, unedited) for one in kept]
+    owned = [neutral(_text(own_header(one.content) or b"")) for one in kept]
+    if any(one != own for one in owned):
+        it["own"] = owned[0]
+    if bounces:
+        it["bounces"] = bounces
+    if seen.is_left:
+        it["left"] = True
+    return it
+
+
+def _delivered(one: Delivered, neutral: Neutral, unedited: str) -> dict[str, Any]:
+    """A message and its envelope. The message is left out if it is as without edits."""
+    it: dict[str, Any] = {"sender": mailbox(one.sender), "recipients": [mailbox(to) for to in one.recipients]}
+    text = neutral(_text(one.content))
+    return it if text == unedited else {**it, "message": text}
+
+
+def _neutral(mta: str, seen: Seen) -> Neutral:
+    return Neutral(mta, [*(text for _, text in seen.replies), *(_text(one.content) for one in seen.delivered)])
+
+
+def own_header(message: bytes) -> bytes | None:
+    """The Received header that the MTA itself added, line ends included."""
+    head = message.partition(b"\r\n\r\n")[0] + b"\r\n"
+    place = head.find(OWN)
+    start = head.rfind(b"Received:", 0, place)
+    if place < 0 or start < 0:
+        return None
+    end = place
+    while (end := head.find(b"\r\n", end) + 2) > 1 and head[end : end + 1] in (b" ", b"\t"):
+        pass
+    return head[start:end]
+
+
+def _without_bounces(delivered: Sequence[Delivered]) -> tuple[list[Delivered], int]:
+    """Messages that the MTA wrote itself, about recipients that it cannot reach, are only counted."""
+    kept = [it for it in delivered if b"\r\nAuto-Submitted: auto-" not in it.content]
+    return kept, len(delivered) - len(kept)
+
+
+def _plain_body(message: bytes) -> bytes:
+    if message.startswith(b"\r\n"):
+        return message[2:]
+    return message.partition(b"\r\n\r\n")[2]
+
+
+def _text(raw: bytes) -> str:
+    """Each byte as the character of that number."""
+    return raw.decode("latin-1")
