@@ -1,3 +1,4 @@
 //! Messages and what edits do to them.
 
 mod recorded;
+mod rules;
