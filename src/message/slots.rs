@@ -95,7 +95,7 @@ impl HeaderList<'_, '_> {
         let namesakes = headers.filter(|(_, header)| header.is_named(name));
         let of = |origin| namesakes.clone().filter(move |(_, header)| header.origin() == origin);
         let found = of(Origin::Message).nth(number.saturating_sub(1));
-        let default = || of(Origin::Default).filter(|_| self.rules.has_slots).next_back();
+        let default = || of(Origin::Default).rfind(|_| self.rules.has_slots);
         found.or_else(default).map(|(place, _)| place)
     }
 
