@@ -42,12 +42,15 @@ pub use filter::{ChainFilter, FailureAction};
 /// let mut chain = Chain::new(EditRules::POSTFIX);
 /// chain.add(ChainFilter::new());
 /// // What the filter will send: it declines all commands but BODYEOB.
-/// let mut replies: &[u8] =
-///     b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c";
+/// let answers = [
+///     &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..],
+///     b"\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c",
+/// ];
+/// let mut answers = answers.into_iter();
 /// let mut answer = |chain: &mut Chain<'_>| loop {
 ///     match chain.next_step() {
 ///         ChainStep::Write { .. } => {} // write the frame to this filter
-///         ChainStep::Read { .. } => chain.receive(&mut replies).unwrap(),
+///         ChainStep::Read { .. } => chain.receive(&mut answers.next().unwrap()).unwrap(),
 ///         ChainStep::Close { .. } => panic!("the filter failed"),
 ///         ChainStep::Done(answer) => break answer.passes(),
 ///     }
