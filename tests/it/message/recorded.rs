@@ -252,7 +252,6 @@ fn exception(case: &Value, is_sendmail: bool) -> Option<&'static str> {
         | "directed/delete recipient: list by blank, no brackets" => {
             Some("Sendmail refuses a message after a DELRCPT with an address that it cannot read")
         }
-        "1/245" => Some("addresses that Sendmail writes anew stand below a line that is no header"),
         _ => None,
     }
 }
