@@ -3,6 +3,7 @@
 An MTA runs all cases once, several at a time; every case is then compared with the file chain/MTA.txt.
 """
 
+import re
 from contextlib import ExitStack
 from difflib import ndiff
 from pathlib import Path
@@ -79,3 +80,14 @@ def test_every_case_is_expected_once(mta: str) -> None:
     names = [case.name for case in CASES if mta in case.mtas]
     assert len(set(names)) == len(names), "two cases have the same name"
     assert set(names) == EXPECTED[mta].keys()
+
+
+@pytest.mark.parametrize("mta", [pytest.param(mta, marks=peer(it), id=it.name) for mta, it in PEERS.items()])
+def test_every_case_that_a_rule_names_is_there(mta: str) -> None:
+    """The rules of SPEC_NOTES.md name cases; some are for one of the MTAs only."""
+    notes = (Path(__file__).parents[1] / "SPEC_NOTES.md").read_text()
+    lists = re.findall(r"interop/chain:((?:\s*`[^`]+`,?)+)", notes)
+    named = {" ".join(name.split()) for text in lists for name in re.findall(r"`([^`]+)`", text)}
+    others = {case.name for case in CASES if mta not in case.mtas}
+    assert len(named) > 50
+    assert named - others - EXPECTED[mta].keys() == set()

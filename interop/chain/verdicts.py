@@ -54,6 +54,11 @@ CASES = [
     Case("ACCEPT at the second RCPT by 2", scripts={2: Script({"R2": (b"a",)})}),
     Case("DISCARD at the second RCPT by 2", scripts={2: Script({"R2": (b"d",)})}),
     Case(
+        "REJECT at HELO by 2, then UNKNOWN and HELO",
+        ("EHLO", "FOO", "EHLO", "MAIL", "QUIT"),
+        {2: Script({"H": (b"r",)})},
+    ),
+    Case(
         "REJECT at DATA by 2, then DATA again",
         ("EHLO", "MAIL", "RCPT bob", "DATA", "DATA", *SECOND, "QUIT"),
         {2: Script({"T": (b"r",)})},
