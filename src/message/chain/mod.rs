@@ -67,8 +67,12 @@ pub use filter::{ChainFilter, FailureAction};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Where Postfix and Sendmail differ, it does what suits every filter: connections are negotiated before the first CONNECT, a
+/// filter gets an ABORT only for a message that it knows, and QUARANTINE does not keep the other filters from refusing. Of a
+/// filter that failed, no edit counts.
+///
 /// # Source
-/// SPEC_NOTES CHN-1 to CHN-9.
+/// SPEC_NOTES CHN-1 to CHN-27.
 #[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
