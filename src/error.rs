@@ -36,7 +36,7 @@ impl core::fmt::Display for ErrorContext {
 /// The caller tried to send something that the protocol does not allow. Nothing changed, and there is nothing to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("we may not send {context}: {rule}{} ({})", Expected(.rule, .context), .rule.id())]
+#[error("we may not send {context}: {rule}{}{} ({})", Expected(.rule, .context), Bits(.rule, .context), .rule.id())]
 pub struct Misuse {
     /// The rule that sending would break.
     pub rule: Rule,
@@ -88,6 +88,22 @@ impl core::fmt::Display for Expected<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What could have been sent, where an offer or an answer would make the negotiation fail. For a [`Violation`], the detail
+/// tells that.
+struct Bits<'e>(&'e Rule, &'e ErrorContext);
+
+impl core::fmt::Display for Bits<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match (self.0, self.1.owed) {
+            (Rule::NegotiationFailed, Some(_)) => {
+                "; expected a version from 2 to the offered one, and only actions and steps that the MTA offered"
+            }
+            (Rule::NegotiationFailed, None) => "; expected a version from 2 to 2147483647",
+            _ => "",
+        })
     }
 }
 
