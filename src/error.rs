@@ -133,6 +133,10 @@ pub enum ReceiveError {
     /// The stream cannot be divided into frames; assembler and session are broken.
     #[error("the peer's stream cannot be divided into frames: {0}")]
     Stream(#[from] FrameError),
+    /// The filter sent this many bytes of a frame while no reply was outstanding; the session is broken. For a whole frame,
+    /// the error is [`Peer`](Self::Peer).
+    #[error("the filter sent {0} bytes while no reply was outstanding (ORD-3)")]
+    StrayBytes(u32),
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,

@@ -158,6 +158,12 @@
 //! Before each command send its macros, in the same write. [`MacroRequests`](crate::macros::MacroRequests) chooses them: those
 //! that the filter asked for, or the defaults of Sendmail or Postfix ([`MacroDefaults`](crate::macros::MacroDefaults)).
 //!
+//! # Bytes that nobody waits for
+//!
+//! Replies have no number. If a filter replies twice, the second reply would be taken for the verdict on the next command, and
+//! so on until the end. Read without waiting before each command, and give [`MtaSession::next_event`] what has arrived: while no
+//! reply is outstanding, any byte breaks the session.
+//!
 //! # Timeouts
 //!
 //! [`MtaSession::wait`] names the current wait, and a [`Timeouts`] says how long it may take. Every read that returns
