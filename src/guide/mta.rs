@@ -80,7 +80,8 @@
 //! [`Sent::Skipped`] means: do not write the command, and act on `answer` as if the filter had sent it. The
 //! answer is CONTINUE for a command that the filter declined. For a message or connection that is decided already, it is the
 //! earlier verdict: a filter that refused MAIL is not asked about RCPT, and RCPT has to be refused too. If that verdict is a reply
-//! with a text, keep the text (`VerdictBuf`) as long as [`MtaSession::decided`] returns a verdict.
+//! with a text, keep the text (`VerdictBuf`) as long as [`MtaSession::decided`] returns a verdict;
+//! [`VerdictKind::with_text_of`] adds it to an `answer`.
 //!
 //! # Resending the envelope
 //!
@@ -113,7 +114,7 @@
 //! ```
 //! use milter_proto::MtaSession;
 //! use milter_proto::mta::{EditStatus, Event};
-//! use milter_proto::wire::{Command, EditBuf, Frame, Offer, Verdict};
+//! use milter_proto::wire::{Command, EditBuf, Frame, Offer};
 //!
 //! # let mut session = MtaSession::new();
 //! # let _ = session.send(Command::Negotiate(Offer::FULL))?;
@@ -130,7 +131,7 @@
 //!         Event::Edit { edit, status: EditStatus::Negotiated | EditStatus::NotNegotiated, .. } => {
 //!             edits.push(EditBuf::from(edit));
 //!         }
-//!         Event::Verdict { verdict: Verdict::Continue | Verdict::Accept, .. } => accepted.append(&mut edits),
+//!         Event::Verdict { verdict, .. } if verdict.lets_pass() => accepted.append(&mut edits),
 //!         Event::Verdict { .. } => edits.clear(),
 //!         _ => {}
 //!     }
@@ -204,6 +205,6 @@
 //! ```
 #![expect(unused_imports, reason = "the page links to them")]
 
-use crate::mta::{EditStatus, Ending, Scope, Sent};
+use crate::mta::{EditStatus, Ending, Scope, Sent, VerdictKind};
 use crate::wire::{Edit, LeadingSpace, ReplyText};
 use crate::{Limits, MtaSession, Timeouts};
