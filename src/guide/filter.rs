@@ -130,6 +130,11 @@
 //! PROGRESS is allowed only in reply to the end of the message. Decide quickly on everything else: a verdict that arrives too
 //! late does not count.
 //!
+//! Send all chunks of a new body in a row, without PROGRESS or another edit between them. For Postfix the new body ends at the
+//! first other frame. If a chunk follows later, Postfix stops using the filter, and refuses the message for now; Sendmail
+//! accepts it (SPEC_NOTES EDT-5). By default [`send`](FilterSession::send) refuses such a chunk. So if the new body comes from a
+//! slow source, read all of it before you send the first chunk, and send PROGRESS meanwhile.
+//!
 //! # Timeouts
 //!
 //! The crate has no clock. [`FilterSession::wait`] names the current wait, and a [`Timeouts`] says how long it may take;

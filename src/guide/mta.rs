@@ -85,10 +85,14 @@
 //!
 //! # Resending the envelope
 //!
-//! [`Sent::ResendEnvelope`] is rare: this filter accepted DATA, somebody else refused it, and the client goes on with the
-//! same envelope. libmilter would not answer. Write the frame, which is an ABORT; send MAIL and the accepted recipients again,
-//! each with its macros; and then send the command itself. If the filter now refuses one of them, send ABORT and refuse the
-//! command.
+//! [`Sent::ResendEnvelope`] is rare: this filter accepted DATA, the MTA itself or another filter refused it, and the client goes
+//! on with the same envelope. libmilter would not answer. Write the frame, which is an ABORT; send MAIL and the accepted
+//! recipients again, each with its macros; and then send the command itself. If the filter now refuses one of them, send ABORT
+//! and refuse the command.
+//!
+//! It does not happen after a DATA that this filter refused: RCPT and DATA are then skipped, with the same refusal as the answer.
+//! So an MTA with a single filter gets it only if the MTA refuses DATA for reasons of its own, for example those of a proxy
+//! (SPEC_NOTES SCP-12).
 //!
 //! # Verdicts and what they apply to
 //!
