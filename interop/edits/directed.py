@@ -1,4 +1,4 @@
-"""One case for each rule: the name says what is tried, and the corpus what came of it."""
+"""Directed cases, each about one rule. The name says what is tried; the corpus has the outcome."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -183,7 +183,7 @@ def _interacting() -> Iterator[Case]:
 
 
 def _received() -> Iterator[Case]:
-    """The header that the MTA itself added, and copies of it."""
+    """Edits of Received headers in the presence of the MTA's own."""
     name = b"Received"
     yield _case("Received: add, change 2", add_header(name, b"a"), change_header(2, name, b"b"))
     yield _case("Received: insert at 0, change 2", insert_header(0, name, b"a"), change_header(2, name, b"b"))
@@ -225,7 +225,7 @@ def _odd_names() -> Iterator[Case]:
 
 
 def _below_odd_names() -> Iterator[Case]:
-    """A header whose name is none stands above those that are edited."""
+    """Headers are edited below one whose name is not valid."""
     names = {
         "blank inside": b"X A",
         "blank in front": b" X-A",
@@ -386,7 +386,7 @@ def _of_names_that_mtas_know() -> Iterator[Case]:
 
 
 def _rewritten() -> Iterator[Case]:
-    """Addresses in headers, which Sendmail writes in its own way when it delivers them."""
+    """Addresses in headers, which Sendmail reformats on delivery."""
     yield _case("rewritten: no domain", add_header(b"Reply-To", b"eve"))
     yield _case("rewritten: no blank after comma", add_header(b"Cc", b"eve@rcpt.example,dan@rcpt.example"))
     yield _case("rewritten: blanks", add_header(b"Cc", b"  eve@rcpt.example,   dan@rcpt.example "))

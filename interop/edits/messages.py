@@ -6,11 +6,11 @@ DATE = b"Date: Wed, 25 Nov 2026 12:00:00 +0000\r\n"
 ID = b"Message-Id: <1@sender.example>\r\n"
 USUAL = FROM + TO + DATE + ID
 
-# Neither MTA has anything to add to it.
+# Neither MTA adds a header to it but Received.
 PLAIN = USUAL + b"Subject: a question\r\nX-Two: first\r\nX-Two: second\r\n\r\nHi\r\n.\r\n"
 BODY = b"\r\nHi\r\n"
 
-# Those that every MTA takes over DATA.
+# Messages for DATA.
 SHAPES: dict[str, bytes] = {
     "plain": PLAIN,
     "usual": USUAL + BODY,
@@ -45,7 +45,7 @@ SHAPES: dict[str, bytes] = {
     "long line": USUAL + b"\r\n" + b"x" * 300 + b"\r\n",
 }
 
-# Those that DATA cannot carry.
+# Messages for BDAT: DATA cannot carry some of them.
 CHUNKED: dict[str, bytes] = {
     "no final line end": USUAL + b"\r\nHi",
     "no final line end in a header": USUAL + b"Subject: cut",

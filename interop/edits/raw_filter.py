@@ -1,4 +1,4 @@
-"""A filter that sends any frames at the end of a message, and CONTINUE to everything else."""
+"""A filter that sends any frames at the end of a message, and replies CONTINUE to everything else."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ class RawFilter:
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
-        # Postfix asks as a user of its own.
+        # Postfix connects as a user of its own.
         path.chmod(0o666)
         self._listener.listen()
         self._thread = threading.Thread(target=self._attend, daemon=True)
@@ -60,7 +60,7 @@ class RawFilter:
                         self.frames.append(("filter", answer[4:]))
                         connection.sendall(answer)
         except OSError:
-            # An MTA that dislikes a frame closes the connection.
+            # An MTA that refuses a frame closes the connection.
             return
 
     def _answers_to(self, command: bytes) -> list[bytes]:
