@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .case import Case, Mailbox
-from .directed import ARGUMENTS, RECIPIENTS, SENDERS, bodies, odd_values
+from .directed_ends import bodies
+from .directed_envelope import ARGUMENTS, RECIPIENTS, SENDERS
+from .directed_texts import odd_values
 from .edit import (
     PROGRESS,
     Edit,
@@ -25,8 +27,22 @@ from .messages import CHUNKED, SHAPES
 # Few names, so that the edits of a sequence interact.
 NAMES = (b"X-Two", b"X-Two", b"x-two", b"X-New", b"X-New", b"X-NEW", b"Subject", b"SUBJECT", b"Received")
 KNOWN = (
-    b"From", b"To", b"Cc", b"Date", b"Message-Id", b"Reply-To", b"Sender", b"Bcc", b"Return-Path", b"Resent-From",
-    b"Resent-Date", b"Content-Length", b"Content-Type", b"Full-Name", b"X-Empty", b"X-Wide",
+    b"From",
+    b"To",
+    b"Cc",
+    b"Date",
+    b"Message-Id",
+    b"Reply-To",
+    b"Sender",
+    b"Bcc",
+    b"Return-Path",
+    b"Resent-From",
+    b"Resent-Date",
+    b"Content-Length",
+    b"Content-Type",
+    b"Full-Name",
+    b"X-Empty",
+    b"X-Wide",
 )
 ODD_NAMES = (b"X-A:", b"X A", b"X-A ", b"X-\x01", b"X-Gr\xfc", b"X-A\nX-B", b"12")
 # Sendmail reformats addresses in headers. These stay as they are.
@@ -157,7 +173,9 @@ def _from(chance: random.Random) -> Edit:
 
 
 def _body(chance: random.Random, is_held: bool) -> list[Edit]:
-    chunks = [replace_body(chunk) for chunk in chance.choice([it for it in bodies().values() if sum(map(len, it)) < 60])]
+    chunks = [
+        replace_body(chunk) for chunk in chance.choice([it for it in bodies().values() if sum(map(len, it)) < 60])
+    ]
     if chance.random() < 0.1:
         chunks.insert(chance.randrange(len(chunks) + 1), chance.choice((PROGRESS, _header(chance, is_held))))
     return chunks

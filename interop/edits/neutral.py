@@ -43,4 +43,3 @@ def mailbox(text: str) -> list[str]:
     # A quoted local part may hold blanks.
     parts = re.findall(r'<(?:"(?:\\.|[^"\\])*"|[^>"])*>|\S+', text)
     return [SIZE.sub("SIZE=*", part) for part in parts]
-

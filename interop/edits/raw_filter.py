@@ -15,7 +15,7 @@ LEADING_SPACE = 0x100000
 
 
 class RawFilter:
-    """Serves the connections to a unix socket, one after the other, and keeps the frames of both sides in their order."""
+    """Serves the connections to a unix socket, one at a time, and keeps the frames of both sides in order."""
 
     def __init__(self, path: Path, answers: Sequence[bytes], leading_space: bool) -> None:
         self._answers = [frame(it[:1], it[1:]) for it in answers]
