@@ -20,6 +20,8 @@ mod filter;
 mod generators;
 mod macros;
 mod memory;
+#[cfg(all(feature = "std", not(miri)))]
+mod message;
 #[cfg(feature = "alloc")]
 mod monitor;
 mod mta;

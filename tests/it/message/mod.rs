@@ -1,3 +1,5 @@
 //! Messages and what edits do to them.
 
+mod captures;
 mod recorded;
+mod shown;
