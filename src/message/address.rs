@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 /// The addresses of a list, each without brackets, display name and comments. An empty item is left out, `<>` is not.
 ///
 /// # Source
-/// RFC 5322, section 3.4, as far as both MTAs read it: SPEC_NOTES EDT-23.
+/// RFC 5322, section 3.4, as far as both MTAs read it: SPEC_NOTES EDT-24.
 pub(super) fn addresses(list: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let mut item = Item::default();

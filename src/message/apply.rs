@@ -4,11 +4,12 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::address::addresses;
+use super::arguments::Arguments;
 use super::content::{Message, Recipient};
 use super::edits::Edits;
 use super::envelope::EnvelopeAddress;
 use super::outcome::{ApplyError, EditOutcome, Effect, IgnoreReason};
-use super::rules::EditRules;
+use super::rules::{EditRules, Rules};
 use super::slots::HeaderList;
 use crate::mta::EditStatus;
 use crate::wire::{Edit, LeadingSpace, Text};
@@ -27,17 +28,19 @@ impl Edits {
     pub fn apply(
         &self,
         message: &mut Message<'_>,
-        rules: &EditRules,
+        rules: EditRules,
         space: LeadingSpace,
     ) -> Result<Vec<EditOutcome>, ApplyError> {
+        let rules = rules.table();
         self.check(rules)?;
         if self.is_empty() {
             return Ok(Vec::new());
         }
         let line_end = message.line_end();
-        message.complete(line_end);
-        let uncounted = usize::from(message.has_trace && !rules.has_slots);
-        let mut headers = HeaderList { headers: &mut message.headers, rules, space, line_end, uncounted };
+        let has_new_body = self.iter().any(|(edit, _)| matches!(edit, Edit::ReplaceBody { .. }));
+        message.complete(line_end, rules.ends_headers || has_new_body);
+        let headers = &mut message.headers;
+        let mut headers = HeaderList { headers, rules, space, line_end, is_resent: false };
         headers.prepare();
         let mut outcomes = Vec::with_capacity(self.len());
         let mut body: Option<Vec<u8>> = None;
@@ -64,7 +67,12 @@ impl Edits {
                     }
                     Edit::DeleteRcpt { address } => delete_recipient(&mut message.recipients, rules, address),
                     Edit::ReplaceBody { chunk } => {
-                        body.get_or_insert_default().extend_from_slice(chunk);
+                        let body = body.get_or_insert_default();
+                        // Sendmail keeps a CR for the LF of the next chunk, but not beyond an empty chunk.
+                        if chunk.is_empty() && rules.has_slots && body.ends_with(b"\r") {
+                            body.push(b'\r');
+                        }
+                        body.extend_from_slice(chunk);
                         Effect::BodyReplaced.into()
                     }
                     Edit::Quarantine { reason } => {
@@ -82,7 +90,7 @@ impl Edits {
     }
 
     /// Finds what makes the MTA refuse the edits.
-    fn check(&self, rules: &EditRules) -> Result<(), ApplyError> {
+    fn check(&self, rules: &Rules) -> Result<(), ApplyError> {
         self.check_overrun()?;
         let mut last_chunk = None;
         for (at, (edit, status)) in self.iter().enumerate() {
@@ -111,25 +119,21 @@ impl Edits {
 /// CHGFROM.
 fn change_sender(
     sender: &mut EnvelopeAddress,
-    rules: &EditRules,
+    rules: &Rules,
     address: Text<'_>,
     arguments: Option<Text<'_>>,
 ) -> EditOutcome {
     let found = addresses(address.as_bytes());
     let address = bracketed(found.first().map_or(&[], Vec::as_slice));
-    let (counted, has_ignored) = split_arguments(arguments, rules.sender_arguments);
-    let has_own = arguments.is_some_and(|text| !text.is_empty());
-    let is_kept = |old: &Text<'_>| match rules.sender_arguments {
-        None => !has_own,
-        Some(_) => {
-            !counted.iter().any(|new| keyword(new.as_bytes()).eq_ignore_ascii_case(keyword(old.as_bytes())))
-        }
-    };
-    let kept = sender.arguments().iter().filter(is_kept);
-    *sender = EnvelopeAddress::from_bytes(address).with_arguments(kept.chain(counted.iter().copied()));
+    let new = Arguments::read(arguments, &rules.sender_arguments);
+    let kept = sender
+        .arguments()
+        .iter()
+        .filter(|old| if rules.resets_arguments { arguments.is_none() } else { !new.replace(*old) });
+    *sender = EnvelopeAddress::from_bytes(address).with_arguments(kept.chain(new.counted.iter().copied()));
     let ignored = match found.len() {
         2.. => Some(IgnoreReason::FurtherAddresses),
-        _ => has_ignored.then_some(IgnoreReason::Arguments),
+        _ => new.has_ignored.then_some(IgnoreReason::Arguments),
     };
     EditOutcome { effect: Some(Effect::SenderChanged), ignored }
 }
@@ -137,19 +141,24 @@ fn change_sender(
 /// ADDRCPT, and ADDRCPT_PAR.
 fn add_recipient(
     recipients: &mut Vec<Recipient>,
-    rules: &EditRules,
+    rules: &Rules,
     address: Text<'_>,
     arguments: Option<Text<'_>>,
 ) -> EditOutcome {
-    let found = addresses(address.as_bytes());
-    let taken = if rules.takes_lists { found.len() } else { 1 };
-    let (counted, has_ignored) = split_arguments(arguments, rules.recipient_arguments);
+    let found: Vec<_> =
+        addresses(address.as_bytes()).into_iter().filter(|mailbox| !mailbox.is_empty()).collect();
+    let taken = if rules.takes_lists && arguments.is_none() { found.len() } else { 1 };
+    let new = Arguments::read(arguments, &rules.recipient_arguments);
+    if new.is_cut {
+        return IgnoreReason::Arguments.into();
+    }
     let mut outcome = EditOutcome { effect: None, ignored: None };
     for mailbox in found.iter().take(taken) {
-        let address = EnvelopeAddress::from_bytes(bracketed(mailbox)).with_arguments(counted.iter().copied());
+        let address =
+            EnvelopeAddress::from_bytes(bracketed(mailbox)).with_arguments(new.counted.iter().copied());
         let known = recipients.iter_mut().find(|known| is_same(known, &address, rules));
         match known {
-            Some(known) if known.is_deleted && rules.ignores_known => known.is_deleted = false,
+            Some(known) if known.is_deleted => known.is_deleted = false,
             Some(_) => {
                 outcome.ignored = Some(IgnoreReason::KnownRecipient);
                 continue;
@@ -161,25 +170,26 @@ fn add_recipient(
     outcome.ignored = match (found.len(), outcome.ignored) {
         (0, _) => Some(IgnoreReason::NoAddress),
         (len, None) if len > taken => Some(IgnoreReason::FurtherAddresses),
-        (_, None) if has_ignored => Some(IgnoreReason::Arguments),
+        (_, None) if new.has_ignored => Some(IgnoreReason::Arguments),
         (_, ignored) => ignored,
     };
     outcome
 }
 
 /// Whether a recipient is one that the MTA does not add again.
-fn is_same(known: &Recipient, new: &EnvelopeAddress, rules: &EditRules) -> bool {
+fn is_same(known: &Recipient, new: &EnvelopeAddress, rules: &Rules) -> bool {
     if rules.ignores_known {
         known.address.mailbox() == new.mailbox()
     } else {
         known.is_added
+            && !known.is_deleted
             && known.address.mailbox().eq_ignore_ascii_case(new.mailbox())
             && known.address.arguments() == new.arguments()
     }
 }
 
 /// DELRCPT.
-fn delete_recipient(recipients: &mut [Recipient], rules: &EditRules, address: Text<'_>) -> EditOutcome {
+fn delete_recipient(recipients: &mut [Recipient], rules: &Rules, address: Text<'_>) -> EditOutcome {
     let found = addresses(address.as_bytes());
     let taken = if rules.takes_lists { found.len() } else { 1 };
     let mut outcome = EditOutcome::from(IgnoreReason::NoSuchRecipient);
@@ -199,23 +209,6 @@ fn delete_recipient(recipients: &mut [Recipient], rules: &EditRules, address: Te
         outcome.ignored = Some(IgnoreReason::FurtherAddresses);
     }
     outcome
-}
-
-/// The arguments that count, and whether there are others.
-fn split_arguments<'t>(arguments: Option<Text<'t>>, counted: Option<&[&str]>) -> (Vec<Text<'t>>, bool) {
-    let text = arguments.map_or(&[][..], Text::as_bytes);
-    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let counts = |word: &&[u8]| {
-        counted
-            .is_none_or(|names| names.iter().any(|name| keyword(word).eq_ignore_ascii_case(name.as_bytes())))
-    };
-    let (taken, ignored): (Vec<_>, Vec<_>) = words.partition(counts);
-    (taken.into_iter().flat_map(Text::new).collect(), !ignored.is_empty())
-}
-
-/// The keyword of an ESMTP argument.
-fn keyword(argument: &[u8]) -> &[u8] {
-    argument.split(|&byte| byte == b'=').next().unwrap_or_default()
 }
 
 /// An address in angle brackets.

@@ -36,8 +36,6 @@ pub struct Message<'m> {
     separator: Cow<'m, [u8]>,
     pub(super) body: Cow<'m, [u8]>,
     pub(super) quarantine: Option<Vec<u8>>,
-    /// The MTA put a header of its own above the others.
-    pub(super) has_trace: bool,
 }
 
 /// A recipient and what edits did to it.
@@ -79,7 +77,6 @@ impl<'m> Message<'m> {
             separator: Cow::Borrowed(separator),
             body: Cow::Borrowed(body),
             quarantine: None,
-            has_trace: false,
         }
     }
 
@@ -118,7 +115,6 @@ impl<'m> Message<'m> {
     /// Adds a header that the MTA itself adds above all others: its Received. Filters do not see it.
     pub fn add_trace(&mut self, header: Header<'m>) {
         self.headers.insert(0, header.with_origin(Origin::Trace));
-        self.has_trace = true;
     }
 
     /// Adds a header that the MTA itself adds because the message has none of that name, such as Date. Filters do not see
@@ -165,16 +161,15 @@ impl<'m> Message<'m> {
             separator: Cow::Owned(self.separator.into_owned()),
             body: Cow::Owned(self.body.into_owned()),
             quarantine: self.quarantine,
-            has_trace: self.has_trace,
         }
     }
 
-    /// Completes what edits may rely on: the line end of the last header, and the empty line before a body.
-    pub(super) fn complete(&mut self, line_end: &[u8]) {
+    /// Completes what edits rely on: the line end of the last header, and the empty line if there is a body, or will be one.
+    pub(super) fn complete(&mut self, line_end: &[u8], needs_separator: bool) {
         if let Some(last) = self.headers.last_mut() {
             last.terminate(line_end);
         }
-        if self.separator.is_empty() {
+        if self.separator.is_empty() && (needs_separator || !self.body.is_empty()) {
             self.separator = Cow::Owned(line_end.to_vec());
         }
     }

@@ -22,7 +22,7 @@ use crate::wire::{Edit, EditBuf, Response};
 /// let mut edits = Edits::new();
 /// edits.push(Edit::delete_header(1, "Subject")?, EditStatus::Negotiated)?;
 /// edits.push(Edit::add_header("X-Seen", "yes")?, EditStatus::Negotiated)?;
-/// edits.apply(&mut message, &EditRules::POSTFIX, LeadingSpace::Stripped)?;
+/// edits.apply(&mut message, EditRules::POSTFIX, LeadingSpace::Stripped)?;
 /// assert_eq!(message.to_bytes(), b"Subject: two\r\nX-Seen: yes\r\n\r\nHello\r\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -63,9 +63,10 @@ impl<'m> Header<'m> {
     }
 
     /// Makes a header of Sendmail's configuration that has no value. The bytes are its name and a colon.
-    pub(super) const fn absent(bytes: &'static [u8], is_withheld: bool) -> Self {
+    pub(super) const fn absent(bytes: &'static [u8]) -> Self {
         let name_len = bytes.len().saturating_sub(1);
-        Self { bytes: Cow::Borrowed(bytes), name_len, origin: Origin::Default, is_absent: true, is_withheld }
+        let bytes = Cow::Borrowed(bytes);
+        Self { bytes, name_len, origin: Origin::Default, is_absent: true, is_withheld: false }
     }
 
     /// The same header with another origin.
@@ -132,7 +133,7 @@ impl<'m> Header<'m> {
 
     /// Whether this is the first header of Sendmail's configuration, which is never written.
     pub(super) fn is_slot(&self) -> bool {
-        self.is_absent && self.is_withheld && self.is_named(b"Return-Path")
+        self.origin == Origin::Default && self.is_named(b"Return-Path")
     }
 
     /// Adds the final line end if it is missing.

@@ -12,6 +12,7 @@
 
 mod address;
 mod apply;
+mod arguments;
 mod commands;
 mod content;
 mod edits;

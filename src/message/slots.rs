@@ -5,17 +5,17 @@ use alloc::vec::Vec;
 
 use super::header::{Header, Origin, name_len};
 use super::outcome::{EditOutcome, Effect, IgnoreReason};
-use super::rules::{EditRules, SENDMAIL_HEADERS, Slot};
+use super::rules::{Rules, SENDMAIL_HEADERS, is_resent, is_withheld_by_sendmail};
 use crate::wire::LeadingSpace;
 
 /// The headers of a message, and how edits change them.
 pub(super) struct HeaderList<'a, 'm> {
     pub(super) headers: &'a mut Vec<Header<'m>>,
-    pub(super) rules: &'a EditRules,
+    pub(super) rules: &'a Rules,
     pub(super) space: LeadingSpace,
     pub(super) line_end: &'static [u8],
-    /// Headers at the top that CHGHEADER does not count, whatever they are.
-    pub(super) uncounted: usize,
+    /// The message was sent again: it has Resent headers.
+    pub(super) is_resent: bool,
 }
 
 impl HeaderList<'_, '_> {
@@ -26,6 +26,7 @@ impl HeaderList<'_, '_> {
         }
         // What an earlier filter deleted has no number any more, but keeps its place.
         self.headers.iter_mut().filter(|header| header.is_absent).for_each(Header::make_default);
+        self.is_resent = self.headers.iter().any(|header| !header.is_absent && is_resent(header.name()));
         if !self.headers.iter().any(Header::is_slot) {
             self.add_slots();
         }
@@ -33,16 +34,10 @@ impl HeaderList<'_, '_> {
 
     /// Adds the headers of Sendmail's configuration: one above all others, the rest below its own Received.
     fn add_slots(&mut self) {
-        let is_resent = self.headers.iter().any(|header| is_resent(header.name()));
         let is_given = |header: &Header<'_>| header.origin() == Origin::Default;
         let (mut given, others): (Vec<_>, Vec<_>) = self.headers.drain(..).partition(is_given);
-        let mut slots = SENDMAIL_HEADERS.iter().map(|&(name, slot)| {
-            let is_withheld = match slot {
-                Slot::Written => false,
-                Slot::IfResent => !is_resent,
-                Slot::Withheld => true,
-            };
-            let absent = Header::absent(name, is_withheld);
+        let mut slots = SENDMAIL_HEADERS.iter().map(|name| {
+            let absent = Header::absent(name);
             let found = given.iter().position(|header| header.is_named(absent.name()));
             match found {
                 Some(at) if at < given.len() => given.swap_remove(at),
@@ -82,7 +77,10 @@ impl HeaderList<'_, '_> {
 
     /// CHGHEADER.
     pub(super) fn change(&mut self, index: u32, name: &[u8], value: &[u8]) -> EditOutcome {
-        match (self.find(self.number(index), name), value) {
+        // Sendmail counts down from the index, and the lowest number is the highest after that.
+        let is_lowest = self.rules.has_slots && index == 0x8000_0000;
+        let number = if is_lowest { usize::MAX } else { self.number(index) };
+        match (self.find(number, name), value) {
             (None, []) => IgnoreReason::NoSuchHeader.into(),
             (None, _) => self.add(name, value),
             (Some(place), []) => self.delete(place),
@@ -93,11 +91,12 @@ impl HeaderList<'_, '_> {
     /// The place of the header with that name and number. In Sendmail a header of its configuration is taken if there is
     /// no other.
     fn find(&self, number: usize, name: &[u8]) -> Option<usize> {
-        let headers = self.headers.iter().enumerate().take(self.readable()).skip(self.uncounted);
+        let headers = self.headers.iter().enumerate().take(self.readable());
         let namesakes = headers.filter(|(_, header)| header.is_named(name));
         let of = |origin| namesakes.clone().filter(move |(_, header)| header.origin() == origin);
         let found = of(Origin::Message).nth(number.saturating_sub(1));
-        found.or_else(|| of(Origin::Default).next_back()).map(|(place, _)| place)
+        let default = || of(Origin::Default).rfind(|_| self.rules.has_slots);
+        found.or_else(default).map(|(place, _)| place)
     }
 
     fn delete(&mut self, place: usize) -> EditOutcome {
@@ -115,18 +114,24 @@ impl HeaderList<'_, '_> {
         let kept = self.rules.keeps_spelling.then(|| header.name().to_vec());
         let name = kept.as_deref().unwrap_or(name);
         let new = encode(self.rules, self.space, self.line_end, name, value);
-        let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
-        let is_withheld = header.is_withheld;
         *header = new;
-        header.is_withheld = is_withheld;
-        EditOutcome { effect: Some(effect), ignored }
+        self.outcome(place, effect)
     }
 
     /// Puts a new header at a place, or below all others.
     fn put(&mut self, place: usize, name: &[u8], value: &[u8]) -> EditOutcome {
         let header = encode(self.rules, self.space, self.line_end, name, value);
-        self.headers.insert(place.min(self.headers.len()), header);
-        Effect::HeaderAdded.into()
+        let place = place.min(self.headers.len());
+        self.headers.insert(place, header);
+        self.outcome(place, Effect::HeaderAdded)
+    }
+
+    /// What came of a new value. Sendmail does not send every header on.
+    fn outcome(&mut self, place: usize, effect: Effect) -> EditOutcome {
+        let Some(header) = self.headers.get_mut(place) else { return effect.into() };
+        header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), self.is_resent);
+        let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
+        EditOutcome { effect: Some(effect), ignored }
     }
 
     /// How many headers at the top can be found: Postfix does not look below a line that is no header.
@@ -142,34 +147,17 @@ impl HeaderList<'_, '_> {
 }
 
 /// A header from the name and value of an edit.
-fn encode(
-    rules: &EditRules,
-    space: LeadingSpace,
-    line_end: &[u8],
-    name: &[u8],
-    value: &[u8],
-) -> Header<'static> {
-    let room = name.len().saturating_add(value.len()).saturating_add(4);
-    let mut bytes = Vec::with_capacity(room);
-    bytes.extend_from_slice(name);
-    bytes.push(b':');
-    bytes.extend_from_slice(space.before());
-    let mut lines = value.split(|&byte| byte == b'\n');
-    bytes.extend_from_slice(lines.next().unwrap_or_default());
-    for line in lines {
-        bytes.extend_from_slice(line_end);
-        if !matches!(line, [b' ' | b'\t', ..]) {
+fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], value: &[u8]) -> Header<'static> {
+    let text = [name, b":", space.before(), value].concat();
+    let mut bytes = Vec::with_capacity(text.len().saturating_add(line_end.len()));
+    for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        if at > 0 && !matches!(line, [b' ' | b'\t', ..]) {
             bytes.push(rules.fold);
         }
         bytes.extend_from_slice(line);
+        bytes.extend_from_slice(line_end);
     }
-    bytes.extend_from_slice(line_end);
     // Sendmail keeps the name apart. Postfix reads it again from the line.
     let name_len = if rules.keeps_spelling { name.len() } else { name_len(&bytes) };
     Header::from_parts(Cow::Owned(bytes), name_len)
-}
-
-/// Whether a name is that of a header which tells that the message was sent again.
-fn is_resent(name: &[u8]) -> bool {
-    name.get(..7).is_some_and(|front| front.eq_ignore_ascii_case(b"resent-"))
 }

@@ -2,4 +2,5 @@
 
 mod captures;
 mod recorded;
+mod rules;
 mod shown;

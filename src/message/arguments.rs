@@ -1,0 +1,143 @@
+//! The ESMTP arguments of CHGFROM and ADDRCPT_PAR that an MTA honours.
+
+use alloc::vec::Vec;
+
+use crate::wire::Text;
+
+/// A keyword, and what becomes of an argument with this value, if the MTA accepts it.
+pub(super) type Known = (&'static str, for<'t> fn(Text<'t>, &'t [u8]) -> Option<Text<'t>>);
+
+/// How an MTA reads the arguments of one edit.
+pub(super) struct Reading {
+    /// The keywords that it knows.
+    pub(super) known: &'static [Known],
+    /// Of several with the same keyword the last counts, otherwise the first.
+    pub(super) last_counts: bool,
+    /// The first that it does not know, or does not accept, ends the list.
+    pub(super) ends_at_unknown: bool,
+}
+
+/// CHGFROM in Postfix.
+pub(super) const POSTFIX_SENDER: Reading =
+    Reading { known: &[("RET", known_ret), ("ENVID", envid)], last_counts: true, ends_at_unknown: false };
+/// ADDRCPT_PAR in Postfix.
+pub(super) const POSTFIX_RECIPIENT: Reading =
+    Reading { known: &[("NOTIFY", notify), ("ORCPT", orcpt)], last_counts: false, ends_at_unknown: false };
+/// CHGFROM in Sendmail.
+pub(super) const SENDMAIL_SENDER: Reading = Reading {
+    known: &[
+        ("RET", any_ret),
+        ("ENVID", any),
+        ("SIZE", any),
+        ("BODY", any),
+        ("AUTH", any),
+        ("SMTPUTF8", any),
+    ],
+    last_counts: false,
+    ends_at_unknown: true,
+};
+/// ADDRCPT_PAR in Sendmail.
+pub(super) const SENDMAIL_RECIPIENT: Reading =
+    Reading { known: &[("NOTIFY", notify), ("ORCPT", orcpt)], last_counts: true, ends_at_unknown: true };
+
+/// The arguments in the text of an edit.
+pub(super) struct Arguments<'t> {
+    /// Those that count, one for each keyword.
+    pub(super) counted: Vec<Text<'t>>,
+    /// Whether there are others.
+    pub(super) has_ignored: bool,
+    /// Whether the MTA stopped reading at one of them.
+    pub(super) is_cut: bool,
+}
+
+impl<'t> Arguments<'t> {
+    /// Reads the arguments of an edit.
+    pub(super) fn read(text: Option<Text<'t>>, reading: &Reading) -> Self {
+        let mut found = Self { counted: Vec::new(), has_ignored: false, is_cut: false };
+        let words = text.map_or(&[][..], Text::as_bytes).split(u8::is_ascii_whitespace);
+        for word in words.filter(|word| !word.is_empty()) {
+            let (name, value) = split(word);
+            let mut known =
+                reading.known.iter().filter(|known| name.eq_ignore_ascii_case(known.0.as_bytes()));
+            let accepted = known.find_map(|known| known.1(Text::new(word).ok()?, value.unwrap_or_default()));
+            let Some(argument) = accepted else {
+                found.has_ignored = true;
+                found.is_cut = reading.ends_at_unknown;
+                if found.is_cut {
+                    break;
+                }
+                continue;
+            };
+            match found.counted.iter_mut().find(|counted| has_name(**counted, name)) {
+                None => found.counted.push(argument),
+                Some(counted) if reading.last_counts => *counted = argument,
+                Some(_) => found.has_ignored = true,
+            }
+        }
+        found
+    }
+
+    /// Whether there is one with the keyword of this argument.
+    pub(super) fn replace(&self, argument: Text<'_>) -> bool {
+        self.counted.iter().any(|counted| has_name(*counted, split(argument.as_bytes()).0))
+    }
+}
+
+/// Whether an argument has this keyword.
+fn has_name(argument: Text<'_>, name: &[u8]) -> bool {
+    split(argument.as_bytes()).0.eq_ignore_ascii_case(name)
+}
+
+/// An argument as keyword and value.
+fn split(argument: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = argument.splitn(2, |&byte| byte == b'=');
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+fn any<'t>(argument: Text<'t>, _: &'t [u8]) -> Option<Text<'t>> {
+    Some(argument)
+}
+
+/// FULL or HDRS.
+fn known_ret<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
+    let is_known = [&b"FULL"[..], b"HDRS"].iter().any(|known| value.eq_ignore_ascii_case(known));
+    is_known.then_some(argument)
+}
+
+/// HDRS, and anything else for FULL.
+fn any_ret<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
+    Some(if value.eq_ignore_ascii_case(b"HDRS") { argument } else { Text::from_c_str(c"RET=FULL") })
+}
+
+fn envid<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
+    is_xtext(value).then_some(argument)
+}
+
+fn notify<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
+    let is_event = |event: &[u8]| {
+        [&b"SUCCESS"[..], b"FAILURE", b"DELAY"].iter().any(|known| event.eq_ignore_ascii_case(known))
+    };
+    let is_known = value.eq_ignore_ascii_case(b"NEVER") || value.split(|&byte| byte == b',').all(is_event);
+    is_known.then_some(argument)
+}
+
+/// An address type, and an address in xtext.
+fn orcpt<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
+    let mut parts = value.splitn(2, |&byte| byte == b';');
+    let is_typed = parts.next().is_some_and(|kind| !kind.is_empty());
+    (is_typed && parts.next().is_some_and(is_xtext)).then_some(argument)
+}
+
+/// Printable bytes, where `+` begins two hexadecimal digits (RFC 3461, section 4).
+fn is_xtext(value: &[u8]) -> bool {
+    let mut rest = value;
+    loop {
+        rest = match rest {
+            [] => return !value.is_empty(),
+            [b'+', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => tail,
+            [b'+' | b'=', ..] => return false,
+            [byte, tail @ ..] if byte.is_ascii_graphic() => tail,
+            _ => return false,
+        };
+    }
+}
