@@ -283,7 +283,7 @@ impl Case<'_> {
             if shown.body.as_deref().is_some_and(|body| body != message.body()) {
                 return Err("a filter saw another body".to_owned());
             }
-            shown.edits.apply(message, &rules, shown.space).map_err(|error| error.to_string())?;
+            shown.edits.apply(message, rules, shown.space).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
