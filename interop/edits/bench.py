@@ -38,6 +38,8 @@ class Seen:
     held: list[str]
     # Whether the MTA could neither deliver it to somebody nor give up.
     is_left: bool
+    # Lines between the message and the reply to it, which are no reply.
+    noise: list[str]
 
     def answers(self) -> list[bytes]:
         """The frames that the filter sent at the end of the message."""
@@ -147,11 +149,12 @@ class Bench:
                     raise Unexpected(f"{to} was refused: {smtp.replies[-1][1]}")
             if case.chunked:
                 smtp.send(f"BDAT {len(case.message)} LAST\r\n".encode() + case.message)
-                smtp.reply("end")
             elif smtp.say("DATA", "data").is_good:
                 content = (b"\r\n" + case.message).replace(b"\r\n.", b"\r\n..")[2:]
                 smtp.send(content + b".\r\n")
-                smtp.reply("end")
+            noise = []
+            while (lines := smtp.reply("end").lines) and not lines[-1][:3].isdigit():
+                noise += lines
             smtp.say("QUIT", "quit")
         is_left = self._is_left()
         held = self.mta.release()
@@ -160,7 +163,7 @@ class Bench:
         if held and isinstance(self.mta, Postfix):
             held = self.mta.holds(logged)
         replies = [(label, str(reply)) for label, reply in smtp.replies]
-        return Seen([], replies, self.sink.take(), held, is_left)
+        return Seen([], replies, self.sink.take(), held, is_left, noise)
 
     def _is_left(self) -> bool:
         """Waits until the message is delivered. It is removed if the MTA would try again later."""
@@ -226,12 +229,14 @@ def _outcome(mta: str, case: Case, seen: Seen, program: str, own: str, unedited:
     reply = neutral(dict(seen.replies)["end"])
     if not reply.startswith("250"):
         it["reply"] = reply
+    if seen.noise:
+        it["noise"] = seen.noise
     if seen.held:
         it["held"] = seen.held
     it["delivered"] = [_delivered(one, neutral, unedited) for one in kept]
-    owned = [neutral(_text(own_header(one.content) or b"")) for one in kept]
-    if any(one != own for one in owned):
-        it["own"] = owned[0]
+    for one in kept:
+        if own not in neutral(_text(one.content)):
+            it["own"] = neutral(_text(own_header(one.content) or b""))
     if bounces:
         it["bounces"] = bounces
     if seen.is_left:

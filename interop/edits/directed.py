@@ -30,7 +30,9 @@ def directed(mta: str) -> Iterator[Case]:
     yield from _inserted()
     yield from _changed()
     yield from _interacting()
+    yield from _received()
     yield from _odd_names()
+    yield from _below_odd_names()
     yield from _odd_values()
     yield from _on_odd_messages(mta)
     yield from _of_names_that_mtas_know()
@@ -180,6 +182,19 @@ def _interacting() -> Iterator[Case]:
     yield _case("Received: insert at 0, delete 1, delete 1", insert_header(0, b"Received", b"a"), change_header(1, b"Received", DELETED), change_header(1, b"Received", DELETED))
 
 
+def _received() -> Iterator[Case]:
+    """The header that the MTA itself added, and copies of it."""
+    name = b"Received"
+    yield _case("Received: add, change 2", add_header(name, b"a"), change_header(2, name, b"b"))
+    yield _case("Received: insert at 0, change 2", insert_header(0, name, b"a"), change_header(2, name, b"b"))
+    yield _case("Received: insert at 0, delete 2", insert_header(0, name, b"a"), change_header(2, name, DELETED))
+    yield _case("Received: insert empty at 0, change 1", insert_header(0, name, b""), change_header(1, name, b"b"))
+    yield _case("Received: insert empty at 0, delete 1", insert_header(0, name, b""), change_header(1, name, DELETED))
+    yield _case("Received: insert empty at 1, change 1", insert_header(1, name, b""), change_header(1, name, b"b"))
+    yield _case("Received: X-New inserted at 0, change 1", insert_header(0, b"X-New", b"a"), change_header(1, name, b"b"))
+    yield _case("Received: insert at 0, add", insert_header(0, name, b"a"), add_header(name, b"b"))
+
+
 def _odd_names() -> Iterator[Case]:
     names = {
         "colon at the end": b"X-A:",
@@ -207,6 +222,31 @@ def _odd_names() -> Iterator[Case]:
     yield _case("change name with colon of a header", change_header(1, b"Subject:", b"1"))
     yield _case("change name with blank of a header", change_header(1, b"Subject ", b"1"))
     yield _case("delete name with colon of a header", change_header(1, b"Subject:", DELETED))
+
+
+def _below_odd_names() -> Iterator[Case]:
+    """A header whose name is none stands above those that are edited."""
+    names = {
+        "blank inside": b"X A",
+        "blank in front": b" X-A",
+        "blank at the end": b"X-A ",
+        "colon at the end": b"X-A:",
+        "control": b"X-\x01A",
+        "8-bit": b"X-\xfc",
+        "line feed": b"X-A\nX-B",
+        "nothing": b"",
+    }
+    for name, text in names.items():
+        odd = insert_header(1, text, b"1")
+        yield _case(f"below a name with {name}: change", odd, change_header(1, b"Subject", b"new"))
+        yield _case(f"below a name with {name}: delete", odd, change_header(1, b"Subject", DELETED))
+        yield _case(f"below a name with {name}: insert at 4", odd, insert_header(4, b"X-In", b"2"))
+        yield _case(f"below a name with {name}: add", odd, add_header(b"X-Two", b"2"))
+        yield _case(f"above a name with {name}: insert at 1", odd, insert_header(1, b"X-In", b"2"))
+    yield _case("above a name with blank in front: delete", insert_header(2, b" X-A", b"1"), change_header(1, b"From", DELETED))
+    yield _case("a name with colon at the end is changed by the name before it", add_header(b"X-A:", b"1"), change_header(1, b"X-A", b"2"))
+    yield _case("a name with blank at the end is changed by the name before it", add_header(b"X-A ", b"1"), change_header(1, b"X-A", b"2"))
+    yield _case("a name with blank at the end is changed by itself", add_header(b"X-A ", b"1"), change_header(1, b"X-A ", b"2"))
 
 
 def odd_values() -> dict[str, bytes]:
@@ -295,10 +335,10 @@ def _of_names_that_mtas_know() -> Iterator[Case]:
         b"Resent-Bcc": b"eve@rcpt.example",
         b"Date": b"Thu, 26 Nov 2026 12:00:00 +0000",
         b"From": b"<eve@sender.example>",
-        b"To": b"eve@rcpt.example,dan@rcpt.example",
-        b"Cc": b"eve@rcpt.example,  dan@rcpt.example",
+        b"To": b"eve@rcpt.example, dan@rcpt.example",
+        b"Cc": b"eve@rcpt.example, dan@rcpt.example",
         b"Sender": b"Eve <eve@sender.example>",
-        b"Reply-To": b"eve",
+        b"Reply-To": b"eve@rcpt.example",
         b"Message-Id": b"<2@sender.example>",
         b"Resent-From": b"<eve@sender.example>",
         b"Resent-Date": b"Thu, 26 Nov 2026 12:00:00 +0000",
@@ -339,11 +379,22 @@ def _of_names_that_mtas_know() -> Iterator[Case]:
         text = name.decode()
         yield _case(f"change {text}, message dropped names", change_header(1, name, values[name]), message=SHAPES["dropped names"])
         yield _case(f"delete {text}, message dropped names", change_header(1, name, DELETED), message=SHAPES["dropped names"])
-    yield _case("change Cc to an address and a comment", change_header(1, b"Cc", b"(a) eve@rcpt.example (b)"), message=SHAPES["addresses"])
-    yield _case("change To to many addresses", change_header(1, b"To", b", ".join(b"person-%d@rcpt.example" % n for n in range(6))), message=SHAPES["addresses"])
-    yield _case("change To, folded by tab", change_header(1, b"To", b"a@rcpt.example,\n\tb@rcpt.example"), message=SHAPES["addresses"])
     yield _case("change Resent-From", change_header(1, b"Resent-From", b"<new@sender.example>"), message=SHAPES["resent"])
     yield _case("add Resent-Date, message resent", add_header(b"Resent-Date", values[b"Resent-Date"]), message=SHAPES["resent"])
+    yield from _rewritten()
+
+
+def _rewritten() -> Iterator[Case]:
+    """Addresses in headers, which Sendmail writes in its own way when it delivers them."""
+    yield _case("rewritten: no domain", add_header(b"Reply-To", b"eve"))
+    yield _case("rewritten: no blank after comma", add_header(b"Cc", b"eve@rcpt.example,dan@rcpt.example"))
+    yield _case("rewritten: blanks", add_header(b"Cc", b"  eve@rcpt.example,   dan@rcpt.example "))
+    yield _case("rewritten: words", add_header(b"From", b"one two"))
+    yield _case("rewritten: fold", add_header(b"Cc", b"eve@rcpt.example,\n dan@rcpt.example"))
+    yield _case("rewritten: empty", change_header(1, b"Cc", b" "), message=SHAPES["addresses"])
+    yield _case("rewritten: change Cc to an address and a comment", change_header(1, b"Cc", b"(a) eve@rcpt.example (b)"), message=SHAPES["addresses"])
+    yield _case("rewritten: change To to many addresses", change_header(1, b"To", b", ".join(b"person-%d@rcpt.example" % n for n in range(6))), message=SHAPES["addresses"])
+    yield _case("rewritten: change To, folded by tab", change_header(1, b"To", b"a@rcpt.example,\n\tb@rcpt.example"), message=SHAPES["addresses"])
 
 
 SENDERS: dict[str, tuple[bytes, bytes | None]] = {
@@ -409,6 +460,9 @@ def _sender() -> Iterator[Case]:
     yield _case("sender twice, the second bad", change_from(b"<carol@sender.example>"), change_from(b"<a b@c>"))
     yield _case("sender changed, message without From", change_from(b"<carol@sender.example>"), message=SHAPES["no from"])
     yield _case("sender to null, message without From", change_from(b"<>"), message=SHAPES["no from"])
+    yield _case("null sender changed, message without From", change_from(b"<carol@sender.example>"), sender=Mailbox("<>"), message=SHAPES["no from"])
+    yield _case("no edit, null sender, message without From", sender=Mailbox("<>"), message=SHAPES["no from"])
+    yield _case("null sender changed, message without From, in quarantine", quarantine(b"held"), change_from(b"<carol@sender.example>"), sender=Mailbox("<>"), message=SHAPES["no from"])
     yield _case("null sender changed", change_from(b"<carol@sender.example>"), sender=Mailbox("<>"))
     yield _case("no edit, null sender", sender=Mailbox("<>"))
     yield _case("no edit, sender with arguments", sender=WITH_ARGUMENTS)
@@ -428,6 +482,9 @@ RECIPIENTS: dict[str, bytes] = {
     "list": b"<carol@rcpt.example>, <dave@rcpt.example>",
     "list without brackets": b"carol@rcpt.example,dave@rcpt.example",
     "list by blank": b"<carol@rcpt.example> <dave@rcpt.example>",
+    "list by blank, no brackets": b"carol@rcpt.example dave@rcpt.example",
+    "list by semicolon": b"carol@rcpt.example; dave@rcpt.example",
+    "list with duplicates": b"carol@rcpt.example, carol@rcpt.example, bob@rcpt.example",
     "name": b"Carol <carol@rcpt.example>",
     "quoted name": b'"C, D" <carol@rcpt.example>',
     "comment": b"carol@rcpt.example (Carol)",
@@ -500,6 +557,8 @@ def _recipients_deleted() -> Iterator[Case]:
         "name": b"Carol <carol@rcpt.example>",
         "comment": b"carol@rcpt.example (Carol)",
         "list": b"<bob@rcpt.example>, <carol@rcpt.example>",
+        "list without brackets": b"bob@rcpt.example,carol@rcpt.example",
+        "list by blank, no brackets": b"bob@rcpt.example carol@rcpt.example",
         "quotes without need": b'<"carol"@rcpt.example>',
         "empty": b"",
         "null": b"<>",
@@ -530,6 +589,8 @@ def _recipients_deleted() -> Iterator[Case]:
     yield _case("delete, add, delete recipient", delete_rcpt(carol), add_rcpt(carol), delete_rcpt(carol), recipients=three)
     yield _case("delete, add recipient with arguments", delete_rcpt(carol), add_rcpt_with_arguments(carol, b"NOTIFY=NEVER"), recipients=three)
     noted = Mailbox(CAROL.address, ("NOTIFY=FAILURE", "ORCPT=rfc822;c@old.example"))
+    yield _case("delete, add recipient that had NOTIFY=NEVER", delete_rcpt(carol), add_rcpt(carol), recipients=(BOB, Mailbox(CAROL.address, ("NOTIFY=NEVER",))))
+    yield _case("delete, add recipient that had NOTIFY=SUCCESS with others", delete_rcpt(carol), add_rcpt_with_arguments(carol, b"NOTIFY=FAILURE ORCPT=rfc822;new@old.example"), recipients=(BOB, Mailbox(CAROL.address, ("NOTIFY=SUCCESS",))))
     yield _case("delete, add recipient that had arguments", delete_rcpt(carol), add_rcpt(carol), recipients=(BOB, noted))
     yield _case("delete recipient with ORCPT by the address in it", delete_rcpt(b"<c@old.example>"), recipients=(BOB, noted))
     yield _case("add recipient with ORCPT, delete", add_rcpt_with_arguments(carol, b"ORCPT=rfc822;c@old.example"), delete_rcpt(carol))
@@ -553,6 +614,9 @@ def bodies() -> dict[str, tuple[bytes, ...]]:
         "line end cut in two": (b"a\r", b"\nb\r\n"),
         "carriage return, then text": (b"a\r", b"b\r\n"),
         "carriage return, empty, line feed": (b"a\r", b"", b"\nb\r\n"),
+        "carriage return, empty, text": (b"a\r", b"", b"b\r\n"),
+        "carriage return, empty": (b"a\r", b""),
+        "carriage return, carriage return": (b"a\r", b"\r\nb"),
         "two carriage returns": (b"a\r\r\nb\r\n",),
         "only a line end": (b"\r\n",),
         "only a carriage return": (b"\r",),

@@ -1,6 +1,7 @@
 """Draws cases at random. A case is the same for the same seed and number, whatever was drawn before."""
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -28,6 +29,9 @@ KNOWN = (
     b"Resent-Date", b"Content-Length", b"Content-Type", b"Full-Name", b"X-Empty", b"X-Wide",
 )
 ODD_NAMES = (b"X-A:", b"X A", b"X-A ", b"X-\x01", b"X-Gr\xfc", b"X-A\nX-B", b"12")
+# Sendmail writes addresses in headers its own way, except these.
+ADDRESSES = (b"<eve@sender.example>", b"eve@rcpt.example, dan@rcpt.example", b"Eve <eve@sender.example>")
+IN_ADDRESS_HEADERS = (b"From", b"To", b"Cc", b"Reply-To", b"Sender", b"Resent-From")
 VALUES = (b"a", b"b", b"one two", b"1", b"x y  z", b"<eve@sender.example>", b"eve@rcpt.example, dan@rcpt.example")
 INDICES = (0, 1, 1, 1, 2, 2, 3, 4, 9)
 PLACES = (0, 0, 1, 1, 2, 3, 5, 7, 8, 9, 10, 12, 9_999)
@@ -81,45 +85,54 @@ def _recipient(chance: random.Random) -> Mailbox:
 
 
 def _edits(chance: random.Random, recipients: Sequence[Mailbox]) -> tuple[Edit, ...]:
+    is_held = chance.random() < 0.06
     kinds: list[tuple[Callable[[], list[Edit]], int]] = [
-        (lambda: [_header(chance)], 60),
+        (lambda: [_header(chance, is_held)], 60),
         (lambda: [_envelope(chance, recipients)], 18),
         (lambda: [_from(chance)], 8),
-        (lambda: _body(chance), 10),
-        (lambda: [quarantine(chance.choice(REASONS))], 2),
+        (lambda: _body(chance, is_held), 10),
         (lambda: [PROGRESS], 2),
     ]
     makers, weights = zip(*kinds, strict=True)
     edits: list[Edit] = []
     # Some sequences are about one thing alone.
     if chance.random() < 0.5:
-        weights = tuple(weight * 20 if place == chance.choice((0, 0, 1, 3)) else weight for place, weight in enumerate(weights))
+        favourite = chance.choice((0, 0, 1, 3))
+        weights = tuple(weight * 20 if place == favourite else weight for place, weight in enumerate(weights))
     for _ in range(chance.choice((1, 2, 2, 3, 3, 4, 5, 6, 8))):
         edits += chance.choices(makers, weights)[0]()
-    return tuple(edits)
+    if is_held:
+        for _ in range(chance.choice((1, 1, 2))):
+            edits.insert(chance.randrange(len(edits) + 1), quarantine(chance.choice(REASONS)))
+    return tuple(edits[:8])
 
 
-def _header(chance: random.Random) -> Edit:
-    name = _name(chance)
+def _header(chance: random.Random, is_held: bool) -> Edit:
+    name = _name(chance, is_held)
     kind = chance.random()
     if kind < 0.3:
-        return add_header(name, _value(chance))
+        return add_header(name, _value(chance, name, is_held))
     if kind < 0.55:
-        return insert_header(chance.choice(PLACES), name, _value(chance))
-    value = b"" if kind < 0.8 else _value(chance)
+        return insert_header(chance.choice(PLACES), name, _value(chance, name, is_held))
+    value = b"" if kind < 0.8 else _value(chance, name, is_held)
     return change_header(chance.choice(INDICES), name, value)
 
 
-def _name(chance: random.Random) -> bytes:
+def _name(chance: random.Random, is_held: bool) -> bytes:
     kind = chance.random()
-    return chance.choice(NAMES if kind < 0.75 else KNOWN if kind < 0.97 else ODD_NAMES)
+    # Sendmail does not find a header of an odd name in that file.
+    return chance.choice(NAMES if kind < 0.75 else KNOWN if kind < 0.97 or is_held else ODD_NAMES)
 
 
-def _value(chance: random.Random) -> bytes:
+def _value(chance: random.Random, name: bytes, is_held: bool) -> bytes:
     space = chance.choice((b"", b"", b" "))
+    if name in IN_ADDRESS_HEADERS:
+        return space + chance.choice(ADDRESSES)
     if chance.random() < 0.75:
         return space + chance.choice(VALUES)
-    return space + chance.choice([*odd_values().values(), b""])
+    # What Sendmail holds is read from a file again, in which line ends in headers are not what they were.
+    odd = [value for value in odd_values().values() if not (is_held and re.search(rb"[\r\n]", value))]
+    return space + chance.choice([*odd, b""])
 
 
 def _envelope(chance: random.Random, recipients: Sequence[Mailbox]) -> Edit:
@@ -143,8 +156,8 @@ def _from(chance: random.Random) -> Edit:
     return change_from(address, arguments)
 
 
-def _body(chance: random.Random) -> list[Edit]:
+def _body(chance: random.Random, is_held: bool) -> list[Edit]:
     chunks = [replace_body(chunk) for chunk in chance.choice([it for it in bodies().values() if sum(map(len, it)) < 60])]
     if chance.random() < 0.1:
-        chunks.insert(chance.randrange(len(chunks) + 1), chance.choice((PROGRESS, _header(chance))))
+        chunks.insert(chance.randrange(len(chunks) + 1), chance.choice((PROGRESS, _header(chance, is_held))))
     return chunks

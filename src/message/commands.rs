@@ -61,7 +61,7 @@ impl<'m> Commands<'m> {
         defaults: MacroDefaults,
         values: &'m MacroValues,
     ) -> Self {
-        Self { form: Form { macros: Some((requests, defaults, values)), ..self.form }, ..self }
+        Self { form: self.form.with_macros(requests, defaults, values), ..self }
     }
 
     /// The next command, or `None` after BODYEOB.
@@ -82,6 +82,16 @@ pub(super) struct Form<'a> {
 impl<'a> Form<'a> {
     pub(super) const fn new(negotiated: &Negotiated) -> Self {
         Self { space: negotiated.leading_space(), size: negotiated.data_size(), macros: None }
+    }
+
+    /// The same form, with macros.
+    pub(super) const fn with_macros(
+        self,
+        requests: MacroRequests<'a>,
+        defaults: MacroDefaults,
+        values: &'a MacroValues,
+    ) -> Self {
+        Self { macros: Some((requests, defaults, values)), ..self }
     }
 
     fn chunk_len(&self) -> usize {

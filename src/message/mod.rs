@@ -8,11 +8,14 @@
 //! 2. [`Edits`] collects the edits that a filter asks for.
 //! 3. [`Edits::apply`] applies them when the verdict accepts the message, under [`EditRules::POSTFIX`] or
 //!    [`EditRules::SENDMAIL`], and tells what it did and what it ignored.
+//! 4. [`Chain`] does all of this for an MTA with one or several filters: it knows who is asked next, and what the answers
+//!    mean together.
 #![expect(clippy::wildcard_enum_match_arm, reason = "edits that are not named need nothing")]
 
 mod address;
 mod apply;
 mod arguments;
+mod chain;
 mod commands;
 mod content;
 mod edits;
@@ -22,6 +25,7 @@ mod outcome;
 mod rules;
 mod slots;
 
+pub use chain::{Chain, ChainAnswer, ChainError, ChainFilter, ChainStep, FailureAction};
 pub use commands::Commands;
 pub use content::{Message, with_crlf};
 pub use edits::{Edits, EditsTooLong};

@@ -1,0 +1,68 @@
+//! A filter of a chain, before it is added.
+
+use crate::MtaSession;
+use crate::macros::MacroDefaults;
+
+/// A filter of a [`Chain`](super::Chain), and what happens if it fails.
+#[derive(Clone, Debug)]
+#[must_use = "a filter is asked once it was added to a chain"]
+pub struct ChainFilter {
+    pub(super) session: MtaSession,
+    pub(super) defaults: MacroDefaults,
+    pub(super) on_failure: FailureAction,
+    pub(super) max_edit_bytes: usize,
+}
+
+/// What an MTA does without a filter that failed: it closed, broke a rule, or did not reply in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureAction {
+    /// Goes on without it. A message whose new body came in part is refused for now.
+    Accept,
+    /// Refuses what it would have been asked about.
+    Reject,
+    /// Refuses it for now. The default.
+    Tempfail,
+    /// Refuses it for now, and ends the SMTP session.
+    Shutdown,
+    /// Goes on without it, and holds the message.
+    Quarantine,
+}
+
+impl ChainFilter {
+    /// A filter that is judged like by Postfix, gets Postfix's macros, and makes the MTA refuse for now if it fails.
+    pub const fn new() -> Self {
+        Self {
+            session: MtaSession::new(),
+            defaults: MacroDefaults::POSTFIX,
+            on_failure: FailureAction::Tempfail,
+            max_edit_bytes: 64 * 1024 * 1024,
+        }
+    }
+
+    /// With a session that has another policy or other limits.
+    pub const fn with_session(self, session: MtaSession) -> Self {
+        Self { session, ..self }
+    }
+
+    /// With other macros for a filter that requests none.
+    pub const fn with_macro_defaults(self, defaults: MacroDefaults) -> Self {
+        Self { defaults, ..self }
+    }
+
+    /// With another action if it fails.
+    pub const fn with_failure_action(self, on_failure: FailureAction) -> Self {
+        Self { on_failure, ..self }
+    }
+
+    /// With room for this many bytes of edits: see [`Edits::with_max_bytes`](crate::message::Edits::with_max_bytes).
+    pub const fn with_max_edit_bytes(self, max_edit_bytes: usize) -> Self {
+        Self { max_edit_bytes, ..self }
+    }
+}
+
+impl Default for ChainFilter {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,409 @@
+//! Several filters in a row.
+
+mod filter;
+mod member;
+
+use alloc::vec::Vec;
+
+use super::content::Message;
+use super::rules::EditRules;
+use crate::macros::MacroValues;
+use crate::mta::VerdictKind;
+use crate::order::CommandKind;
+use crate::wire::{Command, CommandBuf, OutgoingFrame, Verdict, VerdictBuf};
+use crate::{Misuse, ReceiveError, Wait};
+use member::{Member, Progress};
+
+pub use filter::{ChainFilter, FailureAction};
+
+/// The filters of an MTA, asked one after the other about each step of an SMTP session. It does no I/O.
+///
+/// Give it each command of the session with [`send`](Self::send), and the message with [`send_message`](Self::send_message).
+/// After each, do what [`next_step`](Self::next_step) says until it returns the answer.
+///
+/// * A command goes to the filters in their order. The first that refuses it, or that discards the message, decides; the
+///   filters after it are not asked.
+/// * ACCEPT and SKIP take this filter out of the message, or the connection, but no other.
+/// * The whole message goes to the first filter, then to the second with the edits of the first. MAIL and the recipients are
+///   the original ones for all.
+/// * Where a message ends early, the filters that know of it get an ABORT.
+/// * A filter that fails is handled as its [`ChainFilter`] says, and is not asked again on this connection.
+///
+/// # Memory
+/// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
+/// and its edits (see [`Edits`](super::Edits)). The body of the message is not copied.
+///
+/// # Examples
+/// A filter that adds a header, without a socket:
+/// ```
+/// use milter_proto::message::{Chain, ChainFilter, ChainStep, EditRules, Message};
+/// use milter_proto::wire::{Command, Offer, Text};
+///
+/// let mut chain = Chain::new(EditRules::POSTFIX);
+/// chain.add(ChainFilter::new());
+/// // What the filter will send: it declines all commands but BODYEOB.
+/// let mut replies: &[u8] =
+///     b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c";
+/// let mut answer = |chain: &mut Chain<'_>| loop {
+///     match chain.next_step() {
+///         ChainStep::Write { .. } => {} // write the frame to this filter
+///         ChainStep::Read { .. } => chain.receive(&mut replies).unwrap(),
+///         ChainStep::Close { .. } => panic!("the filter failed"),
+///         ChainStep::Done(answer) => break answer.passes(),
+///     }
+/// };
+/// chain.send(Command::Negotiate(Offer::FULL))?;
+/// assert!(answer(&mut chain));
+/// let mut message = Message::parse(b"Subject: one\r\n\r\nHello\r\n");
+/// message.add_recipient(Text::new(b"<b@example.org>")?);
+/// chain.send(Command::Data)?;
+/// assert!(answer(&mut chain));
+/// chain.send_message(message)?;
+/// assert!(answer(&mut chain));
+/// assert_eq!(chain.take_message().unwrap().to_bytes(), b"Subject: one\r\nX-Seen: yes\r\n\r\nHello\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Source
+/// SPEC_NOTES CHN-1 to CHN-9.
+#[derive(Debug)]
+pub struct Chain<'m> {
+    rules: EditRules,
+    macros: MacroValues,
+    members: Vec<Member>,
+    message: Option<Message<'m>>,
+    task: Task,
+    /// The filter that works on the task.
+    at: usize,
+    /// Whether it has begun.
+    has_begun: bool,
+    /// The answer, once the task is done.
+    answer: ChainAnswer,
+    /// A filter discards the message: nobody is asked about the rest of it.
+    discards: Option<ChainAnswer>,
+}
+
+/// What the chain is doing.
+#[derive(Clone, Debug)]
+enum Task {
+    Idle,
+    /// Asks about a command until a filter objects. `true`: a recipient that the MTA refused.
+    Ask(CommandBuf, bool),
+    /// Sends the message, until a filter objects.
+    Message,
+    /// Tells those in a message that it is over.
+    Abort,
+    /// Tells all of QUIT or QUIT_NC.
+    Tell(CommandBuf),
+}
+
+/// What to do next for a [`Chain`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an MTA that overlooked one of these would wait for ever")]
+pub enum ChainStep<'c> {
+    /// Write this frame to the filter of that number. It may wait in a buffer until the next `Read` or `Done`.
+    Write {
+        /// The number of the filter, as [`Chain::add`] returned it.
+        filter: usize,
+        /// The frame.
+        frame: OutgoingFrame<'c>,
+    },
+    /// Write what is buffered for this filter, read from it, and give the bytes to [`Chain::receive`]. If the connection
+    /// fails or the wait is over, call [`Chain::fail`].
+    Read {
+        /// The number of the filter.
+        filter: usize,
+        /// What is waited for.
+        wait: Wait,
+    },
+    /// Close the connection to this filter: it failed, or the session with it is over.
+    Close {
+        /// The number of the filter.
+        filter: usize,
+    },
+    /// The answer to the command or the message. Write what is buffered for all filters.
+    Done(ChainAnswer),
+}
+
+/// The answer of a [`Chain`] to a command or a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ChainAnswer {
+    /// The verdict to act on: CONTINUE if no filter objects.
+    pub verdict: VerdictBuf,
+    /// The filter that decided. `None` if none objects.
+    pub filter: Option<usize>,
+}
+
+impl ChainAnswer {
+    fn pass() -> Self {
+        Self { verdict: Verdict::Continue.into(), filter: None }
+    }
+
+    /// Whether no filter objects: the command is accepted, or the message is to be delivered.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        self.filter.is_none()
+    }
+
+    /// Whether the SMTP session ends, whatever was asked about: 421, 521 and SHUTDOWN.
+    #[must_use]
+    pub fn closes_smtp_session(&self) -> bool {
+        VerdictKind::from_verdict(&self.verdict.as_verdict()).closes_smtp_session()
+    }
+}
+
+/// Why a [`Chain`] does not take a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The session with a filter does not allow it.
+    #[error("the caller sent a command that filter {filter} cannot be asked about: {error}")]
+    Misuse {
+        /// The number of the filter.
+        filter: usize,
+        /// Why not.
+        error: Misuse,
+    },
+    /// The chain sends macros and content itself.
+    #[error("the caller sent {0}, which the chain sends itself: see send_message")]
+    SentByChain(CommandKind),
+}
+
+impl<'m> Chain<'m> {
+    /// A chain without filters: it lets everything pass.
+    #[must_use]
+    pub fn new(rules: EditRules) -> Self {
+        Self {
+            rules,
+            macros: MacroValues::new(),
+            members: Vec::new(),
+            message: None,
+            task: Task::Idle,
+            at: 0,
+            has_begun: false,
+            answer: ChainAnswer::pass(),
+            discards: None,
+        }
+    }
+
+    /// Adds a filter behind the others, before the first command. Returns its number, from 0.
+    pub fn add(&mut self, filter: ChainFilter) -> usize {
+        self.members.push(Member::new(filter));
+        self.members.len().saturating_sub(1)
+    }
+
+    /// The macros to send to filters that ask for them. If `{mail_addr}` and `{rcpt_addr}` have no value, the address of the
+    /// command is sent.
+    pub const fn macros_mut(&mut self) -> &mut MacroValues {
+        &mut self.macros
+    }
+
+    /// Begins with a command: NEGOTIATE first, then CONNECT, HELO, MAIL, RCPT, DATA, UNKNOWN, and ABORT, QUIT or QUIT_NC.
+    ///
+    /// Send ABORT when the SMTP client gives a message up; where a filter refuses MAIL or the message, the chain does it.
+    ///
+    /// # Errors
+    /// [`ChainError`]: nothing was sent.
+    pub fn send(&mut self, command: Command<'_>) -> Result<(), ChainError> {
+        self.send_as(command, false)
+    }
+
+    /// Begins with a RCPT that the MTA itself refused: only filters that requested such recipients see it, and their verdict
+    /// does not count.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_rejected(&mut self, recipient: Command<'_>) -> Result<(), ChainError> {
+        self.send_as(recipient, true)
+    }
+
+    /// Begins with the message, after DATA. Take it back with [`take_message`](Self::take_message).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); the message is dropped.
+    pub fn send_message(&mut self, message: Message<'m>) -> Result<(), ChainError> {
+        self.check(&Command::EndOfHeaders)?;
+        self.message = Some(message);
+        match self.discards.take() {
+            Some(answer) => self.finish_message(answer),
+            None => self.begin(Task::Message),
+        }
+        Ok(())
+    }
+
+    /// The message with the edits of the filters that have let it pass. `None` before one was sent, and once it was taken.
+    pub const fn take_message(&mut self) -> Option<Message<'m>> {
+        self.message.take()
+    }
+
+    fn send_as(&mut self, command: Command<'_>, is_rejected: bool) -> Result<(), ChainError> {
+        let kind = CommandKind::from_command(&command);
+        if let Some(
+            kind @ (CommandKind::Macros
+            | CommandKind::Header
+            | CommandKind::EndOfHeaders
+            | CommandKind::Body
+            | CommandKind::EndOfMessage),
+        ) = kind
+        {
+            return Err(ChainError::SentByChain(kind));
+        }
+        let ends_message = matches!(
+            command,
+            Command::MailFrom { .. } | Command::Abort | Command::Quit | Command::QuitNewConnection
+        );
+        if command != Command::Abort {
+            self.check(&command)?;
+        }
+        if ends_message {
+            self.discards = None;
+        }
+        match (&self.discards, command) {
+            (Some(answer), _) if kind.is_some_and(CommandKind::is_of_message) => {
+                self.answer = answer.clone();
+                self.task = Task::Idle;
+            }
+            (_, Command::Abort) => self.begin(Task::Abort),
+            (_, Command::Quit | Command::QuitNewConnection) => self.begin(Task::Tell(command.into())),
+            _ => self.begin(Task::Ask(command.into(), is_rejected)),
+        }
+        Ok(())
+    }
+
+    /// Whether every session allows a command now.
+    fn check(&self, command: &Command<'_>) -> Result<(), ChainError> {
+        for (filter, member) in self.members.iter().enumerate().filter(|(_, member)| member.is_working()) {
+            member.session.check(command).map_err(|error| ChainError::Misuse { filter, error })?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, task: Task) {
+        self.task = task;
+        self.at = 0;
+        self.has_begun = false;
+        self.answer = ChainAnswer::pass();
+    }
+
+    /// What to do next. Call it until it returns [`ChainStep::Done`]; a further call returns that again.
+    pub fn next_step(&mut self) -> ChainStep<'_> {
+        loop {
+            let filter = self.at;
+            let Some(member) = self.members.get_mut(filter) else {
+                match self.finish() {
+                    true => return ChainStep::Done(self.answer.clone()),
+                    false => continue,
+                }
+            };
+            let progress = match &self.task {
+                Task::Idle => return ChainStep::Done(self.answer.clone()),
+                _ if self.has_begun => member.advance(self.message.as_ref(), &self.macros),
+                task => {
+                    task.begin(member, &self.macros);
+                    self.has_begun = true;
+                    continue;
+                }
+            };
+            match progress {
+                Progress::Write => break,
+                Progress::Read(wait) => return ChainStep::Read { filter, wait },
+                Progress::Close => return ChainStep::Close { filter },
+                Progress::Done(objection) => self.finish_filter(objection),
+            }
+        }
+        let filter = self.at;
+        let frame = self.members.get(filter).and_then(|member| member.frame(self.message.as_ref()));
+        // There is one: the filter has just said so.
+        ChainStep::Write { filter, frame: frame.unwrap_or(Command::Abort.encode()) }
+    }
+
+    /// Goes on to the next filter, or ends the task.
+    fn finish_filter(&mut self, objection: Option<VerdictBuf>) {
+        let filter = self.at;
+        self.at = filter.saturating_add(1);
+        self.has_begun = false;
+        let is_message = matches!(self.task, Task::Message);
+        let objection = objection.or_else(|| is_message.then(|| self.apply_edits(filter)).flatten());
+        if !matches!(self.task, Task::Ask(..) | Task::Message) {
+            return;
+        }
+        if let Some(verdict) = objection {
+            self.answer = ChainAnswer { verdict, filter: Some(filter) };
+            self.at = self.members.len();
+        }
+    }
+
+    /// Applies the edits of a filter that has let the message pass. Returns a verdict if that is not possible.
+    fn apply_edits(&mut self, filter: usize) -> Option<VerdictBuf> {
+        let (member, message) = (self.members.get_mut(filter)?, self.message.as_mut()?);
+        if member.quarantines() {
+            message.quarantine = Some(b"a filter failed".to_vec());
+        }
+        let applied = member.edits.apply(message, self.rules, member.leading_space());
+        member.edits.clear();
+        applied.err().map(|_| Verdict::Tempfail.into())
+    }
+
+    /// Ends the task after the last filter. `false`: another one follows.
+    fn finish(&mut self) -> bool {
+        let is_refused = !self.answer.passes();
+        let (ends_message, is_discarded) = match &self.task {
+            Task::Message => (true, false),
+            Task::Ask(command, _) => {
+                let is_mail = matches!(command.as_command(), Command::MailFrom { .. });
+                (is_mail, self.answer.verdict.as_verdict() == Verdict::Discard)
+            }
+            Task::Idle | Task::Abort | Task::Tell(_) => (false, false),
+        };
+        if is_refused && is_discarded {
+            self.discards = Some(self.answer.clone());
+        } else if is_refused && ends_message {
+            self.finish_message(self.answer.clone());
+            return false;
+        }
+        self.task = Task::Idle;
+        true
+    }
+
+    /// Ends a message that is not delivered.
+    fn finish_message(&mut self, answer: ChainAnswer) {
+        self.begin(Task::Abort);
+        self.answer = answer;
+    }
+
+    /// Takes bytes of the filter that [`ChainStep::Read`] named.
+    ///
+    /// # Errors
+    /// [`ReceiveError`]: the filter broke a rule. It has failed, as if [`fail`](Self::fail) was called.
+    pub fn receive(&mut self, input: &mut &[u8]) -> Result<(), ReceiveError> {
+        let Some(member) = self.members.get_mut(self.at) else { return Ok(()) };
+        let received = member.receive(input);
+        if received.is_err() {
+            member.fail();
+        }
+        received
+    }
+
+    /// The connection to the filter that [`ChainStep::Read`] or [`ChainStep::Write`] named has failed, or it took too long.
+    pub fn fail(&mut self) {
+        if let Some(member) = self.members.get_mut(self.at) {
+            member.fail();
+        }
+    }
+}
+
+impl Task {
+    /// Gives the task to a filter.
+    fn begin(&self, member: &mut Member, macros: &MacroValues) {
+        match self {
+            Self::Ask(command, is_rejected) => member.begin(command, *is_rejected, macros),
+            Self::Message => member.begin_message(),
+            Self::Tell(command) => member.begin(command, false, macros),
+            Self::Abort if member.session.stage().is_in_message() => {
+                member.begin(&Command::Abort.into(), false, macros);
+            }
+            Self::Idle | Self::Abort => member.rest(),
+        }
+    }
+}
