@@ -22,7 +22,7 @@ const NAMES: [&str; 6] = ["X-A", "x-a", "Subject", "Received", "Date", "Message-
 const ODD_NAMES: [&str; 5] = ["Return-Path", "full-name", "Resent-To", "X Y", "X:Z"];
 
 /// A name that ends its line. Sendmail compares it with itself, which `message` does not.
-const BROKEN_NAME: [&str; 1] = ["X-\n"];
+const BROKEN_NAME: [&str; 2] = ["X-\n", "X-Gr\u{fc}"];
 
 const VALUES: [&str; 8] =
     ["one", "", " two", "three\n four", "five\nsix", "\tseven\n", "\n eight", "nine\r\n\tten"];
