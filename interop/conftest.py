@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--outcomes", type=Path, metavar="FILE", help="write every outcome there, as JSON")
     group.addoption("--sessions", type=int, default=5_000, metavar="N", help="sessions of the walk for each MTA")
     group.addoption("--seed", metavar="S", help="what the sessions of the walk are drawn from; otherwise chance")
+    group.addoption("--chains", type=Path, metavar="FOLDER", help="write what chains of filters were seen to do there")
     group.addoption("--document", type=Path, metavar="FILE", help="write INTEROP.md there")
 
 

@@ -182,7 +182,9 @@
 //!
 //! With sockets, shut down the reading side when `converse` returns: the reader may be waiting for a read.
 //!
-//! For several filters of one SMTP session, an MTA uses one session each; they share nothing.
+//! For several filters of one SMTP session, an MTA uses one session each; they share nothing. In what order the filters
+//! are asked, and what the others get when one of them refuses, discards or fails, is up to the MTA: CHN-1 to CHN-27 of
+//! SPEC_NOTES.md say what Postfix and Sendmail do.
 #![expect(unused_imports, reason = "the page links to them")]
 
 use crate::FilterSession;

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::address::addresses;
-use super::arguments::Arguments;
+use super::arguments::{Arguments, revived};
 use super::content::{Message, Recipient};
 use super::edits::Edits;
 use super::envelope::EnvelopeAddress;
@@ -159,7 +159,11 @@ fn add_recipient(
             EnvelopeAddress::from_bytes(bracketed(mailbox)).with_arguments(new.counted.iter().copied());
         let known = recipients.iter_mut().find(|known| is_same(known, &address, rules));
         match known {
-            Some(known) if known.is_deleted => known.is_deleted = false,
+            Some(known) if known.is_deleted => {
+                known.is_deleted = false;
+                let arguments = revived(known.address.arguments(), &new.counted);
+                known.address.set_arguments(arguments);
+            }
             Some(_) => {
                 outcome.ignored = Some(IgnoreReason::KnownRecipient);
                 continue;

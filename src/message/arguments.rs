@@ -1,8 +1,9 @@
 //! The ESMTP arguments of CHGFROM and ADDRCPT_PAR that an MTA honours.
 
 use alloc::vec::Vec;
+use core::ffi::CStr;
 
-use crate::wire::Text;
+use crate::wire::{Text, TextList, TextListBuf};
 
 /// A keyword, and what becomes of an argument with this value, if the MTA accepts it.
 pub(super) type Known = (&'static str, for<'t> fn(Text<'t>, &'t [u8]) -> Option<Text<'t>>);
@@ -81,6 +82,40 @@ impl<'t> Arguments<'t> {
     pub(super) fn replace(&self, argument: Text<'_>) -> bool {
         self.counted.iter().any(|counted| has_name(*counted, split(argument.as_bytes()).0))
     }
+}
+
+/// The arguments of a recipient that Sendmail brings back: the old ones, with the events of NOTIFY of both. No NOTIFY is
+/// FAILURE and DELAY, and NEVER is none.
+///
+/// # Source
+/// `recipient` in sendmail/recipient.c. SPEC_NOTES EDT-22.
+pub(super) fn revived(old: TextList<'_>, new: &[Text<'_>]) -> TextListBuf {
+    const EVENTS: [&CStr; 3] = [c"SUCCESS", c"FAILURE", c"DELAY"];
+    let is_notify = |argument: &Text<'_>| has_name(*argument, b"NOTIFY");
+    let notify = [old.iter().find(is_notify), new.iter().copied().find(is_notify)];
+    let mut merged: TextListBuf = old.iter().filter(|argument| !is_notify(argument)).collect();
+    if notify == [None, None] {
+        return merged;
+    }
+    let asks = |argument: Option<Text<'_>>, event: &CStr| match argument {
+        None => event != c"SUCCESS",
+        Some(argument) => {
+            let value = split(argument.as_bytes()).1.unwrap_or_default();
+            value.split(|&byte| byte == b',').any(|asked| asked.eq_ignore_ascii_case(event.to_bytes()))
+        }
+    };
+    let mut text = b"NOTIFY=".to_vec();
+    for event in EVENTS.iter().filter(|event| notify.iter().any(|argument| asks(*argument, event))) {
+        if !text.ends_with(b"=") {
+            text.push(b',');
+        }
+        text.extend_from_slice(event.to_bytes());
+    }
+    if text.ends_with(b"=") {
+        text.extend_from_slice(b"NEVER");
+    }
+    merged.extend(Text::new(&text));
+    merged
 }
 
 /// Whether an argument has this keyword.

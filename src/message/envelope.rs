@@ -33,6 +33,10 @@ impl EnvelopeAddress {
         Self { address, arguments: TextListBuf::new() }
     }
 
+    pub(super) fn set_arguments(&mut self, arguments: TextListBuf) {
+        self.arguments = arguments;
+    }
+
     /// The same address with these ESMTP arguments, such as `SIZE=10`.
     #[must_use]
     pub fn with_arguments<'t>(self, arguments: impl IntoIterator<Item = Text<'t>>) -> Self {

@@ -126,6 +126,22 @@ impl<'m> Header<'m> {
         self.name_len > 0
     }
 
+    /// The first line, without its line end.
+    pub(super) fn first_line(&self) -> &[u8] {
+        let line = self.bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+        without_line_end(line)
+    }
+
+    /// Whether the bytes begin with a blank: below another header they are a part of that one.
+    pub(super) fn continues(&self) -> bool {
+        matches!(*self.bytes, [b' ' | b'\t', ..])
+    }
+
+    /// Adds further lines.
+    pub(super) fn extend(&mut self, lines: &[u8]) {
+        self.bytes.to_mut().extend_from_slice(lines);
+    }
+
     /// Takes the header for one of the MTA's. Sendmail's rules for trace headers depend on the name alone.
     pub(super) fn make_default(&mut self) {
         // `H_TRACE` in sendmail/conf.c.
@@ -151,9 +167,9 @@ impl<'m> Header<'m> {
 
 /// Bytes of the name at the front of a header, without the blanks before the colon; 0 if there is none.
 ///
-/// A name has no blank, no control character and no colon. Bytes above 127 are allowed, as in both MTAs.
+/// A name is printable ASCII without blank and colon: SPEC_NOTES HDR-9.
 pub(super) fn name_len(bytes: &[u8]) -> usize {
-    let is_name = |byte: &u8| *byte > b' ' && *byte != b':' && *byte != 0x7f;
+    let is_name = |byte: &u8| byte.is_ascii_graphic() && *byte != b':';
     let len = bytes.iter().take_while(|byte| is_name(byte)).count();
     let mut rest = bytes.get(len..).unwrap_or_default();
     while let [b' ' | b'\t', tail @ ..] = rest {

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::header::{Header, Origin, name_len};
+use super::header::{Header, Origin, name_len, without_line_end};
 use super::outcome::{EditOutcome, Effect, IgnoreReason};
 use super::rules::{Rules, SENDMAIL_HEADERS, is_resent, is_withheld_by_sendmail};
 use crate::wire::LeadingSpace;
@@ -92,12 +92,25 @@ impl HeaderList<'_, '_> {
     /// The place of the header with that name and number. In Sendmail a header of its configuration is taken if there is
     /// no other.
     fn find(&self, number: usize, name: &[u8]) -> Option<usize> {
+        let own = if self.rules.has_slots { None } else { self.own() };
         let headers = self.headers.iter().enumerate().take(self.readable());
-        let namesakes = headers.filter(|(_, header)| header.is_named(name));
+        let mut namesakes = headers.filter(|(place, header)| header.is_named(name) && Some(*place) != own);
+        if !self.rules.has_slots {
+            return namesakes.nth(number.saturating_sub(1)).map(|(place, _)| place);
+        }
         let of = |origin| namesakes.clone().filter(move |(_, header)| header.origin() == origin);
         let found = of(Origin::Message).nth(number.saturating_sub(1));
-        let default = || of(Origin::Default).rfind(|_| self.rules.has_slots);
-        found.or_else(default).map(|(place, _)| place)
+        found.or_else(|| of(Origin::Default).next_back()).map(|(place, _)| place)
+    }
+
+    /// The place of the MTA's own Received, which is not counted. Postfix knows it by its text alone, and takes the first
+    /// Received for it whose first line is the front of that text.
+    fn own(&self) -> Option<usize> {
+        let own = self.headers.iter().find(|header| header.origin() == Origin::Trace)?;
+        let is_own = |header: &Header<'_>| {
+            header.is_named(own.name()) && without_line_end(own.as_bytes()).starts_with(header.first_line())
+        };
+        self.headers.iter().position(is_own)
     }
 
     fn delete(&mut self, place: usize) -> EditOutcome {
@@ -123,6 +136,12 @@ impl HeaderList<'_, '_> {
     fn put(&mut self, place: usize, name: &[u8], value: &[u8]) -> EditOutcome {
         let header = encode(self.rules, self.space, self.line_end, name, value);
         let place = place.min(self.headers.len());
+        let above = self.headers.get_mut(place.wrapping_sub(1)).filter(|_| !self.rules.has_slots);
+        if let (Some(above), true) = (above, header.continues()) {
+            // In Postfix there is but the text: these are further lines of the header above.
+            above.extend(header.as_bytes());
+            return Effect::HeaderAdded.into();
+        }
         self.headers.insert(place, header);
         self.outcome(place, Effect::HeaderAdded)
     }

@@ -42,12 +42,15 @@ pub use filter::{ChainFilter, FailureAction};
 /// let mut chain = Chain::new(EditRules::POSTFIX);
 /// chain.add(ChainFilter::new());
 /// // What the filter will send: it declines all commands but BODYEOB.
-/// let mut replies: &[u8] =
-///     b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c";
+/// let answers = [
+///     &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..],
+///     b"\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c",
+/// ];
+/// let mut answers = answers.into_iter();
 /// let mut answer = |chain: &mut Chain<'_>| loop {
 ///     match chain.next_step() {
 ///         ChainStep::Write { .. } => {} // write the frame to this filter
-///         ChainStep::Read { .. } => chain.receive(&mut replies).unwrap(),
+///         ChainStep::Read { .. } => chain.receive(&mut answers.next().unwrap()).unwrap(),
 ///         ChainStep::Close { .. } => panic!("the filter failed"),
 ///         ChainStep::Done(answer) => break answer.passes(),
 ///     }
@@ -64,8 +67,12 @@ pub use filter::{ChainFilter, FailureAction};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Where Postfix and Sendmail differ, it does what suits every filter: connections are negotiated before the first CONNECT, a
+/// filter gets an ABORT only for a message that it knows, and QUARANTINE does not keep the other filters from refusing. Of a
+/// filter that failed, no edit counts.
+///
 /// # Source
-/// SPEC_NOTES CHN-1 to CHN-9.
+/// SPEC_NOTES CHN-1 to CHN-27.
 #[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
@@ -390,6 +397,13 @@ impl<'m> Chain<'m> {
         if let Some(member) = self.members.get_mut(self.at) {
             member.fail();
         }
+    }
+}
+
+/// Adds filters behind the others, in their order.
+impl Extend<ChainFilter> for Chain<'_> {
+    fn extend<I: IntoIterator<Item = ChainFilter>>(&mut self, filters: I) {
+        self.members.extend(filters.into_iter().map(Member::new));
     }
 }
 

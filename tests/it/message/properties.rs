@@ -55,7 +55,7 @@ fn body_start(bytes: &[u8]) -> (usize, bool) {
         }
         let is_continued = at > 0 && matches!(line.first(), Some(b' ' | b'\t'));
         let name = line.split(|byte| *byte == b':').next().unwrap().trim_ascii_end();
-        let is_name = !name.is_empty() && name.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
+        let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
         // Blanks may stand before the colon, but nothing else.
         let rest = &line[name.len()..];
         let is_header = is_name && rest.iter().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b':');

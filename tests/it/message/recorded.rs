@@ -184,13 +184,12 @@ fn is_plain(address: &[u8]) -> bool {
 /// Why a case does not come out as recorded, if it does not.
 fn difference(case: &Value, setup: &Value, is_sendmail: bool) -> Option<String> {
     let space = if setup["leading_space"] == true { LeadingSpace::Preserved } else { LeadingSpace::Stripped };
-    let own = case.get("own").unwrap_or(&setup["own"]);
+    // It is empty where an edit took the header of the MTA itself.
+    let own = case.get("own").filter(|own| *own != "").unwrap_or(&setup["own"]);
     let mut message = message(setup, own, is_sendmail);
     let unedited = message.to_bytes();
     let result = deliver(case, &mut message, is_sendmail, space);
-    let reply = case.get("reply").map_or("250", |reply| reply.as_str().unwrap());
-    // Sendmail writes its own notes about arguments to the client, and accepts the message.
-    let is_accepted = reply.starts_with('2') || is_sendmail && reply.contains("olderrors=");
+    let is_accepted = case.get("reply").is_none_or(|reply| reply.as_str().unwrap().starts_with('2'));
     let verdict = case.get("verdict").map_or("c", |verdict| verdict.as_str().unwrap());
     match (&result, is_accepted) {
         (Err(error), true) => return Some(format!("refused: {error}")),
@@ -224,45 +223,46 @@ fn difference(case: &Value, setup: &Value, is_sendmail: bool) -> Option<String> 
     }
     expected.sort();
     got.sort();
-    (expected != got && !has_odd_address).then(|| format!("recipients {expected:?} for {got:?}"))
+    // What is left in the queue, or came back, has an address that the MTA could not use.
+    let is_whole = case.get("left").or(case.get("bounces")).is_none();
+    (expected != got && is_whole && !has_odd_address).then(|| format!("recipients {expected:?} for {got:?}"))
 }
 
-/// Cases that do not come out as recorded, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("sendmail", "directed/add Bcc to a bare message", BCC),
-    ("sendmail", "directed/add recipient with arguments: ORCPT without type", CRASH),
-    ("sendmail", "1/170", CRASH),
-    ("sendmail", "1/237", CRASH),
-    ("sendmail", "1/269", CRASH),
-    ("sendmail", "1/271", CRASH),
-    ("sendmail", "directed/delete recipient: no closing bracket", ADDRESS),
-    ("sendmail", "directed/delete, add recipient with arguments", REVIVED),
-    ("sendmail", "directed/delete, add recipient that had arguments", REVIVED),
-    ("sendmail", "1/5", HELD),
-    ("sendmail", "1/75", HELD),
-    ("sendmail", "1/341", HELD),
-    ("sendmail", "directed/sender: list", LIST),
-    ("sendmail", "directed/sender: list without brackets", LIST),
-    ("sendmail", "1/55", LIST),
-    ("sendmail", "1/222", LIST),
-    ("sendmail", "1/245", BELOW),
-];
-const BCC: &str = "Sendmail empties Bcc in a message without To and Cc, and drops it in others";
-const CRASH: &str = "Sendmail's process ends at an ORCPT without a semicolon in ADDRCPT_PAR";
-const ADDRESS: &str = "Sendmail refuses a message after a DELRCPT with a bracket that is not closed";
-const REVIVED: &str =
-    "Sendmail mixes the old and the new arguments of a recipient that is deleted and added again";
-const HELD: &str =
-    "Sendmail writes header lines without a blank in front anew when it takes a message from its queue";
-const BELOW: &str = "addresses that Sendmail writes anew stand below a line that is no header";
-const LIST: &str =
-    "Sendmail takes the last address of a list with brackets for the sender, and none of another list";
+/// Why a case is not expected to come out as recorded.
+fn exception(case: &Value, is_sendmail: bool) -> Option<&'static str> {
+    let id = case["id"].as_str().unwrap();
+    let edits = texts(&case["edits"]);
+    let has = |code: u8, is_meant: &dyn Fn(&str) -> bool| {
+        edits.iter().any(|edit| edit[0] == code && is_meant(&String::from_utf8_lossy(&edit[1..])))
+    };
+    if !is_sendmail {
+        return None;
+    }
+    if has(b'2', &|text| text.contains("ORCPT=") && !text.contains(';')) {
+        return Some("Sendmail's process ends at an ORCPT without a semicolon in ADDRCPT_PAR");
+    }
+    if has(b'e', &|text| text.contains(',')) {
+        return Some(
+            "Sendmail takes the last address of a list with brackets for the sender, and none of another list",
+        );
+    }
+    match id {
+        "directed/add Bcc to a bare message" => Some("Sendmail empties Bcc in a message without To and Cc"),
+        "directed/delete recipient: no closing bracket"
+        | "directed/delete recipient: list by blank, no brackets" => {
+            Some("Sendmail refuses a message after a DELRCPT with an address that it cannot read")
+        }
+        _ => None,
+    }
+}
 
 #[test]
 fn what_real_mtas_delivered_is_delivered() {
     let folder = std::env::var_os("MILTER_EDITS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edits"), PathBuf::from);
     let mut differences = Vec::new();
+    // How often each reason was needed.
+    let mut exceptions = BTreeMap::new();
     for mta in ["postfix", "sendmail"] {
         let text = fs::read_to_string(folder.join(format!("{mta}.jsonl"))).unwrap();
         let mut setups = BTreeMap::new();
@@ -275,12 +275,14 @@ fn what_real_mtas_delivered_is_delivered() {
                 continue;
             }
             count += 1;
-            let difference = difference(&value, &setups[&setup], mta == "sendmail");
-            let id = value["id"].as_str().unwrap();
-            if let Some((.., reason)) = EXCEPTIONS.iter().find(|row| row.0 == mta && row.1 == id) {
-                assert!(difference.is_some(), "{mta} {id} is as recorded, but is an exception: {reason}");
-            } else if let Some(difference) = difference {
-                differences.push(format!("{mta} {} {}: {difference}", value["id"], value["edits"]));
+            let is_sendmail = mta == "sendmail";
+            let difference = difference(&value, &setups[&setup], is_sendmail);
+            match (exception(&value, is_sendmail), difference) {
+                (Some(reason), Some(_)) => *exceptions.entry(reason).or_insert(0) += 1,
+                (Some(_), None) | (None, None) => {}
+                (None, Some(difference)) => {
+                    differences.push(format!("{mta} {} {}: {difference}", value["id"], value["edits"]));
+                }
             }
         }
         assert!(count >= 300, "{mta}: {count} cases");
@@ -289,4 +291,6 @@ fn what_real_mtas_delivered_is_delivered() {
         println!("{difference}\n");
     }
     assert!(differences.is_empty(), "{} differences", differences.len());
+    println!("{exceptions:#?}");
+    assert_eq!(exceptions.len(), 4, "a reason that is not needed any more, or a new one: {exceptions:#?}");
 }

@@ -8,9 +8,9 @@ use milter_proto::wire::Deviation;
 #[cfg(feature = "alloc")]
 use crate::support::recorded;
 
-const CHAPTERS: [&str; 16] = [
-    "FRM", "CMD", "RSP", "NEG", "MAC", "RPL", "HDR", "BDY", "ORD", "SCP", "EDT", "TIM", "END", "POL", "TOL",
-    "DEV",
+const CHAPTERS: [&str; 17] = [
+    "FRM", "CMD", "RSP", "NEG", "MAC", "RPL", "HDR", "BDY", "ORD", "SCP", "EDT", "TIM", "END", "CHN", "POL",
+    "TOL", "DEV",
 ];
 
 #[test]

@@ -7,14 +7,14 @@ extern crate std;
 use core::hash::Hasher;
 use core::hint::black_box;
 
-use milter_proto::filter::Options;
+use milter_proto::filter::{Options, VerdictSent};
 use milter_proto::macros::{MacroRequests, MacroStore};
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
     self, BufferTooSmall, DataSize, Edit, EnhancedCode, LeadingSpace, ListStage, MacroLists, MacroStage,
     Macros, NulInEdit, OutgoingFrame, ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
-    UnescapedReply,
+    UnescapedReply, Verdict,
 };
 #[cfg(feature = "alloc")]
 use milter_proto::wire::{MacrosBuf, ReplyBuf, ReplyError};
@@ -102,6 +102,13 @@ pub fn filter_session_send<'m>(
     response: Response<'m>,
 ) -> Result<OutgoingFrame<'m>, Misuse> {
     session.send(response)
+}
+
+pub fn filter_session_send_nearest<'v>(
+    session: &mut FilterSession,
+    verdict: Verdict<'v>,
+) -> Result<VerdictSent<'v>, Misuse> {
+    session.send_nearest(verdict)
 }
 
 pub fn macro_requests_write_macros<'s>(
