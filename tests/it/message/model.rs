@@ -19,10 +19,10 @@ const ADDRESSES: [&str; 4] = ["a@x.example", "b@x.example", "A@x.example", "c@y.
 const NAMES: [&str; 6] = ["X-A", "x-a", "Subject", "Received", "Date", "Message-Id"];
 
 /// Names in edits alone: those that Sendmail does not deliver by SMTP, and those that are no names.
-const ODD_NAMES: [&str; 5] = ["Return-Path", "full-name", "Resent-To", "X Y", "X:Z"];
+const ODD_NAMES: [&str; 6] = ["Return-Path", "full-name", "Resent-To", "X Y", "X:Z", "X-Gr\u{fc}"];
 
 /// A name that ends its line. Sendmail compares it with itself, which `message` does not.
-const BROKEN_NAME: [&str; 2] = ["X-\n", "X-Gr\u{fc}"];
+const BROKEN_NAME: [&str; 1] = ["X-\n"];
 
 const VALUES: [&str; 8] =
     ["one", "", " two", "three\n four", "five\nsix", "\tseven\n", "\n eight", "nine\r\n\tten"];
@@ -382,10 +382,11 @@ impl Envelope {
                 }
             });
             let known = self.deleted.iter().find(|(known, ..)| self.is_sendmail && *known == address);
-            if let Some(known) = known {
-                // It comes back with the arguments that it had.
+            if let Some((_, old, is_added)) = known {
+                // It comes back with its ORCPT, and with the flags of both (`QINHERITEDBITS`).
                 if !is_known {
-                    self.recipients.push(known.clone());
+                    let revived = joined(old, &arguments);
+                    self.recipients.push((address, revived, *is_added));
                 }
             } else if !is_known {
                 self.recipients.push((address, arguments.clone(), true));
@@ -401,6 +402,35 @@ impl Envelope {
 
 fn bare(address: &str) -> &str {
     address.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(address)
+}
+
+/// The arguments of a recipient that comes back, for which NOTIFY is asked a second time.
+fn joined(old: &[String], new: &[String]) -> Vec<String> {
+    let notify = |arguments: &[String]| {
+        let found = arguments.iter().find_map(|argument| argument.strip_prefix("NOTIFY="));
+        found.map(str::to_owned)
+    };
+    let mut arguments: Vec<_> =
+        old.iter().filter(|argument| !argument.starts_with("NOTIFY=")).cloned().collect();
+    let both = [notify(old), notify(new)];
+    if both.iter().any(Option::is_some) {
+        // Without NOTIFY, Sendmail tells about failure and delay.
+        let events: Vec<_> = both
+            .map(|events| events.unwrap_or_else(|| "FAILURE,DELAY".to_owned()))
+            .join(",")
+            .split(',')
+            .map(str::to_owned)
+            .collect();
+        let mut events: Vec<_> = ["SUCCESS", "FAILURE", "DELAY"]
+            .into_iter()
+            .filter(|event| events.iter().any(|known| known == event))
+            .collect();
+        if events.is_empty() {
+            events.push("NEVER");
+        }
+        arguments.push(format!("NOTIFY={}", events.join(",")));
+    }
+    arguments
 }
 
 fn is_of_recipient(argument: &str) -> bool {
@@ -553,6 +583,7 @@ fn edit(odd_names: Vec<&'static str>) -> impl Strategy<Value = EditBuf> {
             "ENVID=new RET=FULL",
             "NOTIFY=NEVER",
             "NOTIFY=DELAY ORCPT=rfc822;a@x",
+            "NOTIFY=SUCCESS",
         ];
         proptest::option::of(select(arguments.to_vec()))
     };

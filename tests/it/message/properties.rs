@@ -5,7 +5,8 @@ use milter_proto::message::{EditRules, Edits, EnvelopeAddress, Header, Message, 
 use milter_proto::mta::{self, EditStatus, Sent};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{
-    Actions, Assembler, Command, DataSize, Edit, EditBuf, Frame, LeadingSpace, Offer, Peer, Steps, Text, TextList, Verdict, Version,
+    Actions, Assembler, Command, DataSize, Edit, EditBuf, Frame, LeadingSpace, Offer, Peer, Steps, Text,
+    TextList, Verdict, Version,
 };
 use milter_proto::{FilterSession, MtaSession};
 use proptest::collection::vec;
@@ -19,9 +20,24 @@ const SPACES: [LeadingSpace; 2] = [LeadingSpace::Stripped, LeadingSpace::Preserv
 
 /// Bytes in which everything that parts headers from each other and from the body occurs often.
 fn odd_bytes() -> impl Strategy<Value = Vec<u8>> {
-    let pieces: &[&[u8]] =
-        &[b"X", b"Subject", b":", b": ", b" ", b"\t", b"\r\n", b"\n", b"\r", b"\0", b"\xe9", b"\x7f", b"\r\n\r\n", b"value"];
-    let piece = prop_oneof![9 => select(pieces.to_vec()).prop_map(<[u8]>::to_vec), 1 => vec(any::<u8>(), 0..4)];
+    let pieces: &[&[u8]] = &[
+        b"X",
+        b"Subject",
+        b":",
+        b": ",
+        b" ",
+        b"\t",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xe9",
+        b"\x7f",
+        b"\r\n\r\n",
+        b"value",
+    ];
+    let piece =
+        prop_oneof![9 => select(pieces.to_vec()).prop_map(<[u8]>::to_vec), 1 => vec(any::<u8>(), 0..4)];
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
@@ -286,9 +302,9 @@ struct Seen {
 fn send(message: &Message<'_>, space: LeadingSpace, size: DataSize, declined: Steps, cut: usize) -> Seen {
     let mut mta = MtaSession::with_policy(mta::Policy::STRICT);
     let mut filter = FilterSession::with_policy(filter::Policy::STRICT);
-    let commands = CommandKind::ALL.into_iter().filter(|kind| {
-        kind.decline_step().is_none_or(|step| !declined.contains(step))
-    });
+    let commands = CommandKind::ALL
+        .into_iter()
+        .filter(|kind| kind.decline_step().is_none_or(|step| !declined.contains(step)));
     let support = if space == LeadingSpace::Preserved { Support::Required } else { Support::Off };
     let options = Options::new(commands).leading_space(support).data_size(size, Support::Required);
     let mut seen = Seen::default();
@@ -349,9 +365,8 @@ fn options_size(mta: &MtaSession) -> u32 {
 
 impl Seen {
     fn see(&mut self, command: &Command<'_>) {
-        let address = |address, arguments: TextList<'_>| {
-            EnvelopeAddress::new(address).with_arguments(arguments.iter())
-        };
+        let address =
+            |address, arguments: TextList<'_>| EnvelopeAddress::new(address).with_arguments(arguments.iter());
         match *command {
             Command::MailFrom { address: text, arguments } => self.sender = Some(address(text, arguments)),
             Command::RcptTo { address: text, arguments } => self.recipients.push(address(text, arguments)),
