@@ -145,7 +145,7 @@ impl Postfix {
     /// `cleanup_find_header_start`: the place of a header, counted from 1. It looks no further than a line that is not a
     /// header, and does not count the own Received of Postfix if a name is given (`hidden_header`).
     fn find(&self, index: usize, name: Option<&[u8]>) -> Option<usize> {
-        let mut left = index;
+        let (mut left, mut is_own_hidden) = (index, false);
         for (at, header) in self.headers.iter().enumerate() {
             let line = header.split(|byte| *byte == b'\r').next().unwrap();
             let label = name_of(line);
@@ -154,10 +154,17 @@ impl Postfix {
             if !is_header {
                 return None;
             }
-            let is_hidden = header == RECEIVED;
-            if name.is_none_or(|name| is_named(label, name) && !is_hidden) {
-                left -= 1;
-            }
+            let is_counted = match name {
+                None => true,
+                Some(name) if !is_named(label, name) => false,
+                // `hidden_header` takes the first line that the own Received begins with for it.
+                Some(_) if !is_own_hidden && RECEIVED.starts_with(line) => {
+                    is_own_hidden = true;
+                    false
+                }
+                Some(_) => true,
+            };
+            left -= usize::from(is_counted);
             if left == 0 {
                 return Some(at);
             }
