@@ -51,7 +51,7 @@ fn ask(chain: &mut Chain<'_>, streams: &[TcpStream]) -> Done {
     loop {
         match chain.next_step() {
             ChainStep::Done(answer) if answer.passes() => return Ok(()),
-            ChainStep::Done(answer) => return Err(format!("refused: {:?}", answer.verdict).into()),
+            ChainStep::Done(answer) => return Err(format!("refused: {answer:?}").into()),
             ChainStep::Write { filter, frame } => {
                 let bytes = frame.segments().collect::<Vec<_>>().concat();
                 stream(filter)?.write_all(&bytes).unwrap_or_else(|_| chain.fail());

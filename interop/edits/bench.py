@@ -1,5 +1,6 @@
 """Runs cases at an MTA, one after the other, and makes records of them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -230,7 +231,7 @@ def _outcome(mta: str, case: Case, seen: Seen, program: str, own: str, unedited:
     if not reply.startswith("250"):
         it["reply"] = reply
     if seen.noise:
-        it["noise"] = seen.noise
+        it["noise"] = [re.sub(r"\b0x[0-9a-f]+", "0x0", line) for line in seen.noise]
     if seen.held:
         it["held"] = seen.held
     it["delivered"] = [_delivered(one, neutral, unedited) for one in kept]

@@ -169,14 +169,25 @@ impl HeaderList<'_, '_> {
 
 /// A header from the name and value of an edit.
 fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], value: &[u8]) -> Header<'static> {
+    let name = name.get(..rules.max_name).unwrap_or(name);
     let text = [name, b":", space.before(), value].concat();
     let mut bytes = Vec::with_capacity(text.len().saturating_add(line_end.len()));
-    for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        if at > 0 && !matches!(line, [b' ' | b'\t', ..]) {
-            bytes.push(rules.fold);
+    let mut lines = text.split(|&byte| byte == b'\n').peekable();
+    while let Some(mut line) = lines.next() {
+        loop {
+            let needs_blank = !bytes.is_empty() && !matches!(line, [b' ' | b'\t', ..]);
+            if needs_blank {
+                bytes.push(rules.fold);
+            }
+            let max = rules.max_line.saturating_sub(needs_blank.into());
+            bytes.extend_from_slice(line.get(..max).unwrap_or(line));
+            bytes.extend_from_slice(line_end);
+            // Sendmail goes on behind the byte that was next, but drops the rest of the last line.
+            match line.get(max.saturating_add(1)..) {
+                Some(rest) if line.len() > max && lines.peek().is_some() => line = rest,
+                _ => break,
+            }
         }
-        bytes.extend_from_slice(line);
-        bytes.extend_from_slice(line_end);
     }
     // Sendmail keeps the name apart. Postfix reads it again from the line.
     let name_len = if rules.keeps_spelling { name.len() } else { name_len(&bytes) };
