@@ -14,8 +14,9 @@ pub(super) struct HeaderList<'a, 'm> {
     pub(super) rules: &'a Rules,
     pub(super) space: LeadingSpace,
     pub(super) line_end: &'static [u8],
-    /// The message was sent again: it has Resent headers.
-    pub(super) is_resent: bool,
+    /// Whether the client's message had Resent headers. `None`: the list has no places for the headers of Sendmail's
+    /// configuration yet.
+    pub(super) is_resent: Option<bool>,
 }
 
 impl HeaderList<'_, '_> {
@@ -26,8 +27,8 @@ impl HeaderList<'_, '_> {
         }
         // What an earlier filter deleted has no number any more, but keeps its place.
         self.headers.iter_mut().filter(|header| header.is_absent).for_each(Header::make_default);
-        self.is_resent = self.headers.iter().any(|header| !header.is_absent && is_resent(header.name()));
-        if !self.headers.iter().any(Header::is_slot) {
+        if self.is_resent.is_none() {
+            self.is_resent = Some(self.headers.iter().any(|header| is_resent(header.name())));
             self.add_slots();
         }
     }
@@ -148,7 +149,8 @@ impl HeaderList<'_, '_> {
     /// What came of a new value. Sendmail does not send every header on.
     fn outcome(&mut self, place: usize, effect: Effect) -> EditOutcome {
         let Some(header) = self.headers.get_mut(place) else { return effect.into() };
-        header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), self.is_resent);
+        let is_resent = self.is_resent == Some(true);
+        header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), is_resent);
         let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
         EditOutcome { effect: Some(effect), ignored }
     }
