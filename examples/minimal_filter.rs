@@ -1,4 +1,4 @@
-//! A filter in one file: it refuses one recipient, and adds a header with the sender to every message.
+//! A filter in one file: it refuses one recipient, and adds a header with the sender. Its threads have no limit.
 //! Run `cargo run --example minimal_filter`, then `sudo postconf smtpd_milters=inet:127.0.0.1:8892`.
 #![expect(clippy::wildcard_enum_match_arm, reason = "commands and turns that are not named need nothing")]
 use std::io::{self, Read, Write};

@@ -36,7 +36,7 @@ impl core::fmt::Display for ErrorContext {
 /// The caller tried to send something that the protocol does not allow. Nothing changed, and there is nothing to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-#[error("we may not send {context}: {rule}{} ({})", Expected(.rule, .context), .rule.id())]
+#[error("we may not send {context}: {rule}{}{} ({})", Expected(.rule, .context), Bits(.rule, .context), .rule.id())]
 pub struct Misuse {
     /// The rule that sending would break.
     pub rule: Rule,
@@ -91,6 +91,22 @@ impl core::fmt::Display for Expected<'_> {
     }
 }
 
+/// What could have been sent, where an offer or an answer would make the negotiation fail. For a [`Violation`], the detail
+/// tells that.
+struct Bits<'e>(&'e Rule, &'e ErrorContext);
+
+impl core::fmt::Display for Bits<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match (self.0, self.1.owed) {
+            (Rule::NegotiationFailed, Some(_)) => {
+                "; expected a version from 2 to the offered one, and only actions and steps that the MTA offered"
+            }
+            (Rule::NegotiationFailed, None) => "; expected a version from 2 to 2147483647",
+            _ => "",
+        })
+    }
+}
+
 /// A detail, after the rule that it belongs to.
 struct Suffix(Option<ViolationDetail>);
 
@@ -117,6 +133,10 @@ pub enum ReceiveError {
     /// The stream cannot be divided into frames; assembler and session are broken.
     #[error("the peer's stream cannot be divided into frames: {0}")]
     Stream(#[from] FrameError),
+    /// The filter sent this many bytes of a frame while no reply was outstanding; the session is broken. For a whole frame,
+    /// the error is [`Peer`](Self::Peer).
+    #[error("the filter sent {0} bytes while no reply was outstanding (ORD-3)")]
+    StrayBytes(u32),
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,

@@ -185,16 +185,20 @@ pub enum NegotiationError {
         answered: Version,
     },
     /// The filter requires or answers actions that the MTA did not offer. NEG-18, NEG-23.
-    #[error("the MTA did not offer {missing:?}")]
+    #[error("the filter requires actions {missing:?}; the MTA offered only {offered:?}")]
     Actions {
         /// Those actions.
         missing: Actions,
+        /// The actions that the MTA offered.
+        offered: Actions,
     },
     /// The filter requires or answers steps that the MTA did not offer. NEG-19, NEG-24.
-    #[error("the MTA did not offer {missing:?}")]
+    #[error("the filter requires steps {missing:?}; the MTA offered only {offered:?}")]
     Steps {
         /// Those steps.
         missing: Steps,
+        /// The steps that the MTA offered.
+        offered: Steps,
     },
 }
 
@@ -221,11 +225,11 @@ pub(crate) fn check_answer(
     }
     let missing = answer.actions.difference(offer.actions);
     if !missing.is_empty() {
-        return Err(NegotiationError::Actions { missing });
+        return Err(NegotiationError::Actions { missing, offered: offer.actions });
     }
     let missing = answer.steps.difference(offer.steps);
     if !missing.is_empty() && !honours_surplus_steps {
-        return Err(NegotiationError::Steps { missing });
+        return Err(NegotiationError::Steps { missing, offered: offer.steps });
     }
     Ok(())
 }

@@ -71,17 +71,17 @@ impl<'r> Conversation<'r> {
     /// Bytes in, events out; replies in, bytes out.
     async fn answer<S: Stream>(&mut self, mut input: &[u8], link: &mut Link<'_, S>) -> Result<(), Failure> {
         while let Some(event) = self.session.next_event(&mut self.assembler, &mut input)? {
-            self.handler.hear(&event, &self.session);
+            self.handler.on_event(&event, &self.session);
             if self.session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
-                let answer = self.session.negotiate(&self.rules.wishes())?.frame;
+                let answer = self.session.negotiate(&self.rules.filter_options())?.frame;
                 link.push(&answer).await?;
                 self.assembler.set_limits(Rules::limits(self.session.negotiated()));
             }
             while let filter::Turn::Reply(_) = self.session.turn() {
                 match self.handler.next() {
-                    Next::Say(response) => match self.session.send(response) {
+                    Next::Send(response) => match self.session.send(response) {
                         Ok(frame) => link.push(&frame).await?,
-                        Err(misuse) => self.handler.pass_over(response, misuse)?,
+                        Err(misuse) => self.handler.leave_out(response, misuse)?,
                     },
                     Next::Pause(time) => {
                         link.flush().await?;
@@ -89,7 +89,7 @@ impl<'r> Conversation<'r> {
                     }
                 }
             }
-            self.handler.settle(self.session.stage());
+            self.handler.after_replies(self.session.stage());
         }
         Ok(())
     }

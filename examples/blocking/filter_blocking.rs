@@ -55,7 +55,7 @@ fn serve(connection: &Connection<'_>, rules: &Rules) -> Result<(), Failure> {
     let mut session = FilterSession::with_policy(rules.policy());
     if rules.policy() == filter::Policy::LIBMILTER {
         // libmilter counts callbacks that are missing as declined, also before OPTNEG.
-        if let Ok(negotiation) = rules.wishes().answer(Offer::FULL) {
+        if let Ok(negotiation) = rules.filter_options().answer(Offer::FULL) {
             session = session.with_initial_steps(negotiation.answer.steps.intersection(Steps::NO_COMMAND));
         }
     }
@@ -120,16 +120,16 @@ fn answer(
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     while let Some(event) = session.next_event(assembler, &mut input)? {
-        handler.hear(&event, session);
+        handler.on_event(&event, session);
         if session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
-            writer.push(&session.negotiate(&rules.wishes())?.frame)?;
+            writer.push(&session.negotiate(&rules.filter_options())?.frame)?;
             assembler.set_limits(Rules::limits(session.negotiated()));
         }
         while let filter::Turn::Reply(_) = session.turn() {
             match handler.next() {
-                Next::Say(response) => match session.send(response) {
+                Next::Send(response) => match session.send(response) {
                     Ok(frame) => writer.push(&frame)?,
-                    Err(misuse) => handler.pass_over(response, misuse)?,
+                    Err(misuse) => handler.leave_out(response, misuse)?,
                 },
                 Next::Pause(time) => {
                     writer.flush()?;
@@ -137,7 +137,7 @@ fn answer(
                 }
             }
         }
-        handler.settle(session.stage());
+        handler.after_replies(session.stage());
     }
     Ok(())
 }

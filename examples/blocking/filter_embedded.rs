@@ -57,16 +57,16 @@ fn header(text: &str) -> Result<(String, String), BadValue> {
 }
 
 impl Filter for Arguments {
-    /// Hears of recipients and of the end of a message, and of nothing else: no frame is large then.
-    fn wishes(&self) -> Options<'_> {
+    /// Subscribes to RCPT only, besides the end of a message: then no frame is large.
+    fn options(&self) -> Options<'_> {
         let needed = if self.add_header.is_empty() { Actions::EMPTY } else { Actions::ADD_HEADERS };
         Options::new([CommandKind::RcptTo]).require(needed)
     }
 
-    fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {
+    fn reply(&self, command: &Command<'_>, sent: usize) -> Response<'_> {
         let is_refused =
             |address: Text<'_>| self.reject_rcpt.iter().any(|refused| address.eq_ignore_ascii_case(refused));
-        match (command, self.add_header.get(said)) {
+        match (command, self.add_header.get(sent)) {
             (Command::RcptTo { address, .. }, _) if is_refused(*address) => Verdict::Reject.into(),
             (Command::EndOfMessage { .. }, Some((name, value))) => {
                 Edit::AddHeader { name: text(name), value: text(value) }.into()
@@ -76,7 +76,7 @@ impl Filter for Arguments {
     }
 }
 
-/// Text of an option, which never holds a NUL: the operating system's arguments end with one.
+/// The text of an option. It cannot contain a NUL, because arguments of a program end with one.
 fn text(option: &str) -> Text<'_> {
     Text::new(option.as_bytes()).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! What a filter is told, as lines of text: number of the connection, name, arguments.
+//! The callbacks of a filter as lines of text: number of the connection, name, arguments.
 //!
-//! Names and order are those of libmilter's callbacks. Bytes that are no visible ASCII, and backslashes,
-//! are written as `\xHH`, and an empty argument as `""`.
+//! Names and order are those of libmilter's callbacks. Bytes that are not visible ASCII, and backslashes, are written as
+//! `\xHH`, and an empty argument as `""`.
 
 use core::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -9,11 +9,11 @@ use std::io::{Write, stdout};
 use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Command, Peer, Text, TextList};
 
-/// Shows what one connection of a filter is told, on standard output.
+/// Shows the callbacks of one connection on standard output.
 #[derive(Debug)]
 pub(crate) struct Callbacks<'r> {
     connection: u64,
-    /// Macros to be shown at each command.
+    /// The macros to show at each callback.
     macros: &'r [String],
 }
 
@@ -35,15 +35,15 @@ impl<'r> Callbacks<'r> {
             }
         }
         line.push('\n');
-        // One write a line: connections may show theirs at the same time.
+        // One write for each line: several connections may write at the same time.
         let mut out = stdout().lock();
         let _ = out.write_all(line.as_bytes());
         let _ = out.flush();
     }
 }
 
-/// The callback of a command, and its arguments. There is none for MACRO and QUIT, and ABORT and QUIT_NC
-/// end something, which is said before what belongs to it is forgotten.
+/// The callback of a command, and its arguments. There is none for MACRO and QUIT. The handler shows `abort` and `close`
+/// for ABORT and QUIT_NC itself, while the macros of what ends are still known.
 pub(crate) fn of(command: &Command<'_>) -> Option<(&'static str, Vec<String>)> {
     let text = |text: Text<'_>| escaped(text.as_bytes());
     Some(match *command {

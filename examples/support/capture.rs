@@ -14,14 +14,14 @@ use thiserror::Error;
 /// The longest line that is read, in bytes. A frame of 1 MiB that came in one read takes 2 MiB.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 
-/// Who talked to whom.
+/// The programs of a session.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Header {
     /// Name and version of the MTA.
     pub(crate) mta: String,
     /// Name and version of the filter.
     pub(crate) filter: String,
-    /// What was tried.
+    /// What was tested.
     #[serde(default)]
     pub(crate) scenario: Option<String>,
     /// How the MTA was set up.
@@ -43,7 +43,7 @@ impl Side {
     /// Both sides.
     pub(crate) const BOTH: [Self; 2] = [Self::Mta, Self::Filter];
 
-    /// Which way the frames of this side travel.
+    /// The direction of this side's frames.
     pub(crate) const fn direction(self) -> Direction {
         match self {
             Self::Mta => Direction::ToFilter,
@@ -72,7 +72,7 @@ pub(crate) struct Record {
     pub(crate) what: What,
 }
 
-/// What a read gave.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     /// Bytes of the stream, cut anywhere.
@@ -89,7 +89,7 @@ pub(crate) enum Event {
     Eof,
     /// The side reset it.
     Reset,
-    /// The recorder closed it: the other side had ended long before.
+    /// The recorder closed it, long after the other side had ended.
     Cut,
     /// The side could not be reached.
     Refused,
@@ -118,12 +118,12 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Where the line stands that was read last.
+    /// The place of the last line that was read.
     pub(crate) const fn place(&self) -> Place {
         self.place
     }
 
-    /// Reads the next line that is not blank, without its end. `false`: there is none.
+    /// Reads the next line that is not blank, without its line end. `false`: there is none.
     fn read_line(&mut self) -> Result<bool, CaptureError> {
         loop {
             self.line.clear();
@@ -157,7 +157,7 @@ impl<R: BufRead> Reader<R> {
 
     fn bytes(&self, text: &str) -> Result<Vec<u8>, CaptureError> {
         hex::decode(text).map_err(|error| {
-            // It is a piece of the line.
+            // The text is a part of the line.
             let start = text.as_ptr().addr().saturating_sub(self.line.as_ptr().addr());
             let within = match error {
                 hex::FromHexError::InvalidHexCharacter { index, .. } => index,
@@ -167,7 +167,7 @@ impl<R: BufRead> Reader<R> {
         })
     }
 
-    /// An error `within` that many bytes of the line.
+    /// An error, `within` bytes after the start of the line.
     fn fault(&self, within: usize, problem: Problem) -> CaptureError {
         let within = u64::try_from(within).unwrap_or(u64::MAX);
         let place = Place { byte: self.place.byte.saturating_add(within), ..self.place };
@@ -195,7 +195,7 @@ struct RawRecord<'a> {
     event: Option<Event>,
 }
 
-/// Bytes of the line before the place that a JSON error names.
+/// The number of bytes before the place of a JSON error in its line.
 fn column(error: &serde_json::Error) -> usize {
     error.column().saturating_sub(1)
 }
@@ -215,11 +215,11 @@ impl fmt::Display for Place {
     }
 }
 
-/// A file that is no capture, or not to its end.
+/// Why a file is not a capture.
 #[derive(Debug, Error)]
 #[error("{place}: {problem}")]
 pub(crate) struct CaptureError {
-    /// Where it was found.
+    /// The place of the problem.
     pub(crate) place: Place,
     /// What is wrong.
     pub(crate) problem: Problem,
@@ -232,13 +232,13 @@ pub(crate) enum Problem {
     Read(#[source] io::Error),
     #[error("the file is empty: it has no header")]
     NothingThere,
-    #[error("a line of more than {MAX_LINE} bytes: this is no capture")]
+    #[error("a line of more than {MAX_LINE} bytes: this is not a capture")]
     LineTooLong,
-    #[error("no header of a capture: {}", WithoutPlace(.0))]
+    #[error("not the header of a capture: {}", WithoutPlace(.0))]
     Header(#[source] serde_json::Error),
-    #[error("no record of a capture: {}", WithoutPlace(.0))]
+    #[error("not a record of a capture: {}", WithoutPlace(.0))]
     Record(#[source] serde_json::Error),
-    #[error("a record has either `hex` or `event`")]
+    #[error("a record needs either `hex` or `event`")]
     NeitherNorBoth,
     #[error("`hex` is not hexadecimal: {0}")]
     Hex(#[source] hex::FromHexError),

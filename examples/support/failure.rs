@@ -1,4 +1,4 @@
-//! Why a conversation ended before its time.
+//! Why a connection failed.
 
 use core::time::Duration;
 use std::io;
@@ -9,12 +9,12 @@ use milter_proto::wire::{DecodeError, FrameError};
 use milter_proto::{Misuse, ReceiveError, mta};
 use thiserror::Error;
 
-/// One line for the operator, whoever is at fault.
+/// An error, as one line for the operator.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error("{0}: {1}")]
     File(String, #[source] io::Error),
-    #[error("{0:?} holds a NUL, which no text on the wire may")]
+    #[error("{0:?} contains a NUL, which cannot be sent")]
     Nul(String),
     #[error("cannot reach {0}: {1}")]
     Connect(String, #[source] io::Error),
@@ -24,11 +24,11 @@ pub(crate) enum Failure {
     Read(#[source] io::Error),
     #[error("cannot write to the peer: {0}")]
     Write(#[source] io::Error),
-    #[error("the peer said nothing for {} s", .0.as_secs_f32())]
+    #[error("the peer sent nothing for {} s", .0.as_secs_f32())]
     Silent(Duration),
     #[error("the filter left {0} unanswered for {t} s", t = .1.as_secs_f32())]
     Unanswered(CommandKind, Duration),
-    #[error("the peer took nothing for {} s", .0.as_secs_f32())]
+    #[error("the peer accepted nothing for {} s", .0.as_secs_f32())]
     Stuck(Duration),
     #[error("the filter closed the connection and left {0} unanswered")]
     Closed(CommandKind),
@@ -40,17 +40,17 @@ pub(crate) enum Failure {
     Refused,
     #[error("the filter's edits of one message take more than {0} bytes")]
     Edits(usize),
-    #[error("nothing can be agreed with the MTA: {0}")]
+    #[error("the negotiation with the MTA failed: {0}")]
     Negotiation(#[from] NegotiateError),
-    #[error("the peer sent what is no frame: {0}")]
+    #[error("the peer sent bytes that are not a frame: {0}")]
     Stream(#[from] FrameError),
     #[error(transparent)]
     Receive(#[from] ReceiveError),
-    #[error("this side is wrong: {0}")]
+    #[error("{0}")]
     Misuse(#[from] Misuse),
     #[error("{0}")]
     Payload(#[from] DecodeError),
-    #[error("cannot be told when to stop: {0}")]
+    #[error("cannot receive signals: {0}")]
     Signals(#[source] io::Error),
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
@@ -61,12 +61,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What a read came to that took `limit`: nothing in that time, or an error.
+    /// The failure of a read with this timeout.
     pub(crate) fn reading(error: io::Error, limit: Duration) -> Self {
         if is_timeout(&error) { Self::Silent(limit) } else { Self::Read(error) }
     }
 
-    /// The filter has closed, where it owed a reply.
+    /// The filter closed the connection while a reply was outstanding.
     pub(crate) const fn left(is_agreed: bool, owed: CommandKind) -> Self {
         if is_agreed { Self::Closed(owed) } else { Self::Refused }
     }
@@ -85,7 +85,7 @@ impl Failure {
         if let mta::Turn::Receive(owed) = turn { self.on(owed) } else { self }
     }
 
-    /// What a write came to that took `limit`.
+    /// The failure of a write with this timeout.
     pub(crate) fn writing(error: io::Error, limit: Duration) -> Self {
         if is_timeout(&error) { Self::Stuck(limit) } else { Self::Write(error) }
     }

@@ -1,4 +1,4 @@
-//! The two halves of a blocking connection: what is read, and what is written.
+//! The two halves of a blocking connection: reader and writer.
 
 use core::time::Duration;
 use std::io::{self, IoSlice, Write};
@@ -10,27 +10,27 @@ use super::pool::{Lent, Pool};
 use super::spec::{Socket, read_now};
 use super::tap::Tap;
 
-/// How long a buffer is kept for a peer that says nothing.
-const REST: Duration = Duration::from_secs(1);
-/// Bytes for what ends a silence: macros and an address fit in, so that one read takes them.
+/// How long a buffer is kept while the peer sends nothing.
+const SILENCE: Duration = Duration::from_secs(1);
+/// The size of the first read after a silence. Macros and an address fit into it.
 const FIRST: usize = 1024;
-/// Frames of this size and more are written from where they lie; smaller ones are gathered.
+/// Frames of at least this size are written without a copy; smaller ones are copied into the output buffer.
 pub(super) const LARGE: usize = 4096;
-/// A turn that is longer than this goes out in pieces: a peer can ask for much more than it reads.
+/// A turn that is longer than this is written in parts: a peer can ask for much more than it reads.
 pub(super) const TURN: usize = 65_536;
 
-/// Reads into a buffer that is lent while something comes: a silent connection holds none.
+/// Reads into a buffer that is borrowed from the pool while bytes arrive: a silent connection has none.
 #[derive(Debug)]
 pub(crate) struct Reader<'c> {
     socket: &'c Socket,
     pool: &'c Pool,
     tap: Option<Tap>,
     buffer: Option<Lent<'c>>,
-    /// Takes the first bytes after a silence.
+    /// The buffer for the first bytes after a silence.
     first: [u8; FIRST],
-    /// Nothing came for a while.
-    rests: bool,
-    /// Nothing is likely to come soon.
+    /// Nothing has arrived for a while.
+    is_silent: bool,
+    /// Nothing is likely to arrive soon.
     is_idle: bool,
     /// The timeout that the socket has.
     timeout: Duration,
@@ -39,22 +39,22 @@ pub(crate) struct Reader<'c> {
 impl<'c> Reader<'c> {
     pub(crate) const fn new(socket: &'c Socket, pool: &'c Pool, tap: Option<Tap>) -> Self {
         let timeout = Duration::ZERO;
-        Self { socket, pool, tap, buffer: None, first: [0; FIRST], rests: false, is_idle: false, timeout }
+        Self { socket, pool, tap, buffer: None, first: [0; FIRST], is_silent: false, is_idle: false, timeout }
     }
 
-    /// Gives the buffer back until something comes: between two messages, say.
+    /// Returns the buffer to the pool until bytes arrive, for example between two messages.
     pub(crate) fn release(&mut self) {
         self.buffer = None;
         self.is_idle = true;
     }
 
-    /// Reads once; no bytes are the end of the stream. `None`: nothing came for a second, and the
-    /// buffer was given back. Call again.
+    /// Reads once. No bytes: the end of the stream. `None`: nothing arrived for a second, and the buffer was returned to the
+    /// pool. Call again.
     ///
     /// # Errors
-    /// [`Failure::Silent`] if nothing comes within `limit`.
+    /// [`Failure::Silent`] if nothing arrives within `limit`.
     pub(crate) fn read(&mut self, limit: Duration) -> Result<Option<&[u8]>, Failure> {
-        let timeout = if self.rests { limit.saturating_sub(REST) } else { limit.min(REST) };
+        let timeout = if self.is_silent { limit.saturating_sub(SILENCE) } else { limit.min(SILENCE) };
         self.wait_for(timeout.max(Duration::from_millis(1))).map_err(Failure::Read)?;
         match self.socket.read_once(self.room()) {
             Ok(count) => {
@@ -62,16 +62,16 @@ impl<'c> Reader<'c> {
                     Some(buffer) => buffer.get(..count),
                     None => self.first.get(..count),
                 };
-                (self.rests, self.is_idle) = (false, false);
+                (self.is_silent, self.is_idle) = (false, false);
                 let bytes = bytes.unwrap_or_default();
                 if let Some(tap) = &mut self.tap {
                     tap.pass(bytes);
                 }
                 Ok(Some(bytes))
             }
-            Err(error) if is_timeout(&error) && !self.rests && limit > REST => {
+            Err(error) if is_timeout(&error) && !self.is_silent && limit > SILENCE => {
                 self.buffer = None;
-                self.rests = true;
+                self.is_silent = true;
                 Ok(None)
             }
             Err(error) => Err(Failure::reading(error, limit)),
@@ -88,9 +88,9 @@ impl<'c> Reader<'c> {
         Ok(bytes)
     }
 
-    /// Where to read to.
+    /// The buffer for the next read.
     fn room(&mut self) -> &mut [u8] {
-        if self.rests || self.is_idle {
+        if self.is_silent || self.is_idle {
             return &mut self.first;
         }
         self.buffer.get_or_insert_with(|| self.pool.lend())
@@ -105,9 +105,9 @@ impl<'c> Reader<'c> {
     }
 }
 
-/// Gathers the frames of a turn, and writes them at once.
+/// Collects the frames of a turn, and writes them at once.
 ///
-/// Who writes a turn in pieces waits for the peer's delayed acknowledgement in between: 40 ms a turn.
+/// If a turn is written in parts, each part may wait for the peer's delayed acknowledgement of the one before: 40 ms.
 #[derive(Debug)]
 pub(crate) struct Writer<'c> {
     socket: &'c Socket,
@@ -117,13 +117,13 @@ pub(crate) struct Writer<'c> {
 }
 
 impl<'c> Writer<'c> {
-    /// Writes to a socket that takes something within `limit`.
+    /// Writes to a socket. A write fails if the peer accepts nothing within `limit`.
     pub(crate) fn new(socket: &'c Socket, tap: Option<Tap>, limit: Duration) -> Result<Self, Failure> {
         socket.set_write_timeout(slice_of(limit)).map_err(Failure::Write)?;
         Ok(Self { socket, tap, out: Vec::new(), limit })
     }
 
-    /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
+    /// Adds a frame to the turn. A large one is not copied, but written at once, after the frames before it.
     pub(crate) fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         if let Some(tap) = &mut self.tap {
             tap.pass_frame(frame);
@@ -137,7 +137,7 @@ impl<'c> Writer<'c> {
         result
     }
 
-    /// Writes what was gathered. What could not be written is not tried again.
+    /// Writes the output buffer, and clears it even if the write fails.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let result = write_all(self.socket, &mut [IoSlice::new(&self.out)], self.limit);
         self.out.clear();
@@ -145,29 +145,29 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// What was gathered, and a frame behind it, from where they lie.
+/// The output buffer and a frame after it, for one vectored write.
 pub(super) fn pieces<'a>(
-    gathered: &'a [u8],
+    buffered: &'a [u8],
     frame: &'a OutgoingFrame<'_>,
 ) -> [IoSlice<'a>; 1 + OutgoingFrame::MAX_SEGMENTS] {
     let mut slots = [IoSlice::new(&[]); 1 + OutgoingFrame::MAX_SEGMENTS];
-    let pieces = [gathered].into_iter().chain(frame.segments());
+    let pieces = [buffered].into_iter().chain(frame.segments());
     slots.iter_mut().zip(pieces).for_each(|(slot, piece)| *slot = IoSlice::new(piece));
     slots
 }
 
-/// How long one call may wait, of what all of them may.
+/// The timeout of one system call, as a part of the whole limit.
 fn slice_of(limit: Duration) -> Duration {
-    limit.checked_div(8).unwrap_or(limit).clamp(Duration::from_millis(1), REST)
+    limit.checked_div(8).unwrap_or(limit).clamp(Duration::from_millis(1), SILENCE)
 }
 
 /// Writes all pieces, in as few calls as the kernel allows.
 ///
-/// A write that took a part of them returns once the socket's own timeout is over, and does not say when
-/// that part was taken. So that timeout is short, and `limit` is counted from the last part.
+/// If the peer accepts only a part, the call returns after the timeout of the socket, and does not tell when the part was
+/// accepted. So the socket has a short timeout, and `limit` counts from the last progress.
 fn write_all(mut socket: &Socket, pieces: &mut [IoSlice<'_>], limit: Duration) -> Result<(), Failure> {
     let mut rest = pieces;
-    // Empty pieces are nothing to wait for.
+    // Removes empty pieces: there is nothing to wait for.
     IoSlice::advance_slices(&mut rest, 0);
     let mut silent = Duration::ZERO;
     while !rest.is_empty() {

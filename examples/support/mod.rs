@@ -1,5 +1,5 @@
-//! What the examples share: where sockets are, what a filter and an MTA have to say, and logs. None of it
-//! does what the crate is for, and none of it depends on a runtime.
+//! Code that the examples share: sockets, the rules of the filters, the messages of the MTAs, logs. None of it is about the
+//! protocol itself, and none of it depends on a runtime.
 
 pub(crate) mod callbacks;
 pub(crate) mod client;

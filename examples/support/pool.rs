@@ -1,14 +1,14 @@
-//! Read buffers that are lent to connections while something is being read.
+//! Read buffers that connections borrow while they read.
 
 use core::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of a buffer: a body chunk with its head, so that one read can take a whole frame.
+/// The size of a buffer: one read can return a whole frame with a body chunk.
 const SIZE: usize = 65_540;
-/// Buffers that are kept when nobody uses them.
+/// How many unused buffers are kept.
 const KEPT: usize = 16;
 
-/// Buffers that wait for use.
+/// Buffers that are not in use.
 #[derive(Debug, Default)]
 pub(crate) struct Pool(Mutex<Vec<Box<[u8]>>>);
 

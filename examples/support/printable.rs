@@ -1,7 +1,7 @@
-//! Text of a peer or of a file, for people.
+//! Text of a peer or of a file, for a terminal.
 
-/// Text with everything escaped that a terminal might obey, or that would show it as what it is not: control
-/// characters, line separators, marks of direction, and bytes that are no UTF-8. Tabs stay.
+/// Escapes everything that could control a terminal or misrepresent the text: control characters, line separators,
+/// direction marks, and bytes that are not UTF-8. Tabs are kept.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

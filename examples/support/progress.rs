@@ -1,13 +1,13 @@
-//! How much of a long body was sent, for somebody who watches.
+//! A progress indicator: how much of a long body was sent.
 
 use std::io::{IsTerminal, Write, stderr};
 
-/// Percent of a number of bytes, on a line of standard error that is written anew.
+/// Percent of a number of bytes, on one line of standard error that is overwritten.
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: u64,
     done: u64,
-    /// The percentage that is shown; `None`: nothing is.
+    /// The percentage that is shown, if any.
     shown: Option<u64>,
     is_hidden: bool,
 }
@@ -33,7 +33,7 @@ impl Progress {
         }
     }
 
-    /// Clears the line, and begins again.
+    /// Clears the line, and starts again at 0.
     pub(crate) fn finish(&mut self) {
         self.done = 0;
         if self.shown.take().is_some() {

@@ -1,5 +1,4 @@
-//! What the filter examples do, as their command line says it: rules for verdicts, edits at the end of
-//! a message, and what to negotiate.
+//! The rules of the filter examples, from their command line: verdicts, edits at the end of a message, and what to negotiate.
 
 mod changes;
 mod handler;
@@ -24,7 +23,7 @@ pub(crate) use handler::Handler;
 pub(crate) use options::{HELP, Options};
 pub(crate) use values::{BadValue, Seconds, header_name, name_of, stage_to_abort};
 
-/// The message of a filter that was told to stop.
+/// The message of a filter that received a signal to stop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopping(pub(crate) Duration);
 
@@ -48,14 +47,14 @@ pub(crate) struct Rules {
 /// The next thing to do while a reply is outstanding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Next<'r> {
-    Say(Response<'r>),
+    Send(Response<'r>),
     /// Flush the output, then wait.
     Pause(Duration),
 }
 
 impl<'r> Next<'r> {
     const fn edit(edit: Edit<'r>) -> Self {
-        Self::Say(Response::Edit(edit))
+        Self::Send(Response::Edit(edit))
     }
 }
 
@@ -72,75 +71,74 @@ impl Rules {
         self.options.policy.policy()
     }
 
-    /// How much an MTA may send at once, which depends on what was agreed.
+    /// The limit on received frames, which depends on the negotiation.
     ///
-    /// libmilter closes on more, and so does this filter: no MTA sends it.
-    pub(crate) fn limits(agreed: Option<&Negotiated>) -> Limits {
-        let size = agreed.map_or(DataSize::Kib64, Negotiated::data_size);
+    /// Like libmilter, the filter closes the connection on a longer frame. No MTA sends one.
+    pub(crate) fn limits(negotiated: Option<&Negotiated>) -> Limits {
+        let size = negotiated.map_or(DataSize::Kib64, Negotiated::data_size);
         Limits::DEFAULT.with_max_receive_payload(size.bytes())
     }
 
-    /// How long a peer may be silent, and how long it may take nothing.
+    /// How long a peer may send nothing, and accept nothing.
     pub(crate) fn timeouts(&self) -> Timeouts {
         Seconds::or_usual(self.options.timeout, Timeouts::LIBMILTER)
     }
 
-    /// The logs of a connection, if there are to be any: what is read, and what is written.
+    /// The logs of a connection, if there are any: of reads, and of writes.
     pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
         self.options.logs.taps(connection)
     }
 
-    /// What to negotiate.
-    pub(crate) fn wishes(&self) -> filter::Options<'_> {
+    /// The options to negotiate.
+    pub(crate) fn filter_options(&self) -> filter::Options<'_> {
         let options = &self.options;
-        let wishes = match &options.only {
+        let base = match &options.only {
             Some(only) => filter::Options::new(only.0.iter().copied()),
             None => filter::Options::all_commands(),
         };
-        let if_wanted = |is_wanted| if is_wanted { Support::Optional } else { Support::Off };
+        let optional = |is_requested| if is_requested { Support::Optional } else { Support::Off };
         let no_reply = options.no_reply.iter().flat_map(|kinds| kinds.0.iter().copied());
-        wishes
-            .require(self.actions())
+        base.require(self.actions())
             .no_reply_to(no_reply)
-            .skip(if_wanted(options.skip))
-            .rejected_recipients(if_wanted(options.rejected_rcpt))
-            .leading_space(if_wanted(options.leading_space))
+            .skip(optional(options.skip))
+            .rejected_recipients(optional(options.rejected_rcpt))
+            .leading_space(optional(options.leading_space))
             .data_size(options.data_size.size(), Support::Optional)
             .macro_lists(self.macro_lists.as_lists())
     }
 
-    /// The actions that the edits need, and those that were asked for besides.
+    /// The actions that the edits need, and those of `--may`.
     fn actions(&self) -> Actions {
         let steps = self.options.changes.steps(LeadingSpace::Stripped, DataSize::Kib64);
         let needed = steps.fold(Actions::EMPTY, |actions, step| match step {
-            Next::Say(Response::Edit(edit)) => actions | edit.action(),
+            Next::Send(Response::Edit(edit)) => actions | edit.action(),
             _ => actions,
         });
-        let holds = !self.options.quarantine_if.is_empty();
-        let quarantine = if holds { Actions::QUARANTINE } else { Actions::EMPTY };
+        let has_quarantine = !self.options.quarantine_if.is_empty();
+        let quarantine = if has_quarantine { Actions::QUARANTINE } else { Actions::EMPTY };
         self.options.may.iter().fold(needed | quarantine, |actions, more| actions | more.0)
     }
 
-    /// Whether the filter asked for a command, or has to be told of it in any case.
-    fn wants(&self, kind: CommandKind) -> bool {
+    /// Whether the filter subscribes to a command, or the command cannot be declined.
+    fn subscribes_to(&self, kind: CommandKind) -> bool {
         let only = self.options.only.as_ref();
         kind.decline_step().is_none() || only.is_none_or(|only| only.0.contains(&kind))
     }
 
-    /// The verdict on a command: that of the first rule that fits.
+    /// The verdict on a command: that of the first rule that matches.
     fn verdict(&self, kind: CommandKind, command: &Command<'_>) -> Verdict<'_> {
-        if let Some(rule) = self.options.at.iter().find(|rule| rule.fits(kind, command)) {
-            return rule.say.verdict();
+        if let Some(rule) = self.options.at.iter().find(|rule| rule.matches(kind, command)) {
+            return rule.verdict.get();
         }
         let is_refused = kind == CommandKind::RcptTo
-            && self.options.reject_rcpt.iter().any(|pattern| pattern.fits(command));
+            && self.options.reject_rcpt.iter().any(|pattern| pattern.matches(command));
         if is_refused { Verdict::Reject } else { Verdict::Continue }
     }
 
-    /// The option by which messages with a header of that name are held.
+    /// The value of `--quarantine-if` that matches a header, if there is one.
     fn quarantine_for(&self, name: Text<'_>) -> Option<&str> {
         let mut names = self.options.quarantine_if.iter();
-        names.find(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.as_bytes())).map(String::as_str)
+        names.find(|header| header.as_bytes().eq_ignore_ascii_case(name.as_bytes())).map(String::as_str)
     }
 
     /// The responses and pauses at the end of a message, before the verdict.
@@ -148,14 +146,15 @@ impl Rules {
         &'r self,
         space: LeadingSpace,
         size: DataSize,
-        held_for: Option<&'r str>,
+        quarantine_header: Option<&'r str>,
     ) -> impl Iterator<Item = Next<'r>> + Send + use<'r> {
-        let quarantine = held_for.map(|header| Next::edit(Edit::Quarantine { reason: text(header) }));
+        let quarantine =
+            quarantine_header.map(|header| Next::edit(Edit::Quarantine { reason: text(header) }));
         self.options.changes.steps(space, size).chain(quarantine)
     }
 }
 
-/// Text of an option, which never holds a NUL: the operating system's arguments end with one.
+/// The text of an option. It cannot contain a NUL, because arguments of a program end with one.
 fn text(option: &str) -> Text<'_> {
     Text::new(option.as_bytes()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Where a socket is, in sendmail's notation, and the sockets themselves.
+//! Addresses of sockets in Sendmail's notation, and the sockets.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SocketAddrUnix, SocketType};
 use thiserror::Error;
 
-/// The shortest timeout of a socket: the system takes zero for none.
+/// The shortest timeout of a socket: for the system, zero means no timeout.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How long to wait before connecting again to a socket whose backlog is full.
 pub(crate) const RETRY: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ impl Spec {
     /// Any free port on loopback.
     pub(crate) const LOOPBACK: Self = Self::Inet { port: 0, host: String::new() };
 
-    /// Connects; each address of a host may take `limit`.
+    /// Connects. The limit applies to each address of the host.
     pub(crate) fn connect(&self, limit: Duration) -> io::Result<Socket> {
         match self {
             Self::Unix(path) => connect_unix(path, limit).map(Socket::Unix),
@@ -56,7 +56,7 @@ impl Spec {
     pub(crate) fn listen(&self) -> io::Result<Listening> {
         Ok(match self {
             Self::Unix(path) => {
-                // A socket that a process has left behind is in the way; anything else is not ours.
+                // Removes a socket that no process listens on any more, and nothing else.
                 if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
                     && try_unix(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
                 {
@@ -103,7 +103,7 @@ fn connect_unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     }
 }
 
-/// Connects at once or not at all. `WouldBlock`: a process listens there, and its backlog is full.
+/// Connects without waiting. `WouldBlock`: a process listens there, but its backlog is full.
 fn try_unix(path: &Path) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let stream = UnixStream::from(net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?);
@@ -151,38 +151,38 @@ impl fmt::Display for Spec {
     }
 }
 
-/// What is wrong with a SPEC.
+/// Why a SPEC is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum BadSpec {
-    #[error("it begins with inet:, inet6: or unix:")]
+    #[error("it must begin with inet:, inet6: or unix:")]
     Family,
-    #[error("the port is a number from 0 to 65535, as in inet:8891@localhost")]
+    #[error("the port must be a number from 0 to 65535, as in inet:8891@localhost")]
     Port,
-    #[error("unix: is followed by a path")]
+    #[error("unix: must be followed by a path")]
     Path,
 }
 
-/// A socket that waits for connections.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener, Place),
 }
 
-/// The file of a socket: where it was made, and which one it is.
+/// The file of a socket: its path, and its identity.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
     file: (u64, u64),
 }
 
-/// Device and inode of what is there.
+/// Device and inode of the file at a path.
 fn file(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 impl Listening {
-    /// Another handle of it. Once that is shut down, `accept` returns, with nothing or an error.
+    /// A second handle. When it is shut down, `accept` returns, usually with an error.
     pub(crate) fn waker(&self) -> io::Result<Socket> {
         Ok(match self {
             Self::Tcp(listener) => Socket::Tcp(OwnedFd::from(listener.try_clone()?).into()),
@@ -197,7 +197,7 @@ impl Listening {
         }
     }
 
-    /// Where it is: with the port that the system chose.
+    /// Its address, with the port that the system chose.
     pub(crate) fn spec(&self) -> Spec {
         match self {
             Self::Unix(_, place) => Spec::Unix(place.path.clone()),
@@ -223,7 +223,7 @@ impl AsFd for Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Somebody may have removed it, and another process may listen there now.
+        // The file may have been replaced by another process that listens there now.
         if let Self::Unix(_, place) = self {
             if file(&place.path).is_ok_and(|found| found == place.file) {
                 let _ = fs::remove_file(&place.path);
@@ -240,7 +240,7 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Each write is a whole turn, so that nothing is gained by holding one back.
+    /// Each write is a whole turn, so nothing is gained by delaying it.
     fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
@@ -253,7 +253,7 @@ impl Socket {
         }
     }
 
-    /// Reads fail after that time.
+    /// Sets the timeout of reads.
     pub(crate) fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         let timeout = Some(timeout.max(SHORTEST));
         match self {
@@ -262,7 +262,7 @@ impl Socket {
         }
     }
 
-    /// Writes fail after that time.
+    /// Sets the timeout of writes.
     pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
         let timeout = Some(timeout.max(SHORTEST));
         match self {
@@ -271,7 +271,7 @@ impl Socket {
         }
     }
 
-    /// Reads once, again after a signal.
+    /// Reads once, and again if a signal interrupts it.
     pub(crate) fn read_once(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut socket = self;
         loop {
@@ -310,7 +310,7 @@ impl Write for &Socket {
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        // Most turns are one piece, and the kernel takes that with less work.
+        // Most turns are one piece, which is cheaper to write this way.
         if let [piece] = pieces {
             return self.write(piece);
         }

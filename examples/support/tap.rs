@@ -32,7 +32,7 @@ impl Logs {
         self.log || self.log_content
     }
 
-    /// The taps of a connection, if there are any: to the filter, then to the MTA.
+    /// The taps of a connection, if it is logged or recorded: to the filter, then to the MTA.
     pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
         let record = self.record.as_deref().map(|folder| Record::new(folder, connection));
         let record = record.and_then(|record| record.map_err(|error| Tap::note(connection, &error)).ok());
@@ -51,14 +51,14 @@ impl Logs {
 pub(crate) struct Tap {
     direction: Direction,
     connection: u64,
-    /// Whether frames are shown on standard error, a line each, and then with their content or without it.
+    /// Whether frames are shown on standard error, and if so, whether with their content.
     shows: Option<bool>,
     record: Option<Arc<Record>>,
     assembler: Assembler<Vec<u8>>,
 }
 
 impl Tap {
-    /// Takes note of bytes that were read. No bytes: the peer has closed.
+    /// Logs and records bytes. No bytes: the peer has closed.
     pub(crate) fn pass(&mut self, bytes: &[u8]) {
         if let Some(record) = &self.record {
             record.pass(self.direction, bytes).unwrap_or_else(|error| Self::note(self.connection, &error));
@@ -73,7 +73,7 @@ impl Tap {
             let line = match self.assembler.next_frame(&mut input) {
                 Ok(None) => return,
                 Ok(Some(frame)) => Line::new(self.direction, frame),
-                // Whoever reads the stream fails in the same way, and reports it with the limit that holds there.
+                // The reader of the stream gets the same error, and reports it.
                 Err(_) => return,
             };
             let line = if with_content { line } else { line.hiding_content() };
@@ -81,12 +81,12 @@ impl Tap {
         }
     }
 
-    /// Takes note of a frame that is to be written.
+    /// Logs and records a frame that will be written.
     pub(crate) fn pass_frame(&mut self, frame: &OutgoingFrame<'_>) {
         self.pass(&frame.segments().flatten().copied().collect::<Vec<_>>());
     }
 
-    /// Takes note of something else.
+    /// Logs a remark.
     pub(crate) fn note(connection: u64, text: &dyn core::fmt::Display) {
         show(connection, &format_args!("# {text}"));
     }
@@ -121,13 +121,13 @@ impl Record {
         })
     }
 
-    /// Writes each line at once, so that the lines of the two directions do not mix.
+    /// Writes each line in one call, so that lines of the two directions do not mix.
     fn write(&self, line: &serde_json::Value) -> io::Result<()> {
         (&self.file).write_all(format!("{line}\n").as_bytes())
     }
 }
 
-/// One write a line: standard error has no buffer, and a write for each part of a line is slow.
+/// Writes a line in one call: standard error has no buffer, and a call for each part would be slow.
 fn show(connection: u64, text: &dyn core::fmt::Display) {
     let _ = stderr().write_all(format!("[{connection}] {text}\n").as_bytes());
 }

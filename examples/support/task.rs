@@ -1,12 +1,10 @@
-//! A connection in a task: what is read, and what is written, whatever the runtime.
+//! A connection in a task: reads and writes, independent of the runtime.
 //!
-//! # What may be dropped, and when
+//! # Cancellation
 //!
-//! [`Link::read`] may be dropped at any time, and called again: it waits until there is something to
-//! read, and then borrows a buffer, reads and returns in one go, so that there is no moment at which
-//! bytes are in its hands and not yet in the caller's. For the same reason a connection that waits holds
-//! no buffer. [`Link::push`] and [`Link::flush`] may not be called again once they were dropped: nobody
-//! knows how much was written, and the connection is to be closed.
+//! The future of [`Link::read`] may be dropped at any time: it waits until the socket is readable, and then borrows a buffer,
+//! reads and returns without waiting again, so no bytes are lost. For the same reason a waiting connection has no buffer. If
+//! the future of [`Link::push`] or [`Link::flush`] is dropped, it is unknown how much was written: close the connection.
 
 use core::future::{Future, Pending, poll_fn};
 use core::ops::Deref;
@@ -25,25 +23,25 @@ use super::pool::{Lent, Pool};
 use super::spec::read_now;
 use super::tap::Tap;
 
-/// What a runtime gives: a socket that tells when it is ready, and an alarm.
+/// What the runtime provides: a socket with readiness, and an alarm.
 pub(crate) trait Stream {
-    /// Waits until there is something to read.
+    /// Waits until the socket is readable.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Reads once. `Pending`: there was nothing, and `poll_readable` is to be asked again.
+    /// Reads once. `Pending`: there was nothing to read; call `poll_readable` again.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes once.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-    /// Sets the alarm, in the place of what it was set to before.
+    /// Sets the alarm, which replaces an earlier setting.
     fn set_alarm(&mut self, at: Instant);
 
     /// Waits for the alarm.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// Bytes that were read. Their buffer goes back when they are dropped.
+/// Bytes that were read. Their buffer returns to the pool when they are dropped.
 #[derive(Debug)]
 pub(crate) struct Received<'p> {
     buffer: Option<Lent<'p>>,
@@ -51,7 +49,7 @@ pub(crate) struct Received<'p> {
 }
 
 impl Received<'_> {
-    /// Whether nothing was read because the connection is to stop. Otherwise no bytes are the end of the stream.
+    /// Whether nothing was read because the connection has to stop. Otherwise, no bytes mean the end of the stream.
     pub(crate) const fn is_stop(&self) -> bool {
         self.buffer.is_none()
     }
@@ -70,30 +68,29 @@ impl Deref for Received<'_> {
 pub(crate) struct Link<'c, S> {
     timed: Timed<S>,
     pool: &'c Pool,
-    /// Logs are rare, and there are many connections.
+    /// Boxed, because most of many connections have none.
     taps: [Option<Box<Tap>>; 2],
-    /// The turn, as far as it was gathered.
+    /// The frames of this turn that are not written yet.
     out: Vec<u8>,
     limit: Duration,
 }
 
 impl<'c, S: Stream> Link<'c, S> {
-    /// Connects the logs, of what is read and of what is written; the peer has to take something
-    /// within `limit`.
+    /// Makes a connection with its logs: of reads, and of writes. A write fails if the peer accepts nothing within `limit`.
     pub(crate) fn new(stream: S, pool: &'c Pool, taps: [Option<Tap>; 2], limit: Duration) -> Self {
         let taps = taps.map(|tap| tap.map(Box::new));
         Self { timed: Timed { stream, alarm: None }, pool, taps, out: Vec::new(), limit }
     }
 
-    /// Reads once; no bytes are the end of the stream.
+    /// Reads once. No bytes: the end of the stream.
     ///
     /// # Errors
-    /// [`Failure::Silent`] if nothing comes within `limit`.
+    /// [`Failure::Silent`] if nothing arrives within `limit`.
     pub(crate) async fn read(&mut self, limit: Duration) -> Result<Received<'c>, Failure> {
         self.read_unless(None::<Pin<&mut Pending<()>>>, limit).await
     }
 
-    /// Reads once, unless the connection is to `stop`: see [`Received::is_stop`].
+    /// Reads once, unless `stop` is ready first: see [`Received::is_stop`].
     pub(crate) async fn read_unless<F: Future<Output = ()>>(
         &mut self,
         mut stop: Option<Pin<&mut F>>,
@@ -134,7 +131,7 @@ impl<'c, S: Stream> Link<'c, S> {
         Ok(received)
     }
 
-    /// Adds a frame to the turn. A large one is not copied, but written with what was gathered.
+    /// Adds a frame to the turn. A large one is not copied, but written at once, after the frames before it.
     pub(crate) async fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         if let [_, Some(tap)] = &mut self.taps {
             tap.pass_frame(frame);
@@ -148,7 +145,7 @@ impl<'c, S: Stream> Link<'c, S> {
         result
     }
 
-    /// Writes what was gathered. What could not be written is not tried again.
+    /// Writes the output buffer, and clears it even if the write fails.
     pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
         let result = self.timed.write_all(&mut [IoSlice::new(&self.out)], self.limit).await;
         self.out.clear();
@@ -161,20 +158,20 @@ impl<'c, S: Stream> Link<'c, S> {
         let _: io::Result<()> = poll_fn(|cx| wait.poll_end(cx)).await;
     }
 
-    /// Gives back the memory of turns that were written.
+    /// Frees the memory of written turns.
     pub(crate) fn release(&mut self) {
         self.out.shrink_to(0);
     }
 }
 
-/// A stream whose waits end.
+/// A stream with timeouts.
 ///
-/// The alarm is not set for each wait, which costs a lock or a system call each time. It goes off when an
-/// earlier wait would have ended, and is set then for the one that is running.
+/// The alarm is not set for each wait, because that costs a lock or a system call. It goes off when an earlier wait would have
+/// timed out, and is then set for the current one.
 #[derive(Debug)]
 struct Timed<S> {
     stream: S,
-    /// What the alarm is set to.
+    /// The time for which the alarm is set.
     alarm: Option<Instant>,
 }
 
@@ -186,7 +183,7 @@ impl<S: Stream> Timed<S> {
     /// Writes all pieces, in as few calls as the kernel allows.
     async fn write_all(&mut self, pieces: &mut [IoSlice<'_>], limit: Duration) -> Result<(), Failure> {
         let mut rest = pieces;
-        // Empty pieces are nothing to wait for.
+        // Removes empty pieces: there is nothing to wait for.
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
             let mut wait = self.begin(limit);
@@ -203,7 +200,7 @@ impl<S: Stream> Timed<S> {
     }
 }
 
-/// A wait, which begins when it is polled for the first time.
+/// A wait. It begins when it is first polled.
 #[derive(Debug)]
 struct Waiting<'t, S> {
     timed: &'t mut Timed<S>,
@@ -216,7 +213,7 @@ impl<S: Stream> Waiting<'_, S> {
         &mut self.timed.stream
     }
 
-    /// Is ready, with an error, once the wait has taken too long.
+    /// Returns a timeout error once the wait has taken too long.
     fn poll_end<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let Some(end) = self.end.or_else(|| Instant::now().checked_add(self.limit)) else {
             return Poll::Pending;

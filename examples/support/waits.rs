@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use milter_proto::{Timeouts, Wait};
 
-/// The waits of one connection. The end of a message may have a total beside the wait for each frame.
+/// The waits of one connection. The end of a message may have a limit in total besides the limit for each frame.
 #[derive(Debug)]
 pub(crate) struct Waits {
     timeouts: Timeouts,
-    /// When the wait for a verdict on the whole message began.
+    /// When the wait for the verdict on the end of the message began.
     end: Option<Instant>,
 }
 
@@ -18,12 +18,12 @@ impl Waits {
         Self { timeouts, end: None }
     }
 
-    /// A command is said, and what is waited for from now on is its reply.
+    /// Begins the wait for the reply to another command.
     pub(crate) const fn begin(&mut self) {
         self.end = None;
     }
 
-    /// The time that a read may take which begins now.
+    /// The timeout of a read that begins now.
     pub(crate) fn limit(&mut self, wait: Option<Wait>, now: Instant) -> Duration {
         let limit = wait.map_or(self.timeouts.reply, |wait| self.timeouts.of(wait));
         match (wait, self.timeouts.end_of_message_total) {

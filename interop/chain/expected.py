@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .bench import DEFAULT, TWO
 from .case import Case
 from .filter import Answer, Fault, Script
 
@@ -42,7 +41,7 @@ def _case(case: Case) -> dict[str, object]:
         "mtas": list(case.mtas),
         "steps": list(case.steps),
         "filters": [_script(case.scripts.get(place, Script())) for place in range(1, case.filters + 1)],
-        "action": DEFAULT if case.service == TWO else case.service,
+        "action": case.policy,
         "headers": "".join(f"{name}:{value}\r\n" for name, value in case.message.headers),
         "body": body.decode("latin-1") if len(body) < LONG else len(body),
         "show": case.show,

@@ -18,7 +18,7 @@ class Known:
 REFUSES_OFFER = r"mta_\w+: .*(without|unanswered)"
 REFUSED_ANSWER = r"mta_\w+: .*(OPTNEG|negotiat|offered|version)"
 NOT_SENT = r'"outcome": "accepted", "at": "eom"|no > UNKNOWN'
-SILENT = r"said nothing|unanswered"
+SILENT = r"sent nothing|unanswered"
 
 
 def no_call(*calls: str, scenarios: tuple[str, ...]) -> dict[str, Known]:

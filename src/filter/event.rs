@@ -1,8 +1,9 @@
 //! What the filter's side tells its caller.
 
+use crate::error::Misuse;
 use crate::negotiation::Negotiation;
 use crate::order::CommandKind;
-use crate::wire::{Command, DecodeError, OutgoingFrame};
+use crate::wire::{Command, DecodeError, OutgoingFrame, Verdict};
 
 /// Whose turn it is, seen from the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +107,21 @@ pub struct NegotiationSent<'o> {
     pub negotiation: Negotiation<'o>,
 }
 
+/// The result of [`FilterSession::send_nearest`]: the frame to send, and whether another verdict replaced the given one.
+///
+/// [`FilterSession::send_nearest`]: crate::FilterSession::send_nearest
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a frame that is not written leaves the MTA waiting"]
+pub struct VerdictSent<'v> {
+    /// The frame to write.
+    pub frame: OutgoingFrame<'v>,
+    /// The verdict in the frame.
+    pub verdict: Verdict<'v>,
+    /// Why the given verdict could not be sent, if this is another one.
+    pub misuse: Option<Misuse>,
+}
+
 /// How a connection ended for the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -178,6 +194,12 @@ mod owned {
     impl From<&Event<'_>> for EventBuf {
         fn from(event: &Event<'_>) -> Self {
             Self::from(*event)
+        }
+    }
+
+    impl<'a> From<&'a EventBuf> for Event<'a> {
+        fn from(event: &'a EventBuf) -> Self {
+            event.as_event()
         }
     }
 

@@ -12,6 +12,6 @@ pub(crate) mod session;
 
 #[cfg(feature = "alloc")]
 pub use event::EventBuf;
-pub use event::{Ending, Event, NegotiationSent, Turn};
+pub use event::{Ending, Event, NegotiationSent, Turn, VerdictSent};
 pub use options::{Options, Support};
 pub use policy::{Policy, Receiving, Sending};

@@ -220,7 +220,7 @@ impl<'a> Options<'a> {
 
         let missing = self.required_actions.difference(offer.actions);
         if !missing.is_empty() {
-            return Err(NegotiationError::Actions { missing });
+            return Err(NegotiationError::Actions { missing, offered: offer.actions });
         }
         let wanted_actions = self.required_actions.union(self.requested_actions);
         let actions = wanted_actions.intersection(offer.actions);
@@ -229,7 +229,7 @@ impl<'a> Options<'a> {
         let emulated = missing.intersection(can_emulate).difference(implied_by(version));
         let missing = missing.difference(can_emulate);
         if !missing.is_empty() {
-            return Err(NegotiationError::Steps { missing });
+            return Err(NegotiationError::Steps { missing, offered: offer.steps });
         }
         let wanted = self.required.union(self.requested);
         let steps = wanted.intersection(offer.steps);

@@ -1,6 +1,6 @@
 //! What the filter's session sends.
 
-use super::event::{NegotiationSent, Turn};
+use super::event::{NegotiationSent, Turn, VerdictSent};
 use super::options::Options;
 use crate::error::{Misuse, NegotiateError};
 use crate::negotiation::{Negotiated, check_answer};
@@ -23,25 +23,78 @@ impl FilterSession {
         if is_continue && self.conversation.continue_plainly() {
             return Ok(OutgoingFrame::bare(response::CONTINUE));
         }
-        self.send_rare(response)
+        self.send_rare(&response).map_err(|rule| self.misuse(response.code(), rule))
     }
 
+    /// Sends anything but a plain CONTINUE.
+    // The error is the rule alone. If this function returned what `send` returns, both results would share one place in
+    // memory, and a CONTINUE would be written there and read back.
     #[inline(never)]
-    fn send_rare<'m>(&mut self, response: Response<'m>) -> Result<OutgoingFrame<'m>, Misuse> {
-        if let Err(rule) = self.judge(&response) {
-            return Err(self.misuse(response.code(), rule));
-        }
+    fn send_rare<'m>(&mut self, response: &Response<'m>) -> Result<OutgoingFrame<'m>, Rule> {
+        self.judge(response)?;
         let outgoing = response.encode();
         if !self.is_within(&outgoing) {
-            return Err(self.misuse(response.code(), Rule::TooLong));
+            return Err(Rule::TooLong);
         }
-        match &response {
+        match response {
             Response::Negotiate(answer) => self.conversation.settle(Negotiated::from_answer(answer)),
             Response::Verdict(verdict) => self.flags.message_ended |= self.conversation.answer(verdict),
             Response::Edit(edit) => self.conversation.note(matches!(edit, Edit::ReplaceBody { .. })),
             _ => self.conversation.note(false),
         }
         Ok(outgoing)
+    }
+
+    /// Sends a verdict, or the nearest one that may be sent to the outstanding command.
+    ///
+    /// This is for libraries and rule files: whoever chooses the verdict may not know what the MTA agreed to, but the MTA has
+    /// to get a reply. A verdict that may not be sent is replaced as follows, and [`VerdictSent::misuse`] says why:
+    ///
+    /// * If the filter promised not to reply to the command: by CONTINUE.
+    /// * SKIP that was not negotiated, or in reply to anything but BODY: by CONTINUE. So is ACCEPT to UNKNOWN.
+    /// * DISCARD to CONNECT, HELO or UNKNOWN, SHUTDOWN and CONN_FAIL: by TEMPFAIL, so that no message passes.
+    /// * A reply that is too long: by REJECT or TEMPFAIL, as its code says.
+    ///
+    /// # Errors
+    /// [`Misuse`]: no reply is outstanding, or that to OPTNEG. Nothing changed, and there is nothing to write.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::FilterSession;
+    /// use milter_proto::filter::Options;
+    /// use milter_proto::wire::{Frame, Verdict};
+    ///
+    /// let mut session = FilterSession::new();
+    /// session.receive(Frame::new(b'O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff"))?;
+    /// let _ = session.negotiate(&Options::all_commands())?; // without SKIP
+    /// # for (code, payload) in [(b'M', &b"<>\0"[..]), (b'R', b"<a@b>\0"), (b'T', b""), (b'N', b"")] {
+    /// #     session.receive(Frame::new(code, payload))?;
+    /// #     let _ = session.send(Verdict::Continue)?;
+    /// # }
+    /// session.receive(Frame::new(b'B', b"a line\r\n"))?;
+    /// let sent = session.send_nearest(Verdict::Skip)?;
+    /// assert_eq!(sent.verdict, Verdict::Continue);
+    /// println!("SKIP was replaced: {}", sent.misuse.unwrap());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_nearest<'v>(&mut self, verdict: impl Into<Verdict<'v>>) -> Result<VerdictSent<'v>, Misuse> {
+        let verdict = verdict.into();
+        let misuse = match self.send(verdict) {
+            Ok(frame) => return Ok(VerdictSent { frame, verdict, misuse: None }),
+            Err(misuse) => misuse,
+        };
+        let nearest = match verdict {
+            _ if verdict.lets_pass() => Verdict::Continue,
+            Verdict::Reply(reply) if reply.code().class() == 5 => Verdict::Reject,
+            _ => Verdict::Tempfail,
+        };
+        // Where the filter promised not to reply, only CONTINUE is left.
+        for verdict in [nearest, Verdict::Continue] {
+            if let Ok(frame) = self.send(verdict) {
+                return Ok(VerdictSent { frame, verdict, misuse: Some(misuse) });
+            }
+        }
+        Err(misuse)
     }
 
     /// Sends nothing where a reply is outstanding: the MTA waits for it until its timeout.

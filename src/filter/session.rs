@@ -8,7 +8,7 @@ use crate::negotiation::Negotiated;
 use crate::order::state::Conversation;
 use crate::order::{CommandKind, Rule, Stage};
 use crate::timeouts::Wait;
-use crate::wire::{Actions, Steps};
+use crate::wire::{Actions, LeadingSpace, Steps};
 
 /// The filter's side of one connection: receives commands, sends replies, and keeps the order.
 ///
@@ -149,6 +149,18 @@ impl FilterSession {
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.conversation.settled()
+    }
+
+    /// Whether header values include the space after the colon, in both directions.
+    ///
+    /// They do not before OPTNEG was answered, or without it.
+    #[must_use]
+    #[doc(alias = "SMFIP_HDR_LEADSPC")]
+    pub const fn leading_space(&self) -> LeadingSpace {
+        match self.negotiated() {
+            Some(negotiated) => negotiated.leading_space(),
+            None => LeadingSpace::Stripped,
+        }
     }
 
     /// Whether edits that need these actions may be sent now: the end of the message is being answered, and the actions

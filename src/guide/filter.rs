@@ -12,6 +12,14 @@
 //! * Handle a command that is out of order ([`Event::in_order`]) like any other. Do not answer CONTINUE without looking at
 //!   it: a recipient that you would have refused would be accepted.
 //!
+//! # Replace a verdict that may not be sent
+//!
+//! What may be sent depends on the command and on the negotiation: DISCARD does not answer CONNECT, and SKIP has to be
+//! negotiated. [`send`](FilterSession::send) then returns a [`Misuse`](crate::Misuse) that says what to send instead, and the
+//! MTA still waits. Where somebody else chooses the verdict, such as the user of a library or a file of rules, call
+//! [`send_nearest`](FilterSession::send_nearest). It replaces a verdict that may not be sent, a refusal by TEMPFAIL wherever
+//! possible, and reports why.
+//!
 //! # Drop the state of a message when it ends
 //!
 //! A message ends by your verdict, or by an event with [`Event::aborts_message`]: ABORT, but also HELO, MAIL, QUIT and
@@ -121,6 +129,11 @@
 //!
 //! PROGRESS is allowed only in reply to the end of the message. Decide quickly on everything else: a verdict that arrives too
 //! late does not count.
+//!
+//! Send all chunks of a new body in a row, without PROGRESS or another edit between them. For Postfix the new body ends at the
+//! first other frame. If a chunk follows later, Postfix stops using the filter, and refuses the message for now; Sendmail
+//! accepts it (SPEC_NOTES EDT-5). By default [`send`](FilterSession::send) refuses such a chunk. So if the new body comes from a
+//! slow source, read all of it before you send the first chunk, and send PROGRESS meanwhile.
 //!
 //! # Timeouts
 //!

@@ -80,14 +80,19 @@
 //! [`Sent::Skipped`] means: do not write the command, and act on `answer` as if the filter had sent it. The
 //! answer is CONTINUE for a command that the filter declined. For a message or connection that is decided already, it is the
 //! earlier verdict: a filter that refused MAIL is not asked about RCPT, and RCPT has to be refused too. If that verdict is a reply
-//! with a text, keep the text (`VerdictBuf`) as long as [`MtaSession::decided`] returns a verdict.
+//! with a text, keep the text (`VerdictBuf`) as long as [`MtaSession::decided`] returns a verdict;
+//! [`VerdictKind::with_text_of`] adds it to an `answer`.
 //!
 //! # Resending the envelope
 //!
-//! [`Sent::ResendEnvelope`] is rare: this filter accepted DATA, somebody else refused it, and the client goes on with the
-//! same envelope. libmilter would not answer. Write the frame, which is an ABORT; send MAIL and the accepted recipients again,
-//! each with its macros; and then send the command itself. If the filter now refuses one of them, send ABORT and refuse the
-//! command.
+//! [`Sent::ResendEnvelope`] is rare: this filter accepted DATA, the MTA itself or another filter refused it, and the client goes
+//! on with the same envelope. libmilter would not answer. Write the frame, which is an ABORT; send MAIL and the accepted
+//! recipients again, each with its macros; and then send the command itself. If the filter now refuses one of them, send ABORT
+//! and refuse the command.
+//!
+//! It does not happen after a DATA that this filter refused: RCPT and DATA are then skipped, with the same refusal as the answer.
+//! So an MTA with a single filter gets it only if the MTA refuses DATA for reasons of its own, for example those of a proxy
+//! (SPEC_NOTES SCP-12).
 //!
 //! # Verdicts and what they apply to
 //!
@@ -113,7 +118,7 @@
 //! ```
 //! use milter_proto::MtaSession;
 //! use milter_proto::mta::{EditStatus, Event};
-//! use milter_proto::wire::{Command, EditBuf, Frame, Offer, Verdict};
+//! use milter_proto::wire::{Command, EditBuf, Frame, Offer};
 //!
 //! # let mut session = MtaSession::new();
 //! # let _ = session.send(Command::Negotiate(Offer::FULL))?;
@@ -130,7 +135,7 @@
 //!         Event::Edit { edit, status: EditStatus::Negotiated | EditStatus::NotNegotiated, .. } => {
 //!             edits.push(EditBuf::from(edit));
 //!         }
-//!         Event::Verdict { verdict: Verdict::Continue | Verdict::Accept, .. } => accepted.append(&mut edits),
+//!         Event::Verdict { verdict, .. } if verdict.lets_pass() => accepted.append(&mut edits),
 //!         Event::Verdict { .. } => edits.clear(),
 //!         _ => {}
 //!     }
@@ -157,6 +162,12 @@
 //!
 //! Before each command send its macros, in the same write. [`MacroRequests`](crate::macros::MacroRequests) chooses them: those
 //! that the filter asked for, or the defaults of Sendmail or Postfix ([`MacroDefaults`](crate::macros::MacroDefaults)).
+//!
+//! # Bytes that nobody waits for
+//!
+//! Replies have no number. If a filter replies twice, the second reply would be taken for the verdict on the next command, and
+//! so on until the end. Read without waiting before each command, and give [`MtaSession::next_event`] what has arrived: while no
+//! reply is outstanding, any byte breaks the session.
 //!
 //! # Timeouts
 //!
@@ -198,6 +209,6 @@
 //! ```
 #![expect(unused_imports, reason = "the page links to them")]
 
-use crate::mta::{EditStatus, Ending, Scope, Sent};
+use crate::mta::{EditStatus, Ending, Scope, Sent, VerdictKind};
 use crate::wire::{Edit, LeadingSpace, ReplyText};
 use crate::{Limits, MtaSession, Timeouts};

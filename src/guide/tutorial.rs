@@ -33,6 +33,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! This has no limit on its threads. Every SMTP session of the MTA may need one, so a real server limits its connections, as the
+//! example `filter_blocking` does.
+//!
 //! # Step 2: the loop
 //!
 //! Read; give what was read to the session; write what is to be sent; repeat until the session is closed. A read may

@@ -27,7 +27,8 @@ pub enum Sent<'m> {
         /// The reason it is skipped.
         reason: SkipReason,
         /// The verdict to act on: CONTINUE, or the one that decided the message or the connection. The caller has to keep
-        /// the text of a reply, for example in a `VerdictBuf`, as long as [`MtaSession::decided`] returns a verdict.
+        /// the text of a reply, for example in a `VerdictBuf`, as long as [`MtaSession::decided`] returns a verdict;
+        /// [`VerdictKind::with_text_of`] puts both together.
         ///
         /// [`MtaSession::decided`]: crate::MtaSession::decided
         answer: VerdictKind,
@@ -117,6 +118,46 @@ impl VerdictKind {
         }
     }
 
+    /// The verdict of this kind, with the text of `kept` if that is a reply with the same code.
+    ///
+    /// Use it for [`Sent::Skipped`]: `kept` is the last verdict with [`Scope::Message`] or [`Scope::Connection`]. Without a
+    /// fitting text, the result has the same effect: SHUTDOWN for a reply of 421 or 521, otherwise REJECT or TEMPFAIL.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::mta::VerdictKind;
+    /// use milter_proto::wire::{ReplyText, Verdict};
+    ///
+    /// let kept = Verdict::Reply(ReplyText::parse(b"554 5.7.1 no")?);
+    /// let skipped = VerdictKind::from_verdict(&kept);
+    /// assert_eq!(skipped.with_text_of(kept), kept);
+    /// assert_eq!(skipped.with_text_of(Verdict::Continue), Verdict::Reject);
+    /// assert_eq!(VerdictKind::Continue.with_text_of(kept), Verdict::Continue);
+    /// # Ok::<(), milter_proto::wire::ReplyError>(())
+    /// ```
+    #[must_use]
+    pub fn with_text_of(self, kept: Verdict<'_>) -> Verdict<'_> {
+        match self {
+            Self::Continue => Verdict::Continue,
+            Self::Accept => Verdict::Accept,
+            Self::Reject => Verdict::Reject,
+            Self::Tempfail => Verdict::Tempfail,
+            Self::Discard => Verdict::Discard,
+            Self::Skip => Verdict::Skip,
+            Self::Reply(_) if self == Self::from_verdict(&kept) => kept,
+            Self::Reply(code) => without_text(code),
+            Self::Shutdown => Verdict::Shutdown,
+            Self::ConnectionFail => Verdict::ConnectionFail,
+        }
+    }
+
+    /// Whether the command or the message goes on, as far as this filter is concerned: CONTINUE, ACCEPT and SKIP. See
+    /// [`Verdict::lets_pass`].
+    #[must_use]
+    pub const fn lets_pass(self) -> bool {
+        matches!(self, Self::Continue | Self::Accept | Self::Skip)
+    }
+
     /// Whether the SMTP session ends with this verdict, whatever its scope: 421, 521 and SHUTDOWN.
     ///
     /// # Source
@@ -128,6 +169,15 @@ impl VerdictKind {
             Self::Reply(code) => code.closes_smtp_session(),
             _ => false,
         }
+    }
+}
+
+/// The verdict with the effect of a reply, if its text is not known.
+const fn without_text(code: ReplyCode) -> Verdict<'static> {
+    match code.class() {
+        _ if code.closes_smtp_session() => Verdict::Shutdown,
+        5 => Verdict::Reject,
+        _ => Verdict::Tempfail,
     }
 }
 
@@ -331,6 +381,12 @@ mod owned {
     impl From<&Event<'_>> for EventBuf {
         fn from(event: &Event<'_>) -> Self {
             Self::from(*event)
+        }
+    }
+
+    impl<'a> From<&'a EventBuf> for Event<'a> {
+        fn from(event: &'a EventBuf) -> Self {
+            event.as_event()
         }
     }
 

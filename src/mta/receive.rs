@@ -14,8 +14,25 @@ impl MtaSession {
     ///
     /// `Ok(None)` means that `input` is empty: read more. Anything after QUIT is ignored.
     ///
+    /// While no reply is outstanding, any byte is an error: it would be taken for the reply to the next command. So give what
+    /// a read without waiting returns to this function before each command, and before a connection goes back into a
+    /// pool.
+    ///
     /// # Errors
     /// [`ReceiveError`]: the connection is broken, and every later call returns the same error.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{Assembler, Command, Offer};
+    /// use milter_proto::{MtaSession, ReceiveError};
+    ///
+    /// let (mut session, mut assembler) = (MtaSession::new(), Assembler::new(Vec::new()));
+    /// let _ = session.send(Command::Negotiate(Offer::FULL))?;
+    /// let mut input: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\x01\0\0"; // the answer, and two bytes more
+    /// assert!(session.next_event(&mut assembler, &mut input)?.is_some());
+    /// assert_eq!(session.next_event(&mut assembler, &mut input), Err(ReceiveError::StrayBytes(2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event<'s, 'i: 's, B: Buffer>(
         &mut self,
         assembler: &'s mut Assembler<B>,
@@ -27,6 +44,12 @@ impl MtaSession {
             return Ok(None);
         }
         self.ready()?;
+        if self.conversation.owed.is_none() && assembler.fill(input) == Ok(false) {
+            return match u32::try_from(assembler.pending()).unwrap_or(u32::MAX) {
+                0 => Ok(None),
+                stray => Err(self.break_off(ReceiveError::StrayBytes(stray))),
+            };
+        }
         match assembler.next_frame(input) {
             Ok(Some(frame)) => self.receive(frame).map(Some),
             Ok(None) => Ok(None),
@@ -41,8 +64,8 @@ impl MtaSession {
     /// result borrows nothing, so a function that reads in a loop can return the event after the loop:
     /// [`FilterSession::has_event`] has an example.
     ///
-    /// Before the next command, ask whether there is an event that nobody expects, and take it: it breaks the session.
-    /// Left unread, it would answer that command, as [`receive`](Self::receive) says.
+    /// Before the next command, ask whether there are bytes that nobody expects, and give them to `next_event`: they break
+    /// the session. Left unread, they would answer that command.
     ///
     /// [`FilterSession::has_event`]: crate::FilterSession::has_event
     pub fn has_event<B: Buffer>(&self, assembler: &mut Assembler<B>, input: &mut &[u8]) -> bool {
@@ -54,7 +77,7 @@ impl MtaSession {
             return false;
         }
         // An error of the stream is for `next_event` to return.
-        assembler.fill(input).unwrap_or(true)
+        assembler.fill(input).unwrap_or(true) || self.conversation.owed.is_none() && assembler.pending() > 0
     }
 
     /// Takes a frame that the caller has cut from the stream.

@@ -11,6 +11,7 @@ use crate::order::state::Conversation;
 use crate::order::table::Law;
 use crate::order::{CommandKind, Rule, Stage};
 use crate::timeouts::Wait;
+use crate::wire::LeadingSpace;
 
 /// The MTA's side of one connection: sends commands, receives replies, and keeps the order.
 ///
@@ -195,6 +196,18 @@ impl MtaSession {
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.conversation.settled()
+    }
+
+    /// Whether header values include the space after the colon, in both directions.
+    ///
+    /// They do not before OPTNEG was answered, or without it.
+    #[must_use]
+    #[doc(alias = "SMFIP_HDR_LEADSPC")]
+    pub const fn leading_space(&self) -> LeadingSpace {
+        match self.negotiated() {
+            Some(negotiated) => negotiated.leading_space(),
+            None => LeadingSpace::Stripped,
+        }
     }
 
     /// The verdict that decided the message or the connection, if one did: the answer to the commands that are skipped.

@@ -94,7 +94,7 @@ pub enum Rule {
     #[error("the filter promised not to reply to this command; only CONTINUE may be sent")]
     ReplyNotAllowed,
     /// ORD-25: an offer or an answer that makes the negotiation fail.
-    #[error("the negotiation failed")]
+    #[error("it makes the negotiation fail")]
     NegotiationFailed,
     /// ORD-26: a payload that does not have the form of its code.
     #[error("the payload is malformed")]

@@ -200,6 +200,12 @@ mod owned {
         }
     }
 
+    impl<'a> From<&'a FrameBuf> for Frame<'a> {
+        fn from(frame: &'a FrameBuf) -> Self {
+            frame.as_frame()
+        }
+    }
+
     impl OutgoingFrame<'_> {
         /// Copies the frame into one that owns its payload.
         ///

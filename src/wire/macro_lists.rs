@@ -226,6 +226,12 @@ mod owned {
         }
     }
 
+    impl<'a> From<&'a MacroListsBuf> for MacroLists<'a> {
+        fn from(lists: &'a MacroListsBuf) -> Self {
+            lists.as_lists()
+        }
+    }
+
     impl fmt::Debug for MacroListsBuf {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.as_lists().fmt(f)

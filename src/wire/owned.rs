@@ -2,13 +2,15 @@
 //!
 //! There is no second family of types here, so nothing has to follow when a command or a response gets a new variant.
 
+use alloc::vec::Vec;
 use core::fmt;
 
-use super::code::{MacroStage, command};
+use super::code::{MacroStage, command, response};
 use super::command::Command;
 use super::edit::Edit;
 use super::frame::FrameBuf;
 use super::macros::Macros;
+use super::reply::{ReplyBuf, ReplyText};
 use super::response::{Response, Verdict};
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
@@ -228,6 +230,38 @@ owned! {
     }
 }
 
+impl VerdictBuf {
+    /// CONTINUE. It needs no heap memory.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyBuf, Verdict, VerdictBuf};
+    ///
+    /// let reply = ReplyBuf::new("550".parse()?, Some("5.7.1".parse()?), ["go away"])?;
+    /// let mut verdict = VerdictBuf::CONTINUE;
+    /// assert_eq!(verdict.as_verdict(), Verdict::Continue);
+    /// verdict = VerdictBuf::from(&reply);
+    /// assert_eq!(verdict.as_verdict(), Verdict::Reply(reply.as_reply()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "SMFIR_CONTINUE")]
+    #[doc(alias = "SMFIS_CONTINUE")]
+    pub const CONTINUE: Self =
+        Self(Encoded { frame: FrameBuf::new(response::CONTINUE, Vec::new()), is_other: false });
+}
+
+impl From<ReplyText<'_>> for VerdictBuf {
+    fn from(reply: ReplyText<'_>) -> Self {
+        Self::from(Verdict::Reply(reply))
+    }
+}
+
+impl From<&ReplyBuf> for VerdictBuf {
+    fn from(reply: &ReplyBuf) -> Self {
+        Self::from(reply.as_reply())
+    }
+}
+
 impl From<Edit<'_>> for ResponseBuf {
     fn from(edit: Edit<'_>) -> Self {
         Self::from(Response::Edit(edit))
@@ -237,6 +271,36 @@ impl From<Edit<'_>> for ResponseBuf {
 impl From<Verdict<'_>> for ResponseBuf {
     fn from(verdict: Verdict<'_>) -> Self {
         Self::from(Response::Verdict(verdict))
+    }
+}
+
+impl From<ReplyText<'_>> for ResponseBuf {
+    fn from(reply: ReplyText<'_>) -> Self {
+        Self::from(Response::from(reply))
+    }
+}
+
+impl From<&ReplyBuf> for ResponseBuf {
+    fn from(reply: &ReplyBuf) -> Self {
+        Self::from(reply.as_reply())
+    }
+}
+
+impl<'a> From<&'a ReplyBuf> for ReplyText<'a> {
+    fn from(reply: &'a ReplyBuf) -> Self {
+        reply.as_reply()
+    }
+}
+
+impl<'a> From<&'a ReplyBuf> for Verdict<'a> {
+    fn from(reply: &'a ReplyBuf) -> Self {
+        Self::Reply(reply.as_reply())
+    }
+}
+
+impl<'a> From<&'a ReplyBuf> for Response<'a> {
+    fn from(reply: &'a ReplyBuf) -> Self {
+        Self::from(reply.as_reply())
     }
 }
 

@@ -233,6 +233,25 @@ impl Verdict<'_> {
         }
     }
 
+    /// Whether the command or the message goes on, as far as this filter is concerned: CONTINUE, ACCEPT and SKIP.
+    ///
+    /// With any other verdict an MTA refuses what the verdict is about, or throws it away (DISCARD). A verdict with
+    /// [`Scope::Nothing`](crate::mta::Scope::Nothing) has no effect, whichever it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyText, Verdict};
+    ///
+    /// assert!([Verdict::Continue, Verdict::Accept, Verdict::Skip].iter().all(Verdict::lets_pass));
+    /// assert!(!Verdict::Discard.lets_pass());
+    /// assert!(!Verdict::from(ReplyText::parse(b"450 4.7.1 later")?).lets_pass());
+    /// # Ok::<(), milter_proto::wire::ReplyError>(())
+    /// ```
+    #[must_use]
+    pub const fn lets_pass(&self) -> bool {
+        matches!(self, Self::Continue | Self::Accept | Self::Skip)
+    }
+
     /// Whether the SMTP session ends with this verdict, whatever it is about: 421, 521 and SHUTDOWN.
     ///
     /// # Examples

@@ -365,6 +365,12 @@ mod owned {
         }
     }
 
+    impl<'a> From<&'a TextListBuf> for TextList<'a> {
+        fn from(list: &'a TextListBuf) -> Self {
+            list.as_list()
+        }
+    }
+
     impl fmt::Debug for TextListBuf {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.as_list().fmt(f)

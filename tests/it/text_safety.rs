@@ -218,6 +218,14 @@ fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
         Err(error) => received(shown, error),
     }
     shown.debug(session.turn());
+    let text = frame.payload().split_last().map(|(_, text)| text).unwrap_or_default();
+    let reply = ReplyText::parse_as(text, Tolerance::LENIENT);
+    for verdict in reply.map(Verdict::Reply).into_iter().chain([Verdict::Shutdown]) {
+        session
+            .clone()
+            .send_nearest(verdict)
+            .map_or_else(|misuse| shown.both(misuse), |sent| shown.debug(sent));
+    }
     if let Err(misuse) = session.send(Response::Other(frame)) {
         shown.both(misuse.context);
         shown.both(misuse);

@@ -20,7 +20,7 @@ pub(crate) enum Manner {
 /// Answers an MTA until it leaves.
 pub(crate) fn converse(mut link: Link, manner: Manner, timeouts: Timeouts) -> Result<(), Failure> {
     let actions = Actions::ADD_HEADERS | Actions::CHANGE_HEADERS;
-    let wishes = match manner {
+    let options = match manner {
         Manner::Harmless => Options::all_commands(),
         Manner::Marks => Options::all_commands().require(actions).leading_space(Support::Optional),
     };
@@ -36,7 +36,7 @@ pub(crate) fn converse(mut link: Link, manner: Manner, timeouts: Timeouts) -> Re
                         return Err(error.into());
                     }
                 };
-                answer(&mut session, &mut link, is_offer.then_some(&wishes), manner)?;
+                answer(&mut session, &mut link, is_offer.then_some(&options), manner)?;
                 while let Some(_end) = session.rest_of_frame() {
                     answer(&mut session, &mut link, None, manner)?;
                 }
@@ -58,22 +58,20 @@ pub(crate) fn converse(mut link: Link, manner: Manner, timeouts: Timeouts) -> Re
     }
 }
 
-/// Says what is owed, if anything is.
+/// Sends the outstanding reply, if there is one.
 fn answer(
     session: &mut FilterSession,
     link: &mut Link,
-    wishes: Option<&Options<'_>>,
+    options: Option<&Options<'_>>,
     manner: Manner,
 ) -> Result<(), Failure> {
-    if let Some(wishes) = wishes {
-        let outgoing = session.negotiate(wishes)?.frame;
-        link.push(Direction::ToMta, &outgoing);
+    if let Some(options) = options {
+        let answer = session.negotiate(options)?.frame;
+        link.push(Direction::ToMta, &answer);
         return Ok(());
     }
     if manner == Manner::Marks && session.may_edit(Actions::ADD_HEADERS | Actions::CHANGE_HEADERS) {
-        let space =
-            session.negotiated().map_or(LeadingSpace::Stripped, |agreed| LeadingSpace::of(agreed.steps));
-        for edit in marks(space) {
+        for edit in marks(session.leading_space()) {
             link.push(Direction::ToMta, &session.send(edit)?);
         }
     }

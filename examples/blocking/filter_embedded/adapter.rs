@@ -1,7 +1,7 @@
 //! A filter over `embedded-io`: `core` only, in three buffers that the caller lends.
 //!
-//! Time is the transport's matter. A `Read` that never gives up waits for ever, and so does a `Write`; let
-//! both fail after a while. `Timeouts::LIBMILTER` says how long libmilter waits: 7210 s.
+//! Timeouts are up to the transport: `Read` and `Write` should fail after a while. libmilter waits for 7210 s
+//! (`Timeouts::LIBMILTER`).
 
 use embedded_io::{Read, Write};
 use milter_proto::NegotiateError;
@@ -11,32 +11,32 @@ use milter_proto::wire::{Assembler, Command, OutgoingFrame, Response};
 use milter_proto::{FilterSession, Misuse, ReceiveError, filter};
 use thiserror::Error;
 
-/// What a filter has to decide.
+/// The decisions of a filter.
 pub(crate) trait Filter {
-    /// What to negotiate: the commands that are to be heard, and what may be done.
-    fn wishes(&self) -> Options<'_>;
+    /// The options to negotiate: which commands to receive, and which edits to make.
+    fn options(&self) -> Options<'_>;
 
-    /// What to say to a command. It is asked again, with one response more that was `said`, until it
-    /// gives a verdict: first the edits, then the verdict, and nothing has to be kept in between.
-    fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_>;
+    /// The next response to a command. It is called until it returns a verdict: first for the edits, then for the verdict.
+    /// `sent` is the number of responses so far, so that nothing has to be stored in between.
+    fn reply(&self, command: &Command<'_>, sent: usize) -> Response<'_>;
 }
 
-/// Memory for one connection. What is in it does not matter, and none of it may be empty.
+/// Memory for one connection. Its content does not matter, but no buffer may be empty.
 #[derive(Debug)]
 pub(crate) struct Buffers<'b> {
     /// Collects a frame that was cut by reads. A frame whose payload is larger than this ends the
     /// connection: body chunks have up to 65,535 bytes, and envelope commands rarely more than 1000.
     pub(crate) cut: &'b mut [u8],
-    /// What one read may give.
+    /// Receives the bytes of one read.
     pub(crate) read: &'b mut [u8],
-    /// Gathers the replies of a turn. If they are more than this, they go out in several writes.
+    /// Collects the replies of a turn. If they do not fit, they are written in parts.
     pub(crate) write: &'b mut [u8],
 }
 
 /// Answers an MTA until one of the two leaves.
 ///
 /// # Errors
-/// [`Error`]. What was said before it has been written, unless that is what failed.
+/// [`Error`]. The replies before it have been written, unless that failed.
 pub(crate) fn serve<C, F>(
     connection: &mut C,
     filter: &F,
@@ -76,18 +76,18 @@ where
 {
     while let Some(event) = session.next_event(assembler, &mut input)? {
         if session.turn() == filter::Turn::Reply(CommandKind::Negotiate) {
-            turn.push(&session.negotiate(&filter.wishes())?.frame)?;
+            turn.push(&session.negotiate(&filter.options())?.frame)?;
         }
-        let mut said = 0_usize;
+        let mut sent = 0_usize;
         while let filter::Turn::Reply(_) = session.turn() {
-            turn.push(&session.send(filter.reply(&event.command, said))?)?;
-            said = said.wrapping_add(1);
+            turn.push(&session.send(filter.reply(&event.command, sent))?)?;
+            sent = sent.wrapping_add(1);
         }
     }
     Ok(())
 }
 
-/// Replies that go out together: a write for each costs a delayed acknowledgement.
+/// Replies that are written together: a write for each would wait for a delayed acknowledgement.
 struct Turn<'t, C> {
     connection: &'t mut C,
     buffer: &'t mut [u8],
@@ -95,14 +95,14 @@ struct Turn<'t, C> {
 }
 
 impl<C: Read + Write> Turn<'_, C> {
-    /// Adds a frame. If there is no room, what was gathered goes out first; a frame that is larger than
-    /// the whole buffer is written from where it lies.
+    /// Adds a frame. If it does not fit, the buffer is written first. A frame that is larger than the whole buffer is not
+    /// copied.
     fn push(&mut self, frame: &OutgoingFrame<'_>) -> Result<(), Error<C::Error>> {
-        if self.gather(frame) {
+        if self.append(frame) {
             return Ok(());
         }
         self.send()?;
-        if !self.gather(frame) {
+        if !self.append(frame) {
             for piece in frame.segments() {
                 write_all(self.connection, piece)?;
             }
@@ -110,7 +110,7 @@ impl<C: Read + Write> Turn<'_, C> {
         Ok(())
     }
 
-    fn gather(&mut self, frame: &OutgoingFrame<'_>) -> bool {
+    fn append(&mut self, frame: &OutgoingFrame<'_>) -> bool {
         let free = self.buffer.get_mut(self.used..).unwrap_or_default();
         let written = frame.write_to(free);
         self.used = self.used.saturating_add(written.unwrap_or_default());
@@ -118,9 +118,9 @@ impl<C: Read + Write> Turn<'_, C> {
     }
 
     fn send(&mut self) -> Result<(), Error<C::Error>> {
-        let gathered = self.buffer.get(..self.used).unwrap_or_default();
+        let filled = self.buffer.get(..self.used).unwrap_or_default();
         self.used = 0;
-        write_all(self.connection, gathered)
+        write_all(self.connection, filled)
     }
 
     /// Ends the turn.
@@ -130,30 +130,30 @@ impl<C: Read + Write> Turn<'_, C> {
     }
 }
 
-/// `Write::write_all` panics where a transport takes nothing, and this does not.
+/// Like `Write::write_all`, but without its panic if the transport accepts nothing.
 fn write_all<C: Write>(connection: &mut C, mut bytes: &[u8]) -> Result<(), Error<C::Error>> {
     while !bytes.is_empty() {
         match connection.write(bytes).map_err(Error::Write)? {
-            0 => return Err(Error::TakesNothing),
+            0 => return Err(Error::AcceptsNothing),
             count => bytes = bytes.get(count..).unwrap_or_default(),
         }
     }
     Ok(())
 }
 
-/// Why a conversation ended before its time. `E` is the transport's own error.
+/// Why a connection failed. `E` is the error of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Error<E> {
     #[error("cannot read from the MTA: {0}")]
     Read(E),
     #[error("cannot write to the MTA: {0}")]
     Write(E),
-    #[error("cannot write to the MTA: the transport takes no more bytes")]
-    TakesNothing,
-    #[error("nothing can be agreed with the MTA: {0}")]
+    #[error("cannot write to the MTA: the transport accepts no more bytes")]
+    AcceptsNothing,
+    #[error("the negotiation with the MTA failed: {0}")]
     Negotiation(#[from] NegotiateError),
-    #[error("the MTA is wrong: {0}")]
+    #[error("cannot receive: {0}")]
     Receive(#[from] ReceiveError),
-    #[error("the filter is wrong: {0}")]
+    #[error("{0}")]
     Misuse(#[from] Misuse),
 }

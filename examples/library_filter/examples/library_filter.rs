@@ -10,7 +10,7 @@ use std::{env, io};
 
 use library_filter::{Answer, Context, Filter, serve};
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Actions, Edit, ReplyText, Text, TextList, Verdict};
+use milter_proto::wire::{Actions, Edit, ReplyText, Text, TextList, VerdictBuf};
 use tokio::fs::File;
 use tokio::net::TcpListener;
 use tokio::signal::ctrl_c;
@@ -35,14 +35,14 @@ impl Filter for Example {
     async fn rcpt(&mut self, _: &Context, address: Text<'_>, _: TextList<'_>) -> Answer {
         let mut refused = self.refused.iter().filter_map(|rule| rule.split_once(' '));
         match refused.find(|rule| address.eq_ignore_ascii_case(rule.0)) {
-            Some((_, reply)) => Ok(Verdict::Reply(ReplyText::parse(reply.as_bytes())?).into()),
-            None => Ok(Verdict::Continue.into()),
+            Some((_, reply)) => Ok(ReplyText::parse(reply.as_bytes())?.into()),
+            None => Ok(VerdictBuf::CONTINUE),
         }
     }
 
     async fn body(&mut self, _: &Context, chunk: &[u8]) -> Answer {
         self.len = self.len.saturating_add(chunk.len());
-        Ok(Verdict::Continue.into())
+        Ok(VerdictBuf::CONTINUE)
     }
 
     async fn end_of_message(&mut self, context: &Context) -> Answer {
@@ -55,7 +55,7 @@ impl Filter for Example {
         if let Some(path) = &self.new_body {
             context.replace_body(File::open(path).await?).await?;
         }
-        Ok(Verdict::Continue.into())
+        Ok(VerdictBuf::CONTINUE)
     }
 
     async fn abort(&mut self, _: &Context) {

@@ -101,7 +101,7 @@ pub trait Filter: Send {
 }
 
 fn go_on() -> Ready<Answer> {
-    ready(Ok(Verdict::Continue.into()))
+    ready(Ok(VerdictBuf::CONTINUE))
 }
 
 /// A connection, as a callback sees it.
@@ -260,16 +260,14 @@ async fn call(filter: &mut impl Filter, context: &Context, command: Command<'_>)
 
 /// Sends a verdict. One that cannot be sent here is a mistake of the filter, and must not let a message pass.
 fn reply(filter: &mut impl Filter, context: &Context, answer: &VerdictBuf) -> Result<(), Error> {
-    let Err(misuse) = context.send(answer) else { return Ok(()) };
+    let Output { session, bytes } = &mut *context.output();
+    let sent = session.send_nearest(answer)?;
+    sent.frame.append_to(bytes);
     // SKIP is only a request to be asked less, which this MTA may not know.
-    if answer.as_verdict() != Verdict::Skip {
+    if let Some(misuse) = sent.misuse.filter(|_| answer.as_verdict() != Verdict::Skip) {
         filter.failed(&misuse.into());
-        if context.send(Verdict::Tempfail).is_ok() {
-            return Ok(());
-        }
     }
-    // No reply was promised, but this MTA waits for one.
-    Ok(context.send(Verdict::Continue)?)
+    Ok(())
 }
 
 /// Serves one connection, of any kind. Its errors are for [`Filter::failed`].

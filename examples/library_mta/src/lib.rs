@@ -12,11 +12,10 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
 use milter_proto::macros::{MacroDefaults, MacroRequests};
-use milter_proto::mta::{Event, Scope, Sent, Turn, VerdictKind};
-use milter_proto::negotiation::Negotiated;
+use milter_proto::mta::{Event, Scope, Sent, Turn};
 use milter_proto::wire::{
     Assembler, Chunks, Command, CommandBuf, DataSize, EditBuf, LeadingSpace, MacroListsBuf, MacroStage,
-    Offer, Peer, Text, TextList, Verdict, VerdictBuf,
+    Offer, Peer, Text, TextList, VerdictBuf,
 };
 use milter_proto::{MtaSession, Timeouts, Wait};
 
@@ -32,11 +31,7 @@ pub type Outcome = Result<(Vec<(EditBuf, LeadingSpace)>, VerdictBuf), Error>;
 
 /// Whether a verdict lets the message pass, as far as this filter is concerned.
 pub fn passes(verdict: &VerdictBuf) -> bool {
-    matches!(verdict.as_verdict(), Verdict::Continue | Verdict::Accept | Verdict::Skip)
-}
-
-fn go_on() -> VerdictBuf {
-    Verdict::Continue.into()
+    verdict.as_verdict().lets_pass()
 }
 
 /// A connection to a filter.
@@ -66,7 +61,8 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(Timeouts::POSTFIX.of(Wait::Write)))?;
         let (session, assembler) = (MtaSession::new(), Assembler::new(Vec::new()));
-        let (buffer, out, macros, settled) = (vec![0; 16_384], Vec::new(), HashMap::new(), go_on());
+        let (buffer, out, macros, settled) =
+            (vec![0; 16_384], Vec::new(), HashMap::new(), VerdictBuf::CONTINUE);
         let (lists, envelope, edits) = (MacroListsBuf::new(), Vec::new(), Vec::new());
         let mut client =
             Self { stream, session, assembler, buffer, out, macros, lists, envelope, settled, edits };
@@ -126,7 +122,7 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub fn header(&mut self, name: &str, value: &[u8]) -> Answer {
-        let value = self.leading_space().encode_value(value);
+        let value = self.session.leading_space().encode_value(value);
         let value = Text::new(value.get(..60_000).unwrap_or(&value))?; // as Postfix cuts it
         self.ask(Command::Header { name: Text::try_from(name)?, value })
     }
@@ -145,7 +141,7 @@ impl Client {
     /// [`Error`].
     pub fn body(&mut self, body: &[u8]) -> Answer {
         let mut chunks = Chunks::new(body, DataSize::Kib64);
-        chunks.try_fold(go_on(), |_, chunk| self.ask(Command::Body { chunk }))
+        chunks.try_fold(VerdictBuf::CONTINUE, |_, chunk| self.ask(Command::Body { chunk }))
     }
 
     /// The end of the message.
@@ -170,7 +166,14 @@ impl Client {
     /// Makes the connection ready for another SMTP client, whose first step is [`connect`](Self::connect). `false`: this
     /// connection cannot be used again.
     pub fn reuse(&mut self) -> bool {
-        self.session.can_reuse() && self.ask(Command::QuitNewConnection).is_ok()
+        self.session.can_reuse() && self.is_quiet() && self.ask(Command::QuitNewConnection).is_ok()
+    }
+
+    /// Whether the connection is open, and nothing has arrived that nobody waits for.
+    fn is_quiet(&mut self) -> bool {
+        let read = self.stream.set_nonblocking(true).and_then(|()| self.stream.read(&mut [0]));
+        let is_empty = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        is_empty && self.stream.set_nonblocking(false).is_ok()
     }
 
     /// Ends the connection. A filter that has left already misses nothing.
@@ -197,8 +200,9 @@ impl Client {
     fn send(&mut self, command: Command<'_>) -> Answer {
         match self.session.send(command)? {
             Sent::Frame(frame) => frame.append_to(&mut self.out),
-            Sent::Skipped { answer: VerdictKind::Continue, .. } => return Ok(go_on()),
-            Sent::Skipped { .. } => return Ok(self.settled.clone()),
+            Sent::Skipped { answer, .. } => {
+                return Ok(answer.with_text_of(self.settled.as_verdict()).into());
+            }
             Sent::ResendEnvelope(abort) => {
                 abort.append_to(&mut self.out);
                 for earlier in self.envelope.clone() {
@@ -211,7 +215,7 @@ impl Client {
                 return self.ask(command);
             }
         }
-        let (mut answer, space) = (go_on(), self.leading_space());
+        let (mut answer, space) = (VerdictBuf::CONTINUE, self.session.leading_space());
         while let Turn::Receive(_) = self.session.turn() {
             self.flush()?;
             self.stream.set_read_timeout(self.session.wait().map(|wait| Timeouts::POSTFIX.of(wait)))?;
@@ -237,10 +241,6 @@ impl Client {
         Ok(answer)
     }
 
-    fn leading_space(&self) -> LeadingSpace {
-        self.session.negotiated().map_or(LeadingSpace::Stripped, Negotiated::leading_space)
-    }
-
     fn flush(&mut self) -> Result<(), Error> {
         Ok(self.stream.write_all(core::mem::take(&mut self.out).as_slice())?)
     }
@@ -257,7 +257,7 @@ fn bare(address: &[u8]) -> &[u8] {
 /// The first one of `ask`.
 pub fn ask_each(filters: &mut [Client], ask: impl Fn(&mut Client) -> Answer) -> Answer {
     let is_last = |answer: &Answer| !answer.as_ref().is_ok_and(passes);
-    filters.iter_mut().map(ask).find(is_last).unwrap_or_else(|| Ok(go_on()))
+    filters.iter_mut().map(ask).find(is_last).unwrap_or_else(|| Ok(VerdictBuf::CONTINUE))
 }
 
 /// Sends the content of a message to filters in a row, as MTAs do, and returns all edits. The first verdict that does not
@@ -280,5 +280,5 @@ pub fn send_content(filters: &mut [Client], headers: &[(&str, &[u8])], body: &[u
         }
         edits.extend(more);
     }
-    Ok((edits, go_on()))
+    Ok((edits, VerdictBuf::CONTINUE))
 }

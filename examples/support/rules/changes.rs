@@ -1,4 +1,4 @@
-//! Edits, pauses and signs of life at the end of a message, in the order of the command line.
+//! Edits, pauses and PROGRESS at the end of a message, in the order of the command line.
 
 use core::iter::{once, repeat_n};
 use core::time::Duration;
@@ -113,7 +113,7 @@ impl FromArgMatches for Changes {
 
 impl Changes {
     /// The responses and pauses, in order. Header values keep the space after the colon if that was negotiated, and
-    /// bodies are sent in chunks of that size.
+    /// bodies are sent in chunks of this size.
     pub(super) fn steps(
         &self,
         space: LeadingSpace,
@@ -124,7 +124,7 @@ impl Changes {
 }
 
 impl Header {
-    /// The value as it is sent.
+    /// The value in the form that was negotiated.
     fn value(&self, space: LeadingSpace) -> Text<'_> {
         Text::new(space.to_wire(self.value.as_bytes())).unwrap_or_default()
     }
@@ -166,7 +166,7 @@ impl Entry {
             Self::DeleteRcpt(address) => edit(Edit::DeleteRcpt { address: text(address) }),
             Self::Quarantine(reason) => edit(Edit::Quarantine { reason: text(reason) }),
             Self::Body(body) => Box::new(Edit::replace_body(body, size).map(Next::edit)),
-            Self::Progress(count) => Box::new(repeat_n(Next::Say(Response::Progress), *count)),
+            Self::Progress(count) => Box::new(repeat_n(Next::Send(Response::Progress), *count)),
             Self::Pause(time) => Box::new(once(Next::Pause(*time))),
         }
     }

@@ -11,7 +11,7 @@ use super::values::{ActionSet, At, Kinds, MacroList, Pattern, Seconds, header_na
 use crate::support::spec::Spec;
 use crate::support::tap::Logs;
 
-/// The end of `--help`.
+/// The last part of `--help`.
 pub(crate) const HELP: &str = r#"Patterns:
   * matches any text, ? matches one character, and case does not matter. A pattern must match the whole text: the
   client's name, a space and FAMILY:PORT:ADDRESS (connect), the name (helo), the address in its brackets (mail, rcpt),
@@ -87,7 +87,7 @@ pub(crate) struct Options {
 
     /// How strictly to judge MTAs
     #[arg(long, value_name = "POLICY", default_value = "robust")]
-    pub(super) policy: Judgement,
+    pub(super) policy: PolicyName,
     /// Close a connection that sends or accepts nothing for that time; libmilter waits for 7210 s
     #[arg(long, value_name = "SECONDS", value_parser = Seconds::timeout)]
     pub(super) timeout: Option<Seconds>,
@@ -108,9 +108,9 @@ pub(crate) struct Options {
     pub(super) show_macros: Vec<String>,
 }
 
-/// The policies that fit a filter.
+/// The policies for a filter.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Judgement {
+pub(super) enum PolicyName {
     /// Answer every command, in order or not
     Robust,
     /// Refuse what a well-behaved MTA does not send
@@ -119,7 +119,7 @@ pub(super) enum Judgement {
     Libmilter,
 }
 
-impl Judgement {
+impl PolicyName {
     pub(super) const fn policy(self) -> filter::Policy {
         match self {
             Self::Robust => filter::Policy::DEFAULT,

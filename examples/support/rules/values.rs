@@ -1,4 +1,4 @@
-//! Values of options, and how they are written.
+//! Values of options, and their syntax.
 
 use core::str::FromStr;
 use core::time::Duration;
@@ -15,7 +15,7 @@ use wildmatch::WildMatch;
 
 use crate::support::callbacks::address;
 
-/// What is wrong with the value of an option.
+/// Why the value of an option is wrong.
 #[derive(Debug, Error)]
 pub(crate) enum BadValue {
     #[error(
@@ -38,7 +38,7 @@ pub(crate) enum BadValue {
     Reply(#[from] ReplyError),
     #[error("an SMTP reply needs a text, as in \"550 5.7.1 go away\"")]
     NoText,
-    #[error("it is written {0}")]
+    #[error("it must have the form {0}")]
     Form(&'static str),
     #[error("{0:?} is not a number of seconds")]
     Seconds(String),
@@ -79,7 +79,7 @@ pub(crate) fn stage_to_abort(name: &str) -> Result<CommandKind, BadValue> {
         .and_then(|kind| if kind == CommandKind::EndOfMessage { Err(BadValue::TooLate) } else { Ok(kind) })
 }
 
-/// Some commands: stages with commas between them.
+/// Some commands: names of stages, separated by commas.
 #[derive(Clone, Debug)]
 pub(super) struct Kinds(pub(super) Vec<CommandKind>);
 
@@ -91,12 +91,12 @@ impl FromStr for Kinds {
     }
 }
 
-/// A pattern with `*` and `?`, in which case does not matter.
+/// A pattern with `*` and `?`, which ignores case.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern(WildMatch);
 
 impl Pattern {
-    pub(super) fn fits(&self, command: &Command<'_>) -> bool {
+    pub(super) fn matches(&self, command: &Command<'_>) -> bool {
         self.0.matches(&String::from_utf8_lossy(&subject(command)))
     }
 }
@@ -109,7 +109,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// The text of a command that patterns are held against.
+/// The text of a command that is compared with a pattern.
 fn subject<'c>(command: &Command<'c>) -> Cow<'c, [u8]> {
     match *command {
         Command::Connect { host, peer } => {
@@ -131,12 +131,12 @@ fn subject<'c>(command: &Command<'c>) -> Cow<'c, [u8]> {
 pub(super) struct At {
     stage: CommandKind,
     pattern: Option<Pattern>,
-    pub(super) say: Say,
+    pub(super) verdict: RuleVerdict,
 }
 
 impl At {
-    pub(super) fn fits(&self, kind: CommandKind, command: &Command<'_>) -> bool {
-        self.stage == kind && self.pattern.as_ref().is_none_or(|pattern| pattern.fits(command))
+    pub(super) fn matches(&self, kind: CommandKind, command: &Command<'_>) -> bool {
+        self.stage == kind && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(command))
     }
 }
 
@@ -144,7 +144,7 @@ impl FromStr for At {
     type Err = BadValue;
 
     fn from_str(rule: &str) -> Result<Self, BadValue> {
-        // The pattern may hold `=`, and the verdict may not.
+        // The pattern may contain `=`, the verdict may not.
         let form = BadValue::Form("STAGE=VERDICT or STAGE/PATTERN=VERDICT");
         let (head, verdict) = match rule.split_once(['/', '=']) {
             Some((head, _)) if rule.get(head.len()..).is_some_and(|rest| rest.starts_with('/')) => {
@@ -155,22 +155,22 @@ impl FromStr for At {
         };
         let (name, pattern) = head.split_once('/').map_or((head, None), |(name, rest)| (name, Some(rest)));
         let pattern = pattern.map(|text| Pattern(WildMatch::new_case_insensitive(text)));
-        Ok(Self { stage: stage(name)?, pattern, say: verdict.parse()? })
+        Ok(Self { stage: stage(name)?, pattern, verdict: verdict.parse()? })
     }
 }
 
-/// A verdict that owns its text.
+/// The verdict of a rule.
 #[derive(Clone, Debug)]
-pub(super) enum Say {
+pub(super) enum RuleVerdict {
     Bare(Verdict<'static>),
     Reply(ReplyBuf),
-    /// None: the handler panics.
+    /// There is none: the handler panics.
     Panic,
 }
 
-impl Say {
-    #[expect(clippy::panic, reason = "it was asked for")]
-    pub(super) fn verdict(&self) -> Verdict<'_> {
+impl RuleVerdict {
+    #[expect(clippy::panic, reason = "the command line asks for it")]
+    pub(super) fn get(&self) -> Verdict<'_> {
         match self {
             Self::Bare(verdict) => *verdict,
             Self::Reply(reply) => Verdict::Reply(reply.as_reply()),
@@ -179,7 +179,7 @@ impl Say {
     }
 }
 
-impl FromStr for Say {
+impl FromStr for RuleVerdict {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, BadValue> {
@@ -196,8 +196,8 @@ impl FromStr for Say {
     }
 }
 
-impl Say {
-    /// Reads `CODE [X.Y.Z] TEXT`, in which `\n` begins another line.
+impl RuleVerdict {
+    /// Parses `CODE [X.Y.Z] TEXT`, in which `\n` starts another line.
     fn reply(text: &str) -> Result<Self, BadValue> {
         let unknown = || BadValue::Verdict(text.to_owned());
         let (code, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -214,7 +214,7 @@ impl Say {
     }
 }
 
-/// A header to be put somewhere.
+/// A header and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     pub(super) index: u32,
@@ -224,7 +224,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads a header without an index. With `:=` no space follows the colon.
+    /// Parses a header without an index. With `:=`, no space follows the colon.
     pub(super) fn parse_new(text: &str) -> Result<Self, BadValue> {
         let (name, value) = text.split_once('=').ok_or(BadValue::Form("NAME=VALUE"))?;
         let (name, space) = name.strip_suffix(':').map_or((name, " "), |name| (name, ""));
@@ -232,7 +232,7 @@ impl Header {
     }
 }
 
-/// Checks a header name: some MTAs write whatever they are given, which may then read as another header.
+/// Checks a header name. Some MTAs write any name into the message, which could make another header of it.
 pub(crate) fn header_name(name: &str) -> Result<String, BadValue> {
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
     if is_name { Ok(name.to_owned()) } else { Err(BadValue::HeaderName(name.to_owned())) }
@@ -249,7 +249,7 @@ impl FromStr for Header {
     }
 }
 
-/// Which header of a name.
+/// One of the headers of a name.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) index: u32,
@@ -266,7 +266,7 @@ impl FromStr for Place {
     }
 }
 
-/// An address, and ESMTP arguments behind a blank.
+/// An address, and after a blank ESMTP arguments.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
     pub(super) address: String,
@@ -311,12 +311,12 @@ const ACTIONS: [(&str, Actions); 8] = [
     ("add-rcpt-args", Actions::ADD_RCPT_WITH_ARGUMENTS),
 ];
 
-/// The names of a table, with commas between them.
+/// The names of a table, separated by commas.
 fn names<T>(rows: &[(&str, T)]) -> String {
     rows.iter().map(|row| row.0).collect::<Vec<_>>().join(", ")
 }
 
-/// Some actions: names with commas between them.
+/// Some actions: names, separated by commas.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ActionSet(pub(super) Actions);
 
@@ -333,7 +333,7 @@ impl FromStr for ActionSet {
     }
 }
 
-/// A time in seconds, with a fraction if need be.
+/// A time in seconds, perhaps with a fraction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seconds(pub(crate) Duration);
 
@@ -348,13 +348,13 @@ impl FromStr for Seconds {
 }
 
 impl Seconds {
-    /// Reads a timeout. Zero is refused: runtimes differ in what it means.
+    /// Parses a timeout. Zero is refused, because its meaning depends on the runtime.
     pub(crate) fn timeout(text: &str) -> Result<Self, BadValue> {
         let seconds: Self = text.parse()?;
         if seconds.0.is_zero() { Err(BadValue::NoTime) } else { Ok(seconds) }
     }
 
-    /// The usual timeouts, or this one instead of each.
+    /// The usual timeouts, or this one in place of all of them.
     pub(crate) fn or_usual(seconds: Option<Self>, usual: Timeouts) -> Timeouts {
         let Some(Self(limit)) = seconds else { return usual };
         Wait::ALL.into_iter().fold(usual, |timeouts, wait| timeouts.with(wait, limit))

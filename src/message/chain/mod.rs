@@ -400,6 +400,13 @@ impl<'m> Chain<'m> {
     }
 }
 
+/// Adds filters behind the others, in their order.
+impl Extend<ChainFilter> for Chain<'_> {
+    fn extend<I: IntoIterator<Item = ChainFilter>>(&mut self, filters: I) {
+        self.members.extend(filters.into_iter().map(Member::new));
+    }
+}
+
 impl Task {
     /// Gives the task to a filter.
     fn begin(&self, member: &mut Member, macros: &MacroValues) {

@@ -15,17 +15,21 @@ const HELO: &str = r#"{"dir": "mta", "t": 0.5, "hex": "000000024800"}"#;
 /// Broken files: a name, what it holds, and what is said about it.
 const BROKEN: [(&str, &[&str], &str); 11] = [
     ("empty", &[], "line 1, byte 0: the file is empty: it has no header"),
-    ("no-header", &[HELO], "line 1, byte 46: no header of a capture: missing field `mta`"),
-    ("no-json", &[HEADER, HELO, "{\"dir\": mta}"], "line 3, byte 96: no record of a capture: expected value"),
+    ("no-header", &[HELO], "line 1, byte 46: not the header of a capture: missing field `mta`"),
+    (
+        "no-json",
+        &[HEADER, HELO, "{\"dir\": mta}"],
+        "line 3, byte 96: not a record of a capture: expected value",
+    ),
     (
         "cut-off",
         &[HEADER, HELO, "{\"dir\": \"mt"],
-        "line 3, byte 98: no record of a capture: EOF while parsing a string",
+        "line 3, byte 98: not a record of a capture: EOF while parsing a string",
     ),
     (
         "bad-side",
         &[HEADER, r#"{"dir": "client", "t": 0.5, "hex": ""}"#],
-        "line 2, byte 55: no record of a capture: unknown variant `client`",
+        "line 2, byte 55: not a record of a capture: unknown variant `client`",
     ),
     (
         "bad-hex",
@@ -40,7 +44,7 @@ const BROKEN: [(&str, &[&str], &str); 11] = [
     (
         "no-content",
         &[HEADER, r#"{"dir": "mta", "t": 0.5}"#],
-        "line 2, byte 40: a record has either `hex` or `event`",
+        "line 2, byte 40: a record needs either `hex` or `event`",
     ),
     (
         "http",

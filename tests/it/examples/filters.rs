@@ -508,3 +508,19 @@ fn a_chunk_in_one_frame_with_the_end_is_refused_like_any_other() {
         }
     }
 }
+
+#[test]
+fn a_refusal_that_may_not_be_sent_is_replaced_by_tempfail() {
+    let tempfail = b"\0\0\0\x01t";
+    for name in FILTERS {
+        for (rule, expected) in [("connect=discard", &tempfail[..]), ("connect=skip", CONTINUE)] {
+            let filter = Filter::start(name, LOOPBACK, &["--at", rule]);
+            let mut stream = filter.connect();
+            say(&mut stream, OFFER, 17);
+            assert_eq!(say(&mut stream, CONNECT, 5), expected, "{name} {rule}");
+            filter.wait_to_hear("not sent: we may not send ");
+            drop(stream);
+            assert!(filter.stop().success());
+        }
+    }
+}

@@ -318,7 +318,11 @@ fn a_recipient_after_a_refused_data_sends_the_envelope_again() {
     }
 
     // The filter refuses the recipient that it let pass before.
-    let filter = Scripted::start();
+    let refuses_the_second = |code, heard: &str, _: &TcpStream| match code {
+        b'R' if heard.matches('R').count() == 2 => b"\0\0\0\x01t".to_vec(),
+        _ => CONTINUE.to_vec(),
+    };
+    let filter = Scripted::start(refuses_the_second);
     let output = example("library_mta").args([&filter.address, "to=<a@b>", "late=<e@f>"]).output().unwrap();
     assert_eq!(text(&output), "the MTA refuses DATA\nDATA is refused: Tempfail\n", "{output:?}");
     assert_eq!(filter.heard.join().unwrap(), "OCHMRTAMRAAQ");
@@ -334,7 +338,39 @@ fn a_filter_that_leaves_is_an_error_of_the_mta_library() {
     assert!(!output.status.success() && text(&output).is_empty(), "{output:?}");
 }
 
-/// A filter that answers its second RCPT with TEMPFAIL, and all else that it is asked with CONTINUE.
+#[test]
+fn a_connection_on_which_bytes_have_arrived_that_nobody_waits_for_is_not_used_again() {
+    let slow = |code, _: &str, _: &TcpStream| {
+        if code == b'E' {
+            thread::sleep(Duration::from_millis(500));
+        }
+        CONTINUE.to_vec()
+    };
+    for stray in [&b""[..], b"\0", CONTINUE] {
+        // While the second filter looks at the message, the first one sends this.
+        let late = move |code, _: &str, stream: &TcpStream| {
+            let mut stream = stream.try_clone().unwrap();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(100));
+                stream.write_all(if code == b'E' { stray } else { b"" }).unwrap();
+            });
+            CONTINUE.to_vec()
+        };
+        let (first, second) = (Scripted::start(late), Scripted::start(slow));
+        let mut command = example("library_mta");
+        let output = command.args([&first.address, &second.address, "clients=2"]).output().unwrap();
+        let shown = text(&output);
+        let end =
+            if stray.is_empty() { "the message is accepted" } else { "a connection cannot be used again" };
+        assert_eq!(shown, format!("the message is accepted\n{end}\n"), "{output:?}");
+        for filter in [first, second] {
+            let heard = filter.heard.join().unwrap();
+            assert_eq!(heard.contains('K'), stray.is_empty(), "{heard}");
+        }
+    }
+}
+
+/// A filter that answers commands by a rule, and agrees to everything.
 struct Scripted {
     address: String,
     /// The codes of the commands that it received, but for macros.
@@ -342,7 +378,8 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn start() -> Self {
+    /// The rule is given the code of a command, the codes so far, and the connection.
+    fn start(reply: impl Fn(u8, &str, &TcpStream) -> Vec<u8> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let heard = thread::spawn(move || {
@@ -357,13 +394,12 @@ impl Scripted {
                 if code != b'D' {
                     heard.push(char::from(code));
                 }
-                let reply: &[u8] = match code {
-                    b'O' => b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\0",
-                    b'D' | b'A' | b'Q' => b"",
-                    b'R' if heard.matches('R').count() == 2 => b"\0\0\0\x01t",
-                    _ => CONTINUE,
+                let reply = match code {
+                    b'O' => b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\0".to_vec(),
+                    b'D' | b'A' | b'Q' | b'K' => Vec::new(),
+                    _ => reply(code, &heard, &stream),
                 };
-                stream.write_all(reply).unwrap();
+                stream.write_all(&reply).unwrap();
             }
             heard
         });

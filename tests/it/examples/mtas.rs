@@ -261,7 +261,7 @@ fn a_silent_peer_is_dropped_after_the_timeout() {
     assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the peer said nothing for 0.3 s"), "{said}");
+    assert!(said.contains("the peer sent nothing for 0.3 s"), "{said}");
 }
 
 #[test]

@@ -4,4 +4,5 @@
 mod bindings;
 #[cfg(feature = "alloc")]
 mod libmilter;
+mod nearest;
 mod sessions;

@@ -1,4 +1,8 @@
 //! Messages and what edits do to them.
 
+mod captures;
+mod model;
+mod properties;
 mod recorded;
 mod rules;
+mod shown;

@@ -1,11 +1,14 @@
 //! What an MTA is told: which verdict answers a command that is not sent, when the envelope has to be sent again, when
 //! the SMTP session ends, and when the connection can be used again.
 
-use milter_proto::mta::{Event, Sent, SkipReason, VerdictKind};
+use milter_proto::mta::{Event, Scope, Sent, SkipReason, VerdictKind};
 use milter_proto::order::{CommandKind, Rule, Stage};
-use milter_proto::wire::{Actions, Answer, Command, Frame, MacroStage, Offer, Steps, Version};
+use milter_proto::wire::{
+    Actions, Answer, Command, Frame, MacroStage, Offer, Response, Steps, Verdict, Version,
+};
 use milter_proto::{Limits, MtaSession, ReceiveError, mta};
 
+use crate::support::reply;
 use crate::support::sides::{Mta, command, macros};
 
 fn strict(steps: Steps) -> Mta {
@@ -93,8 +96,10 @@ fn what_is_not_sent_is_answered_by_the_verdict_that_settled_it() {
     mta.go("R");
     mta.send(b'T').unwrap();
     mta.0.receive(Frame::new(b'y', b"554 5.7.1 no\0")).unwrap();
-    let VerdictKind::Reply(code) = answer(&mut mta, b'T') else { panic!() };
-    assert_eq!(code.number(), 554);
+    for again in *b"TRTRRT" {
+        let VerdictKind::Reply(code) = answer(&mut mta, again) else { panic!() };
+        assert_eq!(code.number(), 554);
+    }
     // A connection that was settled.
     let mut mta = strict(Steps::EMPTY);
     mta.hears(b'C', b'r');
@@ -106,6 +111,66 @@ fn what_is_not_sent_is_answered_by_the_verdict_that_settled_it() {
     let mut mta = Mta::with(mta::Policy::SENDMAIL, Steps::EMPTY);
     mta.hears(b'C', b'd');
     assert_eq!(answer(&mut mta, b'M'), VerdictKind::Accept);
+}
+
+#[test]
+fn the_answer_to_a_skipped_command_is_a_verdict_with_the_text_that_the_caller_kept() {
+    let (no, later) = (Verdict::Reply(reply(b"554 5.7.1 no")), Verdict::Reply(reply(b"450 4.7.1 later")));
+    let closing = Verdict::Reply(reply(b"421 4.3.2 closing"));
+    let gone = Verdict::Reply(reply(b"521 5.3.2 gone"));
+    let plain = [
+        Verdict::Continue,
+        Verdict::Accept,
+        Verdict::Reject,
+        Verdict::Tempfail,
+        Verdict::Discard,
+        Verdict::Skip,
+        Verdict::Shutdown,
+        Verdict::ConnectionFail,
+    ];
+    let replies = [(no, Verdict::Reject), (later, Verdict::Tempfail), (closing, Verdict::Shutdown)];
+    for kept in plain.into_iter().chain([no, later, closing, gone]) {
+        for verdict in plain {
+            assert_eq!(VerdictKind::from_verdict(&verdict).with_text_of(kept), verdict);
+        }
+        for (verdict, without_text) in replies.into_iter().chain([(gone, Verdict::Shutdown)]) {
+            let kind = VerdictKind::from_verdict(&verdict);
+            let expected = if kept == verdict { verdict } else { without_text };
+            assert_eq!(kind.with_text_of(kept), expected, "{verdict:?} with {kept:?}");
+            assert_eq!(expected.lets_pass(), kind.lets_pass());
+            assert_eq!(expected.closes_smtp_session(), kind.closes_smtp_session());
+        }
+    }
+    // As an MTA uses it.
+    let mut mta = strict(Steps::EMPTY);
+    mta.go("CH");
+    mta.send(b'M').unwrap();
+    let event = mta.0.receive(Frame::new(b'y', b"554 5.7.1 no\0")).unwrap();
+    let Event::Verdict { verdict: kept, scope: Scope::Message, .. } = event else { panic!("{event:?}") };
+    let Ok(Sent::Skipped { answer, .. }) = mta.0.send(command(b'R')) else { panic!() };
+    assert_eq!(answer.with_text_of(kept), no);
+}
+
+#[test]
+fn a_command_goes_on_after_continue_accept_and_skip_only() {
+    let rows: [(u8, bool); 9] = [
+        (b'c', true),
+        (b'a', true),
+        (b's', true),
+        (b'r', false),
+        (b't', false),
+        (b'd', false),
+        (b'y', false),
+        (b'4', false),
+        (b'f', false),
+    ];
+    for (code, expected) in rows {
+        let payload: &[u8] = if code == b'y' { b"450 4.7.1 later\0" } else { b"" };
+        let response = Response::parse(Frame::new(code, payload)).unwrap();
+        let Response::Verdict(verdict) = response else { panic!("{response:?}") };
+        let kind = VerdictKind::from_verdict(&verdict);
+        assert_eq!([verdict.lets_pass(), kind.lets_pass()], [expected; 2], "{verdict:?}");
+    }
 }
 
 #[test]

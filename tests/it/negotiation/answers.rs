@@ -109,6 +109,17 @@ fn the_answers_of_libmilter_are_given_to_the_same_offers() {
     }
 }
 
+/// The error for an offer: a whole text, or that of the actions or steps that are missing.
+fn refused(offer: Offer, missing: &str) -> String {
+    let offer = offer.with_v1_defaults();
+    let offered = match missing.split_once(' ') {
+        Some(("actions", _)) => format!("{:?}", offer.actions),
+        Some(("steps", _)) => format!("{:?}", offer.steps),
+        _ => return missing.to_owned(),
+    };
+    format!("the filter requires {missing}; the MTA offered only {offered}")
+}
+
 #[test]
 fn what_a_filter_needs_and_is_not_offered_is_refused_by_name() {
     use CommandKind::{Connect, Data, EndOfHeaders, Helo};
@@ -118,26 +129,23 @@ fn what_a_filter_needs_and_is_not_offered_is_refused_by_name() {
     let everything = Options::all_commands;
 
     let rows = [
-        (v1(everything().require(Actions::QUARANTINE)), "the MTA did not offer QUARANTINE"),
+        (v1(everything().require(Actions::QUARANTINE)), "actions QUARANTINE"),
         (
             v2(everything().require(Actions::ALL)),
-            "the MTA did not offer CHANGE_FROM | ADD_RCPT_WITH_ARGUMENTS | MACRO_LISTS",
+            "actions CHANGE_FROM | ADD_RCPT_WITH_ARGUMENTS | MACRO_LISTS",
         ),
-        (
-            few(everything().require(Actions::ADD_HEADERS | Actions::DELETE_RCPT)),
-            "the MTA did not offer DELETE_RCPT",
-        ),
-        (v1(all_but(&[EndOfHeaders])), "the MTA did not offer NO_END_OF_HEADERS"),
-        (few(all_but(&[Connect, Helo, Data])), "the MTA did not offer NO_HELO"),
-        (v2(everything().skip(Support::Required)), "the MTA did not offer SKIP"),
-        (v2(everything().leading_space(Support::Required)), "the MTA did not offer LEADING_SPACE"),
-        (v2(everything().rejected_recipients(Support::Required)), "the MTA did not offer REJECTED_RCPT"),
-        (v2(everything().data_size(DataSize::Mib1, Support::Required)), "the MTA did not offer DATA_SIZE_1M"),
+        (few(everything().require(Actions::ADD_HEADERS | Actions::DELETE_RCPT)), "actions DELETE_RCPT"),
+        (v1(all_but(&[EndOfHeaders])), "steps NO_END_OF_HEADERS"),
+        (few(all_but(&[Connect, Helo, Data])), "steps NO_HELO"),
+        (v2(everything().skip(Support::Required)), "steps SKIP"),
+        (v2(everything().leading_space(Support::Required)), "steps LEADING_SPACE"),
+        (v2(everything().rejected_recipients(Support::Required)), "steps REJECTED_RCPT"),
+        (v2(everything().data_size(DataSize::Mib1, Support::Required)), "steps DATA_SIZE_1M"),
         ((offer(1, 0xf, 0x3f), everything()), "the MTA offers version 1; expected 2 to 2147483647"),
     ];
     for ((offer, wishes), expected) in rows {
         let refusal = wishes.answer(offer).unwrap_err();
-        assert_eq!(refusal.to_string(), expected);
+        assert_eq!(refusal.to_string(), refused(offer, expected));
 
         // The session says the same, and has nothing to send: the caller closes.
         let mut filter = Filter(FilterSession::with_policy(filter::Policy::LIBMILTER));
@@ -153,7 +161,7 @@ fn payloads_are_never_larger_than_both_sides_said() {
     let up_to = |size| Options::all_commands().data_size(size, Support::Optional);
     let best = up_to(DataSize::Kib256).data_size(DataSize::Mib1, Support::Optional);
     let large = Options::all_commands().data_size(DataSize::Mib1, Support::Required);
-    let missing = NegotiationError::Steps { missing: Steps::DATA_SIZE_1M };
+    let missing = NegotiationError::Steps { missing: Steps::DATA_SIZE_1M, offered: Steps::DATA_SIZE_256K };
     assert_eq!(large.answer(offer(6, 0x1ff, 0x1000_0000)).unwrap_err(), missing);
     for (offered, wishes, expected) in [
         (0x1f_ffff, up_to(DataSize::Mib1), DataSize::Kib64),
@@ -236,31 +244,20 @@ fn an_mta_takes_no_action_that_it_did_not_offer_and_steps_by_policy() {
     let rows: [((u32, u32), (u32, u32), [Result<(), &str>; 3]); 8] = [
         ((0x1ff, 0x1f_ffff), (0x1ff, 0x1f_ffff), [Ok(()); 3]),
         ((0x1ff, 0x1f_ffff), (0, 0), [Ok(()); 3]),
-        ((0x57, 0x7f), (0x58, 0), [Err("the MTA did not offer DELETE_RCPT"); 3]),
-        ((0x1ff, 0x7f), (0x200, 0), [Err("the MTA did not offer 0x200"); 3]),
-        (
-            (0x1ff, 0x7f),
-            (0, 0x80),
-            [
-                Err("the MTA did not offer NO_REPLY_HEADER"),
-                Err("the MTA did not offer NO_REPLY_HEADER"),
-                Ok(()),
-            ],
-        ),
-        (
-            (0x1ff, 0x7f),
-            (0, 0x10_0000),
-            [Err("the MTA did not offer LEADING_SPACE"), Err("the MTA did not offer LEADING_SPACE"), Ok(())],
-        ),
+        ((0x57, 0x7f), (0x58, 0), [Err("actions DELETE_RCPT"); 3]),
+        ((0x1ff, 0x7f), (0x200, 0), [Err("actions 0x200"); 3]),
+        ((0x1ff, 0x7f), (0, 0x80), [Err("steps NO_REPLY_HEADER"), Err("steps NO_REPLY_HEADER"), Ok(())]),
+        ((0x1ff, 0x7f), (0, 0x10_0000), [Err("steps LEADING_SPACE"), Err("steps LEADING_SPACE"), Ok(())]),
         ((0, 0), (0x0f, 0x3f), [Ok(()); 3]),
-        ((0, 0), (0x10, 0), [Err("the MTA did not offer CHANGE_HEADERS"); 3]),
+        ((0, 0), (0x10, 0), [Err("actions CHANGE_HEADERS"); 3]),
     ];
     for ((actions, steps), (taken, done), expected) in rows {
         for (policy, expected) in ALL.iter().zip(expected) {
             let decision = mta::accept(offer(6, actions, steps), reply(6, taken, done), policy);
             let agreed =
                 decision.map(|decision| numbers(&decision.negotiated)).map_err(|refusal| refusal.to_string());
-            let wanted = expected.map(|()| (6, taken, done)).map_err(str::to_owned);
+            let wanted = expected.map(|()| (6, taken, done));
+            let wanted = wanted.map_err(|missing| refused(offer(6, actions, steps), missing));
             assert_eq!(agreed, wanted, "{policy:?}: {taken:#x} {done:#x} to {actions:#x} {steps:#x}");
         }
     }

@@ -18,7 +18,7 @@ fn an_offer_of_zeros_offers_what_version_1_had() {
     let offer = Offer::new(Version::V6, Actions::EMPTY, Steps::EMPTY);
     let decision = Options::new([]).require(Actions::V1).answer(offer).map(|decision| decision.answer);
     assert!(
-        matches!(decision, Err(NegotiationError::Steps { missing }) if missing == Steps::NO_END_OF_HEADERS)
+        matches!(decision, Err(NegotiationError::Steps { missing, .. }) if missing == Steps::NO_END_OF_HEADERS)
     );
     let wishes = Options::new([CommandKind::EndOfHeaders]).require(Actions::V1);
     let decision = wishes.answer(offer).unwrap();

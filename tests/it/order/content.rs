@@ -150,7 +150,19 @@ fn leading_space_is_one_rule_for_both_directions() {
         for agreed in [mta.0.negotiated(), filter.0.negotiated()] {
             assert_eq!(LeadingSpace::of(agreed.unwrap().steps), rule);
         }
+        assert_eq!([mta.0.leading_space(), filter.0.leading_space()], [rule; 2]);
     }
+}
+
+// What is offered is not negotiated yet.
+#[test]
+fn values_have_no_leading_space_before_the_answer_to_the_offer() {
+    let mut mta = Mta(milter_proto::MtaSession::new());
+    let mut filter = Filter(milter_proto::FilterSession::new());
+    assert_eq!([mta.0.leading_space(), filter.0.leading_space()], [LeadingSpace::Stripped; 2]);
+    mta.send(b'O').unwrap();
+    filter.gets(b'O').unwrap();
+    assert_eq!([mta.0.leading_space(), filter.0.leading_space()], [LeadingSpace::Stripped; 2]);
 }
 
 // BODYEOB with a payload is two events and one reply.

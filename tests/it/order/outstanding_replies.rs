@@ -49,6 +49,65 @@ fn a_reply_that_nobody_waits_for_ends_the_connection() {
     }
 }
 
+// ORD-3. The rest of such a frame would come after the next command, and look like its reply.
+#[test]
+fn the_first_bytes_of_a_reply_that_nobody_waits_for_end_the_connection() {
+    let reply = b"\0\0\0\x10y550 5.7.1 gone\0";
+    for policy in POLICIES {
+        for after in ["", "CH", "CHMRTLNBE"] {
+            for len in 0..reply.len() {
+                let mut mta = Mta::with(policy, Steps::EMPTY);
+                mta.go(after);
+                let mut assembler = Assembler::new([0; 64]);
+                let mut input = &reply[..len];
+                // Both ask in their own way, and `has_event` agrees with what follows.
+                let has_event = mta.0.has_event(&mut assembler, &mut input);
+                let event = mta.0.next_event(&mut assembler, &mut input);
+                assert_eq!(has_event, len > 0, "{len} bytes after {after}");
+                match u32::try_from(len).unwrap() {
+                    0 => assert_eq!(event, Ok(None)),
+                    stray => {
+                        assert_eq!(event, Err(ReceiveError::StrayBytes(stray)));
+                        assert_eq!(mta.0.turn(), mta::Turn::Closed);
+                        assert_eq!(mta.send(b'M'), Err(Rule::Closed));
+                        let again = mta.0.receive(sides::everyday(b'A'));
+                        assert_eq!(again, Err(ReceiveError::StrayBytes(stray)));
+                    }
+                }
+            }
+        }
+        // After the reply itself, in one read.
+        let mut mta = Mta::with(policy, Steps::EMPTY);
+        mta.go("CH");
+        mta.send(b'M').unwrap();
+        let mut assembler = Assembler::new([0; 64]);
+        let mut input = &b"\0\0\0\x01c\0\0"[..];
+        assert!(mta.0.next_event(&mut assembler, &mut input).unwrap().is_some());
+        assert_eq!(mta.0.next_event(&mut assembler, &mut input), Err(ReceiveError::StrayBytes(2)));
+        // A whole frame is named, and a length that is none is an error of the stream.
+        let error_of = |bytes: &[u8]| {
+            let mut mta = Mta::with(policy, Steps::EMPTY);
+            mta.go("CH");
+            let (mut assembler, mut input) = (Assembler::new([0; 64]), bytes);
+            assert!(mta.0.has_event(&mut assembler, &mut input));
+            mta.0.next_event(&mut assembler, &mut input).unwrap_err()
+        };
+        assert!(matches!(error_of(reply), ReceiveError::Peer(violation) if violation.rule == Rule::NotOwed));
+        assert!(matches!(error_of(b"\0\0\0\0"), ReceiveError::Stream(_)));
+        // While a reply is outstanding its first bytes are no error, and after QUIT nothing is.
+        let mut mta = Mta::with(policy, Steps::EMPTY);
+        mta.go("CH");
+        mta.send(b'M').unwrap();
+        let mut assembler = Assembler::new([0; 64]);
+        assert!(!mta.0.has_event(&mut assembler, &mut &reply[..2]));
+        assert_eq!(mta.0.next_event(&mut assembler, &mut &reply[2..7]), Ok(None));
+        assert!(mta.0.next_event(&mut assembler, &mut &reply[7..]).unwrap().is_some());
+        let mut gone = Mta::with(policy, Steps::EMPTY);
+        gone.go("CHQ");
+        assert_eq!(gone.0.next_event(&mut Assembler::new([0; 64]), &mut &reply[..2]), Ok(None));
+    }
+}
+
 // Some filters answer twice: no reply is outstanding at the second answer.
 #[test]
 fn a_double_reply_is_noticed_at_the_second_one() {

@@ -132,9 +132,23 @@ fn an_error_names_the_frame_the_stage_the_debt_and_the_rule() {
     let Ok(Sent::Frame(_)) = mta.send(Command::Negotiate(offer)) else { panic!("an offer can be sent") };
     let answer = Answer::new(Version::V6, Actions::CHANGE_FROM, Steps::EMPTY);
     let error = mta.receive(Frame::new(b'O', &payload_of(&Response::Negotiate(answer)))).unwrap_err();
-    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG outstanding: the negotiation \
-                 failed (ORD-25): the MTA did not offer CHANGE_FROM";
+    let shown = "the peer sent OPTNEG at stage Negotiated with a reply to OPTNEG outstanding: it makes \
+                 the negotiation fail (ORD-25): the filter requires actions CHANGE_FROM; the MTA offered only \
+                 ADD_HEADERS";
     assert_eq!(error.to_string(), shown);
+    let offer = Offer::new(Version::new(1), Actions::ADD_HEADERS, Steps::ALL);
+    let misuse = MtaSession::new().send(Command::Negotiate(offer)).unwrap_err();
+    let shown = "we may not send OPTNEG at stage Start: it makes the negotiation fail; expected a version from 2 to \
+                 2147483647 (ORD-25)";
+    assert_eq!(misuse.to_string(), shown);
+    let mut filter = FilterSession::new();
+    filter.receive(everyday(b'O')).unwrap();
+    let answer = Answer::new(Version::V6, Actions::from_bits(0x200), Steps::EMPTY);
+    let misuse = filter.send(answer).unwrap_err();
+    let shown = "we may not send OPTNEG at stage Negotiated with a reply to OPTNEG outstanding: it makes the \
+                 negotiation fail; expected a version from 2 to the offered one, and only actions and steps that the \
+                 MTA offered (ORD-25)";
+    assert_eq!(misuse.to_string(), shown);
 }
 
 #[test]

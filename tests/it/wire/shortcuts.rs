@@ -175,6 +175,46 @@ fn a_reply_is_a_verdict_and_a_response() {
     assert_eq!(Response::from(reply), Response::Verdict(Verdict::Reply(reply)));
 }
 
+#[cfg(feature = "alloc")]
+#[test]
+fn an_owned_reply_is_one_too_and_turns_into_owned_forms() {
+    use milter_proto::wire::{ReplyBuf, ResponseBuf, VerdictBuf};
+    let owned = ReplyBuf::new("550".parse().unwrap(), None, ["no, 100 %"]).unwrap();
+    let reply = owned.as_reply();
+    assert_eq!(reply.as_text(), "550 no, 100 %%");
+    assert_eq!(ReplyText::from(&owned), reply);
+    assert_eq!(Verdict::from(&owned), Verdict::Reply(reply));
+    assert_eq!(Response::from(&owned), Response::Verdict(Verdict::Reply(reply)));
+    for verdict in [VerdictBuf::from(&owned), VerdictBuf::from(reply)] {
+        assert_eq!(verdict.as_verdict(), Verdict::Reply(reply));
+    }
+    for response in [ResponseBuf::from(&owned), ResponseBuf::from(reply)] {
+        assert_eq!(response.as_response(), Response::from(reply));
+    }
+    const CONTINUE: VerdictBuf = VerdictBuf::CONTINUE;
+    assert_eq!(CONTINUE.as_verdict(), Verdict::Continue);
+    assert_eq!(CONTINUE, VerdictBuf::from(Verdict::Continue));
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn every_owned_form_lends_its_borrowed_one() {
+    use milter_proto::filter;
+    use milter_proto::mta;
+    use milter_proto::wire::{Frame, FrameBuf, ListStage, MacroLists, MacroListsBuf, TextListBuf};
+    let frame = FrameBuf::new(b'H', b"mx\0".to_vec());
+    assert_eq!(Frame::from(&frame), Frame::new(b'H', b"mx\0"));
+    let list = TextListBuf::from(list(b"SIZE=10\0"));
+    assert_eq!(TextList::from(&list), list.as_list());
+    let mut lists = MacroListsBuf::new();
+    lists.push(ListStage::MAIL, text(b"i"));
+    assert_eq!(MacroLists::from(&lists), lists.as_lists());
+    let event = filter::EventBuf::from(Event::new(Command::Data));
+    assert_eq!(Event::from(&event), Event::new(Command::Data));
+    let event = mta::EventBuf::from(mta::Event::Progress);
+    assert_eq!(mta::Event::from(&event), mta::Event::Progress);
+}
+
 #[test]
 fn one_timeout_is_changed_and_the_others_stay() {
     const LIMIT: Duration = Duration::from_millis(1);

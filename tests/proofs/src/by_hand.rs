@@ -7,14 +7,16 @@ extern crate std;
 use core::hash::Hasher;
 use core::hint::black_box;
 
-use milter_proto::filter::Options;
+use milter_proto::filter::{Options, VerdictSent};
 use milter_proto::macros::{MacroRequests, MacroStore};
+#[cfg(feature = "alloc")]
+use milter_proto::message::{Edits, EnvelopeAddress, Header, Message};
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
     self, BufferTooSmall, DataSize, Edit, EnhancedCode, LeadingSpace, ListStage, MacroLists, MacroStage,
     Macros, NulInEdit, OutgoingFrame, ReplyBuildError, ReplyCode, ReplyText, Response, Text, TextList,
-    UnescapedReply,
+    UnescapedReply, Verdict,
 };
 #[cfg(feature = "alloc")]
 use milter_proto::wire::{MacrosBuf, ReplyBuf, ReplyError};
@@ -102,6 +104,13 @@ pub fn filter_session_send<'m>(
     response: Response<'m>,
 ) -> Result<OutgoingFrame<'m>, Misuse> {
     session.send(response)
+}
+
+pub fn filter_session_send_nearest<'v>(
+    session: &mut FilterSession,
+    verdict: Verdict<'v>,
+) -> Result<VerdictSent<'v>, Misuse> {
+    session.send_nearest(verdict)
 }
 
 pub fn macro_requests_write_macros<'s>(
@@ -263,4 +272,46 @@ pub fn reply_buf_new(
     lines: &[&[u8]],
 ) -> Result<ReplyBuf, ReplyError> {
     ReplyBuf::new(code, enhanced, lines)
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_set_sender(message: &mut Message<'_>, text: Text<'_>, address: EnvelopeAddress) {
+    message.set_sender(text);
+    message.set_sender(address);
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_add_recipient(message: &mut Message<'_>, text: Text<'_>, address: EnvelopeAddress) {
+    message.add_recipient(text);
+    message.add_recipient(address);
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_recipients(message: &Message<'_>) {
+    look_at_all(message.recipients());
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_headers(message: &Message<'_>) {
+    look_at_all(message.headers());
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_pieces(message: &Message<'_>) {
+    look_at_all(message.pieces());
+}
+
+#[cfg(feature = "alloc")]
+pub fn edits_iter(edits: &Edits) {
+    look_at_all(edits.iter());
+}
+
+#[cfg(feature = "alloc")]
+pub fn envelope_address_with_arguments(address: EnvelopeAddress, arguments: &[Text<'_>]) -> EnvelopeAddress {
+    address.with_arguments(arguments.iter().copied())
+}
+
+#[cfg(feature = "alloc")]
+pub fn header_new(name: &[u8], after_colon: &[u8]) -> Header<'static> {
+    Header::new(name, after_colon)
 }

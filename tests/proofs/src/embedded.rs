@@ -17,7 +17,7 @@ const TO_MTA: &[u8] = b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x77\0\0\0\x01c\0
 \0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c";
 
 /// A connection cut into small pieces, with buffers so small that replies go out in between, and with
-/// one that holds a turn; then one that takes no bytes, and one that brings any bytes at all.
+/// one that holds a turn; then one that accepts no bytes, and one that brings any bytes at all.
 pub fn embedded() -> Result<(), Failed> {
     for (step, piece, room) in [(120, 1, 8), (130, 7, 16), (140, 64, 64)] {
         let mut line = Line::new(TO_FILTER, piece, 256);
@@ -26,7 +26,7 @@ pub fn embedded() -> Result<(), Failed> {
             return Err(Failed(step.wrapping_add(1)));
         }
     }
-    if talk(&mut Line::new(TO_FILTER, 64, 20), 64) != Err(Error::TakesNothing) {
+    if talk(&mut Line::new(TO_FILTER, 64, 20), 64) != Err(Error::AcceptsNothing) {
         return Err(Failed(150));
     }
     // A frame that is larger than the memory for cut frames.
@@ -47,13 +47,13 @@ fn talk(line: &mut Line, room: usize) -> Result<milter_proto::filter::Ending, Er
 struct Recipient(&'static [u8]);
 
 impl Filter for Recipient {
-    fn wishes(&self) -> Options<'_> {
+    fn options(&self) -> Options<'_> {
         Options::new([CommandKind::RcptTo]).require(Actions::ADD_HEADERS)
     }
 
-    fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {
+    fn reply(&self, command: &Command<'_>, sent: usize) -> Response<'_> {
         let text = |text| Text::new(text).unwrap_or_default();
-        match (command, said) {
+        match (command, sent) {
             (Command::RcptTo { address, .. }, _) if address.as_bytes() == self.0 => Verdict::Reject.into(),
             (Command::EndOfMessage { .. }, 0) => {
                 Edit::AddHeader { name: text(b"X-Seen"), value: text(b"yes") }.into()
