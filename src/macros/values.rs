@@ -2,7 +2,9 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::fmt;
 
+use crate::debug::map;
 use crate::wire::Text;
 
 /// Macros by name, from which an MTA sends what a filter asks for.
@@ -18,7 +20,7 @@ use crate::wire::Text;
 /// assert_eq!(values.get("j"), None);
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct MacroValues(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl MacroValues {
@@ -43,6 +45,13 @@ impl MacroValues {
     #[must_use]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Text<'_>> {
         Text::new(self.0.get(name.as_ref())?).ok()
+    }
+}
+
+impl fmt::Debug for MacroValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| Text::new(bytes).unwrap_or_default();
+        map(f, self.0.iter().map(|(name, value)| (text(name), text(value))))
     }
 }
 
