@@ -153,7 +153,7 @@ fn edits_take_no_more_than_they_may() {
                 Edit::AddRcpt { .. } => "<a@x>\0".len(),
                 _ => 1,
             };
-            assert_eq!(count, max_bytes / (5 + payload + 128), "{what}");
+            assert_eq!(count, max_bytes.div_euclid(5 + payload + 128), "{what}");
             let mut message = Message::parse(b"X: y\r\n\r\nbody\r\n");
             let before = message.clone();
             for rules in RULES {

@@ -280,14 +280,14 @@ impl Sendmail {
             }
             Edit::InsertHeader { index, name, value } if !name.is_empty() => {
                 // `insheader` links the new one below the one that it finds.
-                let index = usize::try_from(index.cast_signed().max(0)).unwrap();
+                let index = usize::try_from(i32::from_be_bytes(index.to_be_bytes()).max(0)).unwrap();
                 let entry = self.entry(name.as_bytes(), value.as_bytes());
                 self.headers.insert((index + 1).min(self.headers.len()), entry);
             }
             Edit::ChangeHeader { index, name, value } if !name.is_empty() => {
                 let (name, value) = (name.as_bytes(), value.as_bytes());
                 // 0x80000000 becomes the largest number.
-                let mut left = index.cast_signed();
+                let mut left = i32::from_be_bytes(index.to_be_bytes());
                 let (mut found, mut default) = (None, None);
                 for (at, entry) in self.headers.iter().enumerate() {
                     if !is_named(&entry.field, name) {
