@@ -43,7 +43,7 @@ fn a_filter_does_not_decide_how_much_memory_an_mta_takes() {
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(
-            said.ends_with("the filter's edits of one message take more than 67108864 bytes\n"),
+            said.ends_with("the edits of the filter for one message need more than 67108864 bytes, the limit of the MTA\n"),
             "{said}"
         );
         assert_eq!(output.status.code(), Some(1), "{mta}");
