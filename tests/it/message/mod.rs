@@ -1,4 +1,5 @@
 //! Messages and what edits do to them.
 
+mod inspection;
 mod recorded;
 mod rules;
