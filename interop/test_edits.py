@@ -1,8 +1,8 @@
 """What Postfix and Sendmail deliver after edits: the records of the corpus come out again. See edits/."""
 
 import json
+import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from edits.directed import directed
 from edits.draw import draw
 from lab.peer import peer
 
+# How many cases are sent: all, unless a change is checked, which cannot take minutes.
+LIMIT = int(os.environ.get("EDITS_LIMIT", "0")) or None
 CORPUS = Path(__file__).resolve().parent.parent / "tests" / "edits"
 
 
@@ -25,15 +27,13 @@ def test_edits_have_the_recorded_outcome(mta: str, programs: Path, request: pyte
     assert [case.name for case in kept] == list(recorded)
     wrong = []
     with bench(mta, programs) as it:
-        for case in cases:
-            *setup, outcome = it.record(case)
+        for case in cases[:LIMIT]:
+            setup, outcome = it.record(case)
             if case.is_large:
                 assert outcome["delivered"], case.name
-                continue
-            expected: list[dict[str, Any]] = [setups[line["setup"]] for line in setup]
-            if [*setup, outcome] != [*expected, recorded[case.name]]:
+            elif (setup, outcome) != (setups.get(setup["setup"]), recorded[case.name]):
                 wrong.append(f"{case.name}: {json.dumps(outcome)}")
-    figure = f"{len(kept)} sequences of edits, {it.version}"
+    figure = f"{len(kept[:LIMIT])} sequences of edits, {it.version}"
     request.node.user_properties.append(("figure", figure))
     if wrong:
         told = f"recorded with {head['version']}, seed {head['seed']}: {len(wrong)} of {len(kept)} differ"

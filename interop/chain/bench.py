@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 STATIONS = 4
 # An MTA waits this long for a filter that is silent, and we wait this long for an MTA.
-TIMEOUT = 3
+TIMEOUT = 4
 PATIENCE = 60
 # How each MTA goes on without the second filter. Two filters are asked by the service `two`.
 POSTFIX_POLICIES = ("accept", "reject", "tempfail", "quarantine")

@@ -48,6 +48,11 @@ class Case:
         return 2 if self.service == "two" else 3
 
     @property
+    def policy(self) -> str:
+        """The failure action. The service with two filters has the same as most others."""
+        return "tempfail" if self.service == "two" else self.service
+
+    @property
     def slug(self) -> str:
         """What marks the messages of this case."""
         return f"case{crc32(self.name.encode()):08x}-"

@@ -9,7 +9,7 @@ from .filter import Answer, Fault, Script
 # A second SMTP session in the end.
 AGAIN = ("again", "EHLO", "MAIL", "RCPT erin", "DATA", "QUIT")
 
-# No new body: after that and other edits Postfix 3.7 has a queue file that it cannot read, and loses the message.
+# No part of a new body: Postfix 3.7 writes it into its queue file, and what comes of that depends on every byte.
 EDITS = (
     b"hX-Half\0 yes\0",
     b"i\0\0\0\0X-Top\0 yes\0",
@@ -32,6 +32,7 @@ FAILURES: Sequence[tuple[str, str, Sequence[Answer]]] = [
     ("closes at BODYEOB", "E", (Fault.CLOSE,)),
     ("closes after an edit", "E", (b"hX-Half\0 yes\0", Fault.CLOSE)),
     ("closes in a new body", "E", (b"bhalf of it", Fault.CLOSE)),
+    ("closes after a new body and an edit", "E", (b"bNew body.\r\n", b"hX-Half\0 yes\0", Fault.CLOSE)),
     ("closes after many edits", "E", (*EDITS, Fault.CLOSE)),
     ("closes after QUARANTINE and an edit", "E", (b"qreason\0", b"hX-Half\0 yes\0", Fault.CLOSE)),
     ("closes between the messages", "E", (b"c", Fault.CLOSE)),

@@ -1,5 +1,7 @@
-"""What came of a case, as lines of text that are the same in every run.
+"""A case and what came of it, as lines of text that are the same in every run.
 
+given    the failure action of the second filter, and what the filters negotiate, where that is not version 6 without
+         steps; macro lists are left out
 order    the commands that have a reply, in the order in which the filters got them: `M123` is MAIL to the first,
          the second and the third filter, `1:LLNE` the content to the first
 1, 2, 3  what each filter got: `M` is MAIL, answered with CONTINUE, `M<a` is answered with something else, `M-` has
@@ -24,7 +26,7 @@ CHANGING_MACROS = ("i", "{i}", "_", "{daemon_name}", "{daemon_port}", "v")
 
 def show(case: Case, seen: Seen) -> list[str]:
     """The lines, without what differs between runs."""
-    lines = [f"order   {_order(case, seen.entries)}"]
+    lines = [f"given   {_given(case)}", f"order   {_order(case, seen.entries)}"]
     lines += [f"{place}       {_story(case, seen.entries, place)}" for place in range(1, case.filters + 1)]
     lines.append("client  " + "; ".join(f"{step} {reply}".strip() for step, reply in seen.replies))
     lines.append(f"mail    {_mail(case, seen)}")
@@ -34,6 +36,14 @@ def show(case: Case, seen: Seen) -> list[str]:
             lines += [f"  {name}:{_escaped(value.encode('latin-1'))}" for name, value in headers]
             lines.append(f"  body {_escaped(message.body)}")
     return [_without_changing(case, line).rstrip() for line in lines]
+
+
+def _given(case: Case) -> str:
+    words = [case.policy]
+    for place, script in sorted(case.scripts.items()):
+        if (script.version, script.steps) != (6, 0):
+            words.append(f"{place}: version {script.version}, steps {script.steps:#x}")
+    return "; ".join(words)
 
 
 def _order(case: Case, entries: Sequence[Entry]) -> str:

@@ -4,12 +4,9 @@ from .case import MESSAGE, SECOND, SESSION, Case
 from .filter import EVERY_NO_REPLY, REJECTED_RCPT, Script
 from .verdicts import WITH_UNKNOWN
 
-# All NO_ steps but one; DATA and UNKNOWN have bits of their own.
-CONTENT_ONLY = 0x30F
-ENVELOPE_ONLY = 0x70
-NOTHING = 0x37F
-NO_MAIL, NO_RCPT, NO_BODY, NO_HEADERS, NO_EOH, NO_DATA = 0x4, 0x8, 0x10, 0x20, 0x40, 0x200
-NR_MAIL = 0x4000
+# Steps that decline commands: all up to the content, the content, everything.
+CONTENT_ONLY, ENVELOPE_ONLY, NOTHING = 0x30F, 0x70, 0x37F
+NO_MAIL, NO_HEADERS = 0x4, 0x20
 # Macro lists: stages in the order of the protocol.
 LISTS = (
     (0, "j"),

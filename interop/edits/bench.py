@@ -1,5 +1,6 @@
 """Runs cases at an MTA, one after the other, and makes records of them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -20,25 +21,25 @@ from .raw_filter import raw_filter, recorded
 
 MTAS = {"postfix": POSTFIX, "sendmail": SENDMAIL}
 SERVICE = "edits"
-# Nothing takes so long that can be delivered at once.
+# A message that can be delivered is delivered within that time.
 SECONDS = 5.0
-# Bare line ends in messages are what some cases are about.
+# Cases come one after the other, without a pause.
 SENDMAIL_SETTINGS = "define(`confCONNECTION_RATE_THROTTLE', `0')dnl\ndefine(`confMAX_DAEMON_CHILDREN', `0')dnl\n"
-# The name in the greeting of the client, by which its Received header is told from others.
+# What tells the Received header of the MTA itself from others.
 OWN = b"by mta.example "
 
 
 @dataclass
 class Seen:
-    """What came of a case, as bytes."""
+    """What was observed while a case ran."""
 
     frames: list[tuple[str, bytes]]
     replies: list[tuple[str, str]]
     delivered: list[Delivered]
     held: list[str]
-    # Whether the MTA could neither deliver it to somebody nor give up.
+    # Whether some of it stayed in the queue.
     is_left: bool
-    # Lines between the message and the reply to it, which are no reply.
+    # Lines that the client received before the reply to the message, and that are not replies.
     noise: list[str]
 
     def answers(self) -> list[bytes]:
@@ -75,24 +76,21 @@ class Bench:
     sink: Sink
     programs: Path
     socket: Path
-    _setups: dict[Case, tuple[int, str, str]] = field(default_factory=dict)
+    _setups: dict[Case, dict[str, Any]] = field(default_factory=dict)
 
-    def record(self, case: Case) -> list[dict[str, Any]]:
-        """Runs a case with filter_blocking, or with a filter that sends raw frames if no options say it.
+    def record(self, case: Case) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Runs a case, and returns the record of its setup and its own.
 
-        Returns the line of its outcome, after that of its setup if no case before had the same.
+        The filter is filter_blocking, or one that sends raw frames if no options of filter_blocking send these.
         """
-        lines = []
         key = case.without_edits()
         if key not in self._setups:
-            setup = self._controlled(key)
-            unedited = setup.get("unedited", setup["own"] + setup["sent"])
-            self._setups[key] = len(self._setups), setup["own"], unedited
-            lines.append({"setup": len(self._setups) - 1, **setup})
-        number, own, unedited = self._setups[key]
+            self._setups[key] = {"setup": len(self._setups), **self._controlled(key)}
+        setup = self._setups[key]
         seen, program = self._seen(case)
-        outcome = _outcome(self.name, case, seen, program, own, unedited)
-        return [*lines, {"id": outcome.pop("id"), "setup": number, **outcome}]
+        unedited = setup.get("unedited", setup["own"] + setup["sent"])
+        outcome = _outcome(self.name, case, seen, program, setup["own"], unedited)
+        return setup, {"id": outcome.pop("id"), "setup": setup["setup"], **outcome}
 
     def _controlled(self, case: Case) -> dict[str, Any]:
         """Runs a case without edits."""
@@ -102,19 +100,19 @@ class Bench:
     def _seen(self, case: Case) -> tuple[Seen, str]:
         with folder() as home:
             try:
-                said = options(case.edits, case.verdict, case.leading_space, home)
+                arguments = options(case.edits, case.verdict, case.leading_space, home)
             except Inexpressible:
                 return self._raw(case), "raw"
-            said += ["--record", str(home / "frames")]
-            with our_filter(self.programs, "filter_blocking", home, f"unix:{self.socket}", *said) as ours:
-                # Who may ask a filter is up to its operator: Postfix asks as a user of its own.
+            arguments += ["--record", str(home / "frames")]
+            with our_filter(self.programs, "filter_blocking", home, f"unix:{self.socket}", *arguments) as ours:
+                # Postfix connects as a user of its own.
                 self.socket.chmod(0o666)
                 seen = self._played(case)
                 wait_until(lambda: len(ours.events("close")) == len(ours.events("negotiate")), "the MTA to leave")
                 wait_until(lambda: ours.events("close"), "the MTA to have come")
             seen.frames = recorded(home / "frames")
             if "not said: " in ours.process.err.read_text():
-                # The session of the library refuses a frame that cannot be right.
+                # The library refuses to send such a frame.
                 return self._raw(case), "raw"
             self._compare(case, seen, ours.process.log())
             return seen, "filter_blocking"
@@ -130,12 +128,12 @@ class Bench:
             return seen
 
     def _compare(self, case: Case, seen: Seen, log: str) -> None:
-        """The frames on the wire have to be those of the case, in their order."""
+        """Checks that the frames on the wire are those of the case, in their order."""
         wanted = [*(edit.frame for edit in case.edits), VERDICTS[case.verdict]]
         got = seen.answers()
         # An MTA that refuses an edit closes the connection, and the rest may not be sent.
         if wanted[: len(got)] != got or (len(got) < len(wanted) and "250" in dict(seen.replies)["end"][:3]):
-            raise Unexpected(f"{wanted} were to be sent, and {got} were\n{log}")
+            raise Unexpected(f"the filter sent {got} instead of {wanted}\n{log}")
 
     def _played(self, case: Case) -> Seen:
         self.sink.take()
@@ -166,7 +164,7 @@ class Bench:
         return Seen([], replies, self.sink.take(), held, is_left, noise)
 
     def _is_left(self) -> bool:
-        """Waits until the message is delivered. It is removed if the MTA would try again later."""
+        """Waits until the message is delivered. A message that the MTA would retry later is removed."""
         try:
             self.mta.settle(SECONDS)
         except Unexpected:
@@ -217,7 +215,7 @@ def _setup(mta: str, case: Case, control: Seen) -> dict[str, Any]:
 
 
 def _outcome(mta: str, case: Case, seen: Seen, program: str, own: str, unedited: str) -> dict[str, Any]:
-    """What the filter sent, and what came of it."""
+    """The record of a case: what the filter sent, and what was delivered."""
     neutral = _neutral(mta, seen)
     edits = [_text(edit.frame) for edit in case.edits]
     kept, bounces = _without_bounces(seen.delivered)
@@ -230,7 +228,7 @@ def _outcome(mta: str, case: Case, seen: Seen, program: str, own: str, unedited:
     if not reply.startswith("250"):
         it["reply"] = reply
     if seen.noise:
-        it["noise"] = seen.noise
+        it["noise"] = [re.sub(r"\b0x[0-9a-f]+", "0x0", line) for line in seen.noise]
     if seen.held:
         it["held"] = seen.held
     it["delivered"] = [_delivered(one, neutral, unedited) for one in kept]
@@ -269,7 +267,7 @@ def own_header(message: bytes) -> bytes | None:
 
 
 def _without_bounces(delivered: Sequence[Delivered]) -> tuple[list[Delivered], int]:
-    """Messages that the MTA wrote itself, about recipients that it cannot reach, are only counted."""
+    """Separates the messages in which the MTA reports that it cannot deliver. They are only counted."""
     kept = [it for it in delivered if b"\r\nAuto-Submitted: auto-" not in it.content]
     return kept, len(delivered) - len(kept)
 

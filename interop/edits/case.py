@@ -1,4 +1,4 @@
-"""One case: a message with its envelope, and what a filter sends at its end."""
+"""One case: a message with its envelope, and the frames that a filter sends at the end of the message."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -25,7 +25,7 @@ DAVE = Mailbox("<dave@rcpt.example>")
 
 @dataclass(frozen=True)
 class Case:
-    """`chunked` sends the message by BDAT, which takes any bytes; only Postfix knows it."""
+    """A case. If `chunked` is true, the message is sent by BDAT, which accepts any bytes; Sendmail has no BDAT."""
 
     name: str
     edits: tuple[Edit, ...]
@@ -35,9 +35,9 @@ class Case:
     recipients: tuple[Mailbox, ...] = (BOB,)
     leading_space: bool = False
     chunked: bool = False
-    # Large cases are run and compared, but are not part of the corpus.
+    # Large cases are run, but are not part of the corpus.
     is_large: bool = False
 
     def without_edits(self) -> "Case":
-        """The same message with nothing to say about it."""
+        """The same setup with no edits."""
         return replace(self, name="", edits=(), verdict="continue", is_large=False)

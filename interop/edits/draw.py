@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .case import Case, Mailbox
-from .directed import ARGUMENTS, RECIPIENTS, SENDERS, bodies, odd_values
+from .directed_ends import bodies
+from .directed_envelope import ARGUMENTS, RECIPIENTS, SENDERS
+from .directed_texts import odd_values
 from .edit import (
     PROGRESS,
     Edit,
@@ -22,15 +24,29 @@ from .edit import (
 )
 from .messages import CHUNKED, SHAPES
 
-# Few names, so that edits of one sequence meet.
+# Few names, so that the edits of a sequence interact.
 NAMES = (b"X-Two", b"X-Two", b"x-two", b"X-New", b"X-New", b"X-NEW", b"Subject", b"SUBJECT", b"Received")
 KNOWN = (
-    b"From", b"To", b"Cc", b"Date", b"Message-Id", b"Reply-To", b"Sender", b"Bcc", b"Return-Path", b"Resent-From",
-    b"Resent-Date", b"Content-Length", b"Content-Type", b"Full-Name", b"X-Empty", b"X-Wide",
+    b"From",
+    b"To",
+    b"Cc",
+    b"Date",
+    b"Message-Id",
+    b"Reply-To",
+    b"Sender",
+    b"Bcc",
+    b"Return-Path",
+    b"Resent-From",
+    b"Resent-Date",
+    b"Content-Length",
+    b"Content-Type",
+    b"Full-Name",
+    b"X-Empty",
+    b"X-Wide",
 )
 ODD_NAMES = (b"X-A:", b"X A", b"X-A ", b"X-\x01", b"X-Gr\xfc", b"X-A\nX-B", b"12")
-# Sendmail writes addresses in headers its own way, except these.
-ADDRESSES = (b"<eve@sender.example>", b"eve@rcpt.example, dan@rcpt.example", b"Eve <eve@sender.example>")
+# Sendmail reformats addresses in headers. These stay as they are.
+ADDRESSES = (b"<eve@sender.example>", b"eve@rcpt.example, dan@rcpt.example")
 IN_ADDRESS_HEADERS = (b"From", b"To", b"Cc", b"Reply-To", b"Sender", b"Resent-From")
 VALUES = (b"a", b"b", b"one two", b"1", b"x y  z", b"<eve@sender.example>", b"eve@rcpt.example, dan@rcpt.example")
 INDICES = (0, 1, 1, 1, 2, 2, 3, 4, 9)
@@ -40,14 +56,14 @@ SENDER_ARGUMENTS = ("BODY=8BITMIME", "RET=HDRS", "RET=FULL", "ENVID=old", "SIZE=
 PEOPLE = ("bob", "carol", "dave")
 RCPT_ARGUMENTS = ("NOTIFY=NEVER", "NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;old@old.example")
 REASONS = (b"held", b"a reason, with words", b"")
-# Messages are short, and most are of the shape where a filter's edits are all that happens.
+# Most messages are of a shape that MTAs do not change themselves.
 SETUPS = 50
 LIKELY = ("plain", "plain", "usual", "many of one name", "received", "folded", "blanks")
 
 
 def draw(seed: str, number: int, mta: str) -> Case:
     chance = random.Random(f"{seed}/{number}")
-    # A setup is run without edits as well, and takes room in the corpus, so that there are only some of them.
+    # Each setup is also run without edits and takes up space in the corpus, so there are few of them.
     setup = _setup(random.Random(f"{seed}/setup/{chance.randrange(SETUPS)}"), mta)
     edits = _edits(chance, setup.recipients)
     verdict = chance.choices(("continue", "accept", "discard", "reject", "tempfail"), (80, 15, 1, 2, 1))[0]
@@ -120,7 +136,7 @@ def _header(chance: random.Random, is_held: bool) -> Edit:
 
 def _name(chance: random.Random, is_held: bool) -> bytes:
     kind = chance.random()
-    # Sendmail does not find a header of an odd name in that file.
+    # The queue file does not keep headers with odd names either.
     return chance.choice(NAMES if kind < 0.75 else KNOWN if kind < 0.97 or is_held else ODD_NAMES)
 
 
@@ -130,7 +146,7 @@ def _value(chance: random.Random, name: bytes, is_held: bool) -> bytes:
         return space + chance.choice(ADDRESSES)
     if chance.random() < 0.75:
         return space + chance.choice(VALUES)
-    # What Sendmail holds is read from a file again, in which line ends in headers are not what they were.
+    # Sendmail reads a quarantined message from its queue file again, which does not keep line ends in headers.
     odd = [value for value in odd_values().values() if not (is_held and re.search(rb"[\r\n]", value))]
     return space + chance.choice([*odd, b""])
 
@@ -157,7 +173,9 @@ def _from(chance: random.Random) -> Edit:
 
 
 def _body(chance: random.Random, is_held: bool) -> list[Edit]:
-    chunks = [replace_body(chunk) for chunk in chance.choice([it for it in bodies().values() if sum(map(len, it)) < 60])]
+    chunks = [
+        replace_body(chunk) for chunk in chance.choice([it for it in bodies().values() if sum(map(len, it)) < 60])
+    ]
     if chance.random() < 0.1:
         chunks.insert(chance.randrange(len(chunks) + 1), chance.choice((PROGRESS, _header(chance, is_held))))
     return chunks

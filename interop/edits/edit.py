@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_CHUNK = 65_535
-# What the options of filter_blocking accept as a header name, less `=`, which ends the name there.
+# The header names that options of filter_blocking can express: a `=` would end the name.
 NAME = re.compile(rb"[!-9;<>-~]+")
 VERDICTS = {"continue": b"c", "accept": b"a", "discard": b"d", "reject": b"r", "tempfail": b"t"}
 
@@ -76,16 +76,16 @@ def options(edits: Sequence[Edit], verdict: str, leading_space: bool, folder: Pa
 
     Raises `Inexpressible` if there are none.
     """
-    said = ["--leading-space"] if leading_space else []
+    arguments = ["--leading-space"] if leading_space else []
     if verdict != "continue":
-        said += ["--at", f"eom={verdict}"]
+        arguments += ["--at", f"eom={verdict}"]
     codes = b"".join(edit.code for edit in edits)
-    # Only the policy of libmilter sends anything between the chunks of a new body.
+    # The other policies do not send anything between the chunks of a new body.
     if re.search(rb"b[^b]+b", codes):
-        said += ["--policy", "libmilter"]
+        arguments += ["--policy", "libmilter"]
     for number, edit in enumerate(edits):
-        said += _option(edit, leading_space, folder / f"body-{number}")
-    return said
+        arguments += _option(edit, leading_space, folder / f"body-{number}")
+    return arguments
 
 
 def _option(edit: Edit, leading_space: bool, body: Path) -> list[str]:

@@ -6,11 +6,11 @@ DATE = b"Date: Wed, 25 Nov 2026 12:00:00 +0000\r\n"
 ID = b"Message-Id: <1@sender.example>\r\n"
 USUAL = FROM + TO + DATE + ID
 
-# Neither MTA has anything to add to it.
+# Neither MTA adds a header to it but Received.
 PLAIN = USUAL + b"Subject: a question\r\nX-Two: first\r\nX-Two: second\r\n\r\nHi\r\n.\r\n"
 BODY = b"\r\nHi\r\n"
 
-# Those that every MTA takes over DATA.
+# Messages for DATA.
 SHAPES: dict[str, bytes] = {
     "plain": PLAIN,
     "usual": USUAL + BODY,
@@ -27,7 +27,9 @@ SHAPES: dict[str, bytes] = {
     "no to": FROM + DATE + ID + BODY,
     "resent": b"Resent-From: <re@sender.example>\r\nResent-To: bob@rcpt.example\r\n" + USUAL + BODY,
     "folded": USUAL + b"Subject: a\r\n b\r\n\tc\r\nX-Two: first\r\n  more\r\nX-Two:\r\n second\r\n" + BODY,
-    "blanks": USUAL + b"Subject:none\r\nX-Two:  two\r\nX-Two:\ttab\r\nX-Empty:\r\nX-Blank: \r\nX-Wide : before\r\n" + BODY,
+    "blanks": USUAL
+    + b"Subject:none\r\nX-Two:  two\r\nX-Two:\ttab\r\nX-Empty:\r\nX-Blank: \r\nX-Wide : before\r\n"
+    + BODY,
     "8-bit": USUAL + b"Subject: Gr\xfc\xdfe\r\nX-Utf: \xc3\xa4\r\n\r\n\xe4\xf6\xfc\r\n",
     "many of one name": USUAL + b"X-Two: 1\r\nX-two: 2\r\nX-TWO: 3\r\nx-Two: 4\r\n" + BODY,
     "received": (
@@ -37,15 +39,21 @@ SHAPES: dict[str, bytes] = {
     "received below": USUAL + b"Received: from a.example by other.example; Wed, 25 Nov 2026 11:00:00 +0000\r\n" + BODY,
     "mbox line": b"From alice Wed Nov 25 12:00:00 2026\r\n" + USUAL + BODY,
     "no colon": FROM + TO + b"this line has none\r\n" + DATE + ID + BODY,
-    "dropped names": b"Return-Path: <old@sender.example>\r\nBcc: eve@rcpt.example\r\nContent-Length: 4\r\n" + USUAL + BODY,
-    "addresses": FROM + b"To: bob@rcpt.example,carol@rcpt.example,\r\n  Dave <dave@rcpt.example>\r\nCc:x@y.example\r\n" + DATE + ID + BODY,
+    "dropped names": b"Return-Path: <old@sender.example>\r\nBcc: eve@rcpt.example\r\nContent-Length: 4\r\n"
+    + USUAL
+    + BODY,
+    "addresses": FROM
+    + b"To: bob@rcpt.example,carol@rcpt.example,\r\n  Dave <dave@rcpt.example>\r\nCc:x@y.example\r\n"
+    + DATE
+    + ID
+    + BODY,
     "dots": USUAL + b"\r\n.\r\n..\r\n. .\r\n.a\r\n",
     "body of blank lines": USUAL + b"\r\n\r\n\r\n",
     "bare cr": USUAL + b"\r\na\rb\r\n",
     "long line": USUAL + b"\r\n" + b"x" * 300 + b"\r\n",
 }
 
-# Those that DATA cannot carry.
+# Messages for BDAT: DATA cannot carry some of them.
 CHUNKED: dict[str, bytes] = {
     "no final line end": USUAL + b"\r\nHi",
     "no final line end in a header": USUAL + b"Subject: cut",

@@ -1,10 +1,10 @@
-"""Replaces what is another in every run: names in the queue, the times of the run, sizes that MTAs announce."""
+"""Replaces what differs from run to run: queue ids, times, and the sizes that MTAs announce."""
 
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
-# Of the length that they have: Postfix 3.7 without long_queue_ids, Sendmail.
+# About as long as real ones: Postfix without long_queue_ids, Sendmail.
 POSTFIX_ID, SENDMAIL_ID = "0123456789", "5AS80000000000"
 TIME = re.compile(r"\w{3}, {1,2}\d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d(?= (?:[+-]\d{4}|GMT))")
 NOW = "Sat, 28 Nov 2026 08:00:00"
@@ -15,7 +15,7 @@ SIZE = re.compile(r"^SIZE=\d+$")
 
 
 class Neutral:
-    """What it replaces is what was seen to be of this case: its name in the queue, and the minutes around it."""
+    """Replaces the queue ids that these texts name, and times close to the present."""
 
     def __init__(self, mta: str, texts: list[str]) -> None:
         stand_in = POSTFIX_ID if mta == "postfix" else SENDMAIL_ID
@@ -39,8 +39,7 @@ class Neutral:
 
 
 def mailbox(text: str) -> list[str]:
-    """An address and its arguments, as a list. The size depends on how an MTA counts."""
+    """Splits an address and its arguments. The value of SIZE is dropped: it depends on the length of a queue id."""
     # A quoted local part may hold blanks.
     parts = re.findall(r'<(?:"(?:\\.|[^"\\])*"|[^>"])*>|\S+', text)
     return [SIZE.sub("SIZE=*", part) for part in parts]
-

@@ -1,4 +1,4 @@
-"""A filter that sends any frames at the end of a message, and CONTINUE to everything else."""
+"""A filter that sends any frames at the end of a message, and replies CONTINUE to everything else."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ LEADING_SPACE = 0x100000
 
 
 class RawFilter:
-    """Serves the connections to a unix socket, one after the other, and keeps the frames of both sides in their order."""
+    """Serves the connections to a unix socket, one at a time, and keeps the frames of both sides in order."""
 
     def __init__(self, path: Path, answers: Sequence[bytes], leading_space: bool) -> None:
         self._answers = [frame(it[:1], it[1:]) for it in answers]
@@ -26,7 +26,7 @@ class RawFilter:
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
-        # Postfix asks as a user of its own.
+        # Postfix connects as a user of its own.
         path.chmod(0o666)
         self._listener.listen()
         self._thread = threading.Thread(target=self._attend, daemon=True)
@@ -60,7 +60,7 @@ class RawFilter:
                         self.frames.append(("filter", answer[4:]))
                         connection.sendall(answer)
         except OSError:
-            # An MTA that dislikes a frame closes the connection.
+            # An MTA that refuses a frame closes the connection.
             return
 
     def _answers_to(self, command: bytes) -> list[bytes]:

@@ -107,7 +107,7 @@ pub struct NegotiationSent<'o> {
     pub negotiation: Negotiation<'o>,
 }
 
-/// The frame of a verdict, which may not be the given one: [`FilterSession::send_nearest`].
+/// The result of [`FilterSession::send_nearest`]: the frame to send, and whether another verdict replaced the given one.
 ///
 /// [`FilterSession::send_nearest`]: crate::FilterSession::send_nearest
 #[derive(Clone, Copy, Debug)]

@@ -23,19 +23,20 @@ impl FilterSession {
         if is_continue && self.conversation.continue_plainly() {
             return Ok(OutgoingFrame::bare(response::CONTINUE));
         }
-        self.send_rare(response)
+        self.send_rare(&response).map_err(|rule| self.misuse(response.code(), rule))
     }
 
+    /// Sends anything but a plain CONTINUE.
+    // The error is the rule alone. If this function returned what `send` returns, both results would share one place in
+    // memory, and a CONTINUE would be written there and read back.
     #[inline(never)]
-    fn send_rare<'m>(&mut self, response: Response<'m>) -> Result<OutgoingFrame<'m>, Misuse> {
-        if let Err(rule) = self.judge(&response) {
-            return Err(self.misuse(response.code(), rule));
-        }
+    fn send_rare<'m>(&mut self, response: &Response<'m>) -> Result<OutgoingFrame<'m>, Rule> {
+        self.judge(response)?;
         let outgoing = response.encode();
         if !self.is_within(&outgoing) {
-            return Err(self.misuse(response.code(), Rule::TooLong));
+            return Err(Rule::TooLong);
         }
-        match &response {
+        match response {
             Response::Negotiate(answer) => self.conversation.settle(Negotiated::from_answer(answer)),
             Response::Verdict(verdict) => self.flags.message_ended |= self.conversation.answer(verdict),
             Response::Edit(edit) => self.conversation.note(matches!(edit, Edit::ReplaceBody { .. })),

@@ -40,8 +40,9 @@ impl Edits {
         let has_new_body = self.iter().any(|(edit, _)| matches!(edit, Edit::ReplaceBody { .. }));
         message.complete(line_end, rules.ends_headers || has_new_body);
         let headers = &mut message.headers;
-        let mut headers = HeaderList { headers, rules, space, line_end, is_resent: false };
+        let mut headers = HeaderList { headers, rules, space, line_end, is_resent: message.is_resent };
         headers.prepare();
+        message.is_resent = headers.is_resent;
         let mut outcomes = Vec::with_capacity(self.len());
         let mut body: Option<Vec<u8>> = None;
         for (edit, status) in self.iter() {

@@ -36,6 +36,9 @@ pub struct Message<'m> {
     separator: Cow<'m, [u8]>,
     pub(super) body: Cow<'m, [u8]>,
     pub(super) quarantine: Option<Vec<u8>>,
+    /// The headers of Sendmail's configuration have their places among the headers, and the client's message had Resent
+    /// headers or not. `None`: no edits were applied as Sendmail does.
+    pub(super) is_resent: Option<bool>,
 }
 
 /// A recipient and what edits did to it.
@@ -77,6 +80,7 @@ impl<'m> Message<'m> {
             separator: Cow::Borrowed(separator),
             body: Cow::Borrowed(body),
             quarantine: None,
+            is_resent: None,
         }
     }
 
@@ -161,6 +165,7 @@ impl<'m> Message<'m> {
             separator: Cow::Owned(self.separator.into_owned()),
             body: Cow::Owned(self.body.into_owned()),
             quarantine: self.quarantine,
+            is_resent: self.is_resent,
         }
     }
 

@@ -142,14 +142,12 @@ impl<'m> Header<'m> {
         self.bytes.to_mut().extend_from_slice(lines);
     }
 
-    /// Takes the header for one of the MTA's.
-    pub(super) const fn make_default(&mut self) {
-        self.origin = Origin::Default;
-    }
-
-    /// Whether this is the first header of Sendmail's configuration, which is never written.
-    pub(super) fn is_slot(&self) -> bool {
-        self.origin == Origin::Default && self.is_named(b"Return-Path")
+    /// Takes the header for one of the MTA's. Sendmail's rules for trace headers depend on the name alone.
+    pub(super) fn make_default(&mut self) {
+        // `H_TRACE` in sendmail/conf.c.
+        let is_trace = [&b"Received"[..], b"X400-Received", b"Via", b"Mail-From"];
+        let is_trace = is_trace.iter().any(|name| self.is_named(name));
+        self.origin = if is_trace { Origin::Trace } else { Origin::Default };
     }
 
     /// Adds the final line end if it is missing.

@@ -11,12 +11,13 @@ use super::arguments::{POSTFIX_RECIPIENT, POSTFIX_SENDER, Reading, SENDMAIL_RECI
 /// | CHGHEADER with the name in another case | writes the new name | keeps the old one | EDT-16 |
 /// | a deleted header | is gone: later ones move up | keeps its number for this filter | EDT-17 |
 /// | a line of a value without a blank in front | gets a TAB | gets a space | EDT-19 |
+/// | a long line of a header | stays | is cut after 2,303 bytes, and the name after 200 | EDT-19 |
 /// | arguments of CHGFROM | replace those of the same name | replace all | EDT-21 |
 /// | ADDRCPT, DELRCPT | the first address of a list | all addresses of a list | EDT-22, EDT-23 |
 /// | ADDRCPT of a recipient that is there | adds it once more | ignores it | EDT-22 |
 /// | chunks of a new body with other edits between them | refuses the message for now | accepts them | EDT-5 |
 ///
-/// Both were compared with the originals: what they delivered after 2,240 sequences of edits.
+/// Both were compared with the originals: what they delivered after 2,370 sequences of edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EditRules(Mta);
 
@@ -36,6 +37,9 @@ pub(super) struct Rules {
     pub(super) keeps_spelling: bool,
     /// What is put in front of a line of a value that has no blank.
     pub(super) fold: u8,
+    /// Bytes of a header name and of a line of a header from an edit. What is over them is cut off.
+    pub(super) max_name: usize,
+    pub(super) max_line: usize,
     /// ADDRCPT and DELRCPT take all addresses of a list.
     pub(super) takes_lists: bool,
     /// ADDRCPT ignores a recipient that is there already.
@@ -74,6 +78,8 @@ const POSTFIX: Rules = Rules {
     adds_above_namesake: false,
     keeps_spelling: false,
     fold: b'\t',
+    max_name: usize::MAX,
+    max_line: usize::MAX,
     takes_lists: false,
     ignores_known: false,
     resets_arguments: false,
@@ -89,6 +95,8 @@ const SENDMAIL: Rules = Rules {
     adds_above_namesake: true,
     keeps_spelling: true,
     fold: b' ',
+    max_name: 200,
+    max_line: 2303,
     takes_lists: true,
     ignores_known: true,
     resets_arguments: true,

@@ -14,8 +14,9 @@ pub(super) struct HeaderList<'a, 'm> {
     pub(super) rules: &'a Rules,
     pub(super) space: LeadingSpace,
     pub(super) line_end: &'static [u8],
-    /// The message was sent again: it has Resent headers.
-    pub(super) is_resent: bool,
+    /// Whether the client's message had Resent headers. `None`: the list has no places for the headers of Sendmail's
+    /// configuration yet.
+    pub(super) is_resent: Option<bool>,
 }
 
 impl HeaderList<'_, '_> {
@@ -26,8 +27,8 @@ impl HeaderList<'_, '_> {
         }
         // What an earlier filter deleted has no number any more, but keeps its place.
         self.headers.iter_mut().filter(|header| header.is_absent).for_each(Header::make_default);
-        self.is_resent = self.headers.iter().any(|header| !header.is_absent && is_resent(header.name()));
-        if !self.headers.iter().any(Header::is_slot) {
+        if self.is_resent.is_none() {
+            self.is_resent = Some(self.headers.iter().any(|header| is_resent(header.name())));
             self.add_slots();
         }
     }
@@ -148,7 +149,8 @@ impl HeaderList<'_, '_> {
     /// What came of a new value. Sendmail does not send every header on.
     fn outcome(&mut self, place: usize, effect: Effect) -> EditOutcome {
         let Some(header) = self.headers.get_mut(place) else { return effect.into() };
-        header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), self.is_resent);
+        let is_resent = self.is_resent == Some(true);
+        header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), is_resent);
         let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
         EditOutcome { effect: Some(effect), ignored }
     }
@@ -167,14 +169,25 @@ impl HeaderList<'_, '_> {
 
 /// A header from the name and value of an edit.
 fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], value: &[u8]) -> Header<'static> {
+    let name = name.get(..rules.max_name).unwrap_or(name);
     let text = [name, b":", space.before(), value].concat();
     let mut bytes = Vec::with_capacity(text.len().saturating_add(line_end.len()));
-    for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        if at > 0 && !matches!(line, [b' ' | b'\t', ..]) {
-            bytes.push(rules.fold);
+    let mut lines = text.split(|&byte| byte == b'\n').peekable();
+    while let Some(mut line) = lines.next() {
+        loop {
+            let needs_blank = !bytes.is_empty() && !matches!(line, [b' ' | b'\t', ..]);
+            if needs_blank {
+                bytes.push(rules.fold);
+            }
+            let max = rules.max_line.saturating_sub(needs_blank.into());
+            bytes.extend_from_slice(line.get(..max).unwrap_or(line));
+            bytes.extend_from_slice(line_end);
+            // Sendmail goes on behind the byte that was next, but drops the rest of the last line.
+            match line.get(max.saturating_add(1)..) {
+                Some(rest) if line.len() > max && lines.peek().is_some() => line = rest,
+                _ => break,
+            }
         }
-        bytes.extend_from_slice(line);
-        bytes.extend_from_slice(line_end);
     }
     // Sendmail keeps the name apart. Postfix reads it again from the line.
     let name_len = if rules.keeps_spelling { name.len() } else { name_len(&bytes) };

@@ -34,7 +34,8 @@ impl<'a, T> Decoded<'a, T> {
 
 /// The decoding of one frame: where errors get their code and offset, and deviations their verdict.
 pub(super) struct Decoder<'a> {
-    frame: Frame<'a>,
+    code: u8,
+    payload: &'a [u8],
     tolerance: Tolerance,
     deviation: Option<DecodeError>,
 }
@@ -42,7 +43,7 @@ pub(super) struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     #[inline]
     pub(super) const fn new(frame: Frame<'a>, tolerance: Tolerance) -> Self {
-        Self { frame, tolerance, deviation: None }
+        Self { code: frame.code(), payload: frame.payload(), tolerance, deviation: None }
     }
 
     /// The first deviation that was tolerated.
@@ -100,7 +101,7 @@ impl<'a> Decoder<'a> {
         parser: impl Parser<&'a [u8], Output = T, Error = Stop>,
         surplus: Deviation,
     ) -> Result<T, DecodeError> {
-        let (rest, value) = self.run(parser, self.frame.payload())?;
+        let (rest, value) = self.run(parser, self.payload)?;
         self.end(rest, surplus)?;
         Ok(value)
     }
@@ -138,8 +139,8 @@ impl<'a> Decoder<'a> {
 
     #[cold]
     pub(super) fn error(&self, left: usize, field: Field, fault: Fault) -> DecodeError {
-        let offset = self.frame.payload().len().saturating_sub(left);
+        let offset = self.payload.len().saturating_sub(left);
         let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        DecodeError { offset, code: self.frame.code(), field, fault, deviation: None }
+        DecodeError { offset, code: self.code, field, fault, deviation: None }
     }
 }

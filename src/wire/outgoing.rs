@@ -270,9 +270,10 @@ impl<'a> Pieces<'a> {
         }
     }
 
+    // By value: with a reference, every frame has to lie in memory, also one without payload.
     #[cfg(feature = "alloc")]
     #[inline(never)]
-    fn append_pieces(&self, buffer: &mut alloc::vec::Vec<u8>) {
+    fn append_pieces(self, buffer: &mut alloc::vec::Vec<u8>) {
         buffer.reserve(self.len);
         // Pieces of constant length are copied without a call of memcpy.
         match (self.head.len, self.head.bytes.first_chunk::<{ HEAD_LEN }>()) {

@@ -1,5 +1,9 @@
 //! Messages and what edits do to them.
 
+mod captures;
 mod inspection;
+mod model;
+mod properties;
 mod recorded;
 mod rules;
+mod shown;

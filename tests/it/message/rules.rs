@@ -409,3 +409,17 @@ fn quarantine_keeps_the_last_reason() {
     assert_eq!(outcomes, [Effect::Quarantined.into(), Effect::Quarantined.into()]);
     assert_eq!(message.quarantine(), Some(&b"two"[..]));
 }
+
+#[test]
+fn sendmail_cuts_long_names_and_lines() {
+    let (name, value) = ("N".repeat(210), format!("{}\n{}", "v".repeat(3000), "w".repeat(3000)));
+    let lengths = |rules| {
+        let mut message = Message::parse(b"");
+        apply(&mut message, rules, &[Edit::add_header(&name, &value).unwrap()]);
+        let bytes = message.to_bytes();
+        bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::len).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(POSTFIX), [210 + 2 + 3000 + 2, 1 + 3000 + 2]);
+    // One byte is lost at the first cut, and everything at the second.
+    assert_eq!(lengths(SENDMAIL), [2303 + 2, 1 + (3000 + 202 - 2304) + 2, 2303 + 2, 2]);
+}

@@ -9,6 +9,8 @@ use core::hint::black_box;
 
 use milter_proto::filter::{Options, VerdictSent};
 use milter_proto::macros::{MacroRequests, MacroStore};
+#[cfg(feature = "alloc")]
+use milter_proto::message::{Edits, EnvelopeAddress, Header, Message};
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
@@ -270,4 +272,46 @@ pub fn reply_buf_new(
     lines: &[&[u8]],
 ) -> Result<ReplyBuf, ReplyError> {
     ReplyBuf::new(code, enhanced, lines)
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_set_sender(message: &mut Message<'_>, text: Text<'_>, address: EnvelopeAddress) {
+    message.set_sender(text);
+    message.set_sender(address);
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_add_recipient(message: &mut Message<'_>, text: Text<'_>, address: EnvelopeAddress) {
+    message.add_recipient(text);
+    message.add_recipient(address);
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_recipients(message: &Message<'_>) {
+    look_at_all(message.recipients());
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_headers(message: &Message<'_>) {
+    look_at_all(message.headers());
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_pieces(message: &Message<'_>) {
+    look_at_all(message.pieces());
+}
+
+#[cfg(feature = "alloc")]
+pub fn edits_iter(edits: &Edits) {
+    look_at_all(edits.iter());
+}
+
+#[cfg(feature = "alloc")]
+pub fn envelope_address_with_arguments(address: EnvelopeAddress, arguments: &[Text<'_>]) -> EnvelopeAddress {
+    address.with_arguments(arguments.iter().copied())
+}
+
+#[cfg(feature = "alloc")]
+pub fn header_new(name: &[u8], after_colon: &[u8]) -> Header<'static> {
+    Header::new(name, after_colon)
 }

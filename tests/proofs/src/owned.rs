@@ -7,10 +7,13 @@ use core::hint::black_box;
 
 use milter_proto::filter::{Event, EventBuf};
 use milter_proto::macros::MacroStore;
+use milter_proto::message::{EditRules, Edits, Message};
+use milter_proto::mta::EditStatus;
+use milter_proto::negotiation::Negotiated;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
-    Assembler, Command, Edit, EditBuf, FrameBuf, ListStage, MacroListsBuf, ReplyBuf, ReplyCode, Text,
-    TextListBuf, Verdict, VerdictBuf,
+    Assembler, Command, Edit, EditBuf, FrameBuf, LeadingSpace, ListStage, MacroListsBuf, ReplyBuf, ReplyCode,
+    Text, TextListBuf, Verdict, VerdictBuf,
 };
 
 use crate::checks::{AtStep, Failed, holds};
@@ -45,5 +48,35 @@ pub fn owned() -> Result<(), Failed> {
     let edit = Edit::AddHeader { name, value: black_box(Text::EMPTY) };
     holds(EditBuf::from(edit).as_edit() == edit, 173)?;
     let verdict = Verdict::Reply(reply.as_reply());
-    holds(VerdictBuf::from(verdict).as_verdict() == verdict, 174)
+    holds(VerdictBuf::from(verdict).as_verdict() == verdict, 174)?;
+    message()
+}
+
+/// A message becomes commands, and edits change it.
+fn message() -> Result<(), Failed> {
+    let mut message = Message::parse(black_box(b"Subject: one\r\nX: y\r\n\r\nHello\r\n"));
+    message.add_recipient(Text::new(black_box(b"<b@example.org>")).at_step(175)?);
+    let mut commands = message.commands(&Negotiated::NOTHING);
+    let mut count = 0_u32;
+    while let Some(command) = commands.next_command() {
+        holds(!matches!(command, Command::Other(_)), 176)?;
+        count = count.wrapping_add(1);
+    }
+    holds(count == 8, 177)?;
+    for (rules, expected) in [
+        (EditRules::POSTFIX, b"A: 1\r\nSubject: two\r\nX: y\r\n\r\nHello\r\n"),
+        (EditRules::SENDMAIL, b"A: 1\r\nsubject: two\r\nX: y\r\n\r\nHello\r\n"),
+    ] {
+        let mut edits = Edits::new();
+        for edit in [Edit::change_header(1, "Subject", "two"), Edit::insert_header(0, "A", "1")] {
+            edits.push(black_box(edit.at_step(178)?), EditStatus::Negotiated).at_step(179)?;
+        }
+        let mut message = Message::parse(match rules {
+            EditRules::POSTFIX => b"Subject: one\r\nX: y\r\n\r\nHello\r\n",
+            _ => b"subject: one\r\nX: y\r\n\r\nHello\r\n",
+        });
+        edits.apply(&mut message, rules, black_box(LeadingSpace::Stripped)).at_step(180)?;
+        holds(message.to_bytes() == expected, 181)?;
+    }
+    Ok(())
 }
