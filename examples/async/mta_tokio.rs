@@ -19,6 +19,7 @@ mod support;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write, stderr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -137,31 +138,18 @@ struct Links<'m> {
 impl<'m> Links<'m> {
     /// The connection to a filter, which is made now if there is none.
     async fn get(&mut self, filter: usize) -> Result<&mut (Link<'m, Connection>, Waits), Failure> {
-        if !self.open.contains_key(&filter) {
-            let options = &self.mta.options;
-            let (spec, timeouts) = (options.filter(filter)?, options.timeouts());
-            let stream = self.connect(filter, spec, timeouts.of(Wait::Connect)).await;
-            let stream = stream.map_err(|error| Failure::Connect(spec.to_string(), error))?;
-            let [written, read] = options.taps(self.number, filter);
-            let link = Link::new(stream, &self.mta.pool, [read, written], timeouts.of(Wait::Write));
-            self.open.insert(filter, (link, Waits::new(timeouts)));
-        }
-        self.open.get_mut(&filter).ok_or(Failure::NoFilter(filter))
-    }
-
-    /// Tries the addresses one by one.
-    async fn connect(&self, filter: usize, spec: &Spec, limit: Duration) -> io::Result<Connection> {
-        if let Spec::Unix(path) = spec {
-            return timeout(limit, connect_unix(path)).await?.map(Connection::unix);
-        }
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
-        for address in self.mta.addresses.get(filter).into_iter().flatten() {
-            match timeout(limit, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into())) {
-                Ok(stream) => return Connection::tcp(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let vacant = match self.open.entry(filter) {
+            Entry::Occupied(link) => return Ok(link.into_mut()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let options = &self.mta.options;
+        let (spec, timeouts) = (options.filter(filter)?, options.timeouts());
+        let addresses = self.mta.addresses.get(filter).map_or(&[][..], Vec::as_slice);
+        let stream = connect(spec, addresses, timeouts.of(Wait::Connect)).await;
+        let stream = stream.map_err(|error| Failure::Connect(spec.to_string(), error))?;
+        let [written, read] = options.taps(self.number, filter);
+        let link = Link::new(stream, &self.mta.pool, [read, written], timeouts.of(Wait::Write));
+        Ok(vacant.insert((link, Waits::new(timeouts))))
     }
 
     /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.
@@ -186,6 +174,21 @@ impl<'m> Links<'m> {
         }
         Ok(())
     }
+}
+
+/// Connects to a filter, whose addresses are tried one by one.
+async fn connect(spec: &Spec, addresses: &[SocketAddr], limit: Duration) -> io::Result<Connection> {
+    if let Spec::Unix(path) = spec {
+        return timeout(limit, connect_unix(path)).await?.map(Connection::unix);
+    }
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
+    for address in addresses {
+        match timeout(limit, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into())) {
+            Ok(stream) => return Connection::tcp(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Connects to a socket at a path, and tries again while its backlog is full.

@@ -15,6 +15,7 @@ mod support;
 
 use core::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Write, stderr};
 use std::net::Shutdown;
 use std::process::ExitCode;
@@ -120,22 +121,18 @@ struct Link<'c> {
 impl<'c> Links<'c> {
     /// The connection to a filter, which is made now if there is none.
     fn get(&mut self, filter: usize) -> Result<&mut Link<'c>, Failure> {
-        if !self.open.contains_key(&filter) {
-            let link = self.connect(filter)?;
-            self.open.insert(filter, link);
-        }
-        self.open.get_mut(&filter).ok_or(Failure::NoFilter(filter))
-    }
-
-    fn connect(&self, filter: usize) -> Result<Link<'c>, Failure> {
-        let timeouts = self.options.timeouts();
-        let spec = self.options.filter(filter)?;
+        let vacant = match self.open.entry(filter) {
+            Entry::Occupied(link) => return Ok(link.into_mut()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let (spec, timeouts) = (self.options.filter(filter)?, self.options.timeouts());
         let socket = spec.connect(timeouts.of(Wait::Connect));
         let socket = socket.map_err(|error| Failure::Connect(spec.to_string(), error))?;
         let socket = self.sockets.get(filter).ok_or(Failure::NoFilter(filter))?.get_or_init(|| socket);
         let [written, read] = self.options.taps(self.number, filter);
+        let reader = Reader::new(socket, self.pool, read);
         let writer = Writer::new(socket, written, timeouts.of(Wait::Write))?;
-        Ok(Link { socket, reader: Reader::new(socket, self.pool, read), writer, waits: Waits::new(timeouts) })
+        Ok(vacant.insert(Link { socket, reader, writer, waits: Waits::new(timeouts) }))
     }
 
     /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.

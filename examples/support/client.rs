@@ -122,7 +122,8 @@ impl<'m> Client<'m> {
             Step::RejectedRcpt(_) if !decides => {}
             Step::Rcpt(at) if !decides => {
                 let reply = reply_to(&verdict).unwrap_or_default();
-                self.refused.extend(letter.recipients.get(at).map(|to| (to.as_bytes(), reply)));
+                let recipient = nth(&letter.recipients, at);
+                self.refused.push(Refused { recipient, reply });
             }
             _ if verdict == Verdict::Discard => return Some(Ending::Discarded),
             _ => return Some(Ending::Refused),
@@ -159,10 +160,11 @@ impl<'m> Client<'m> {
             Step::Data => Command::Data,
             Step::Content => {
                 let message = core::mem::replace(&mut self.draft, letter.draft(self.bytes));
-                return Ok(match letter.content_until() {
+                match letter.content_until() {
                     Some(last) => self.chain.send_message_until(message, last)?,
                     None => self.chain.send_message(message)?,
-                });
+                }
+                return Ok(());
             }
             Step::Abort => Command::Abort,
             Step::NewConnection if self.chain.send(Command::QuitNewConnection).is_ok() => return Ok(()),

@@ -1,6 +1,7 @@
 //! The MTA's side, blocking.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 use milter_proto::message::ChainStep;
@@ -64,15 +65,16 @@ impl Links<'_> {
     /// The connection to a filter, which is made now if there is none. Several filters are told apart by their numbers.
     fn get(&mut self, filter: usize) -> Result<&mut (Link, Waits), Failure> {
         let Asked { filters, timeouts, hides, .. } = *self.asked;
-        if !self.open.contains_key(&filter) {
-            let spec = filters.get(filter).ok_or(Failure::NoFilter(filter))?;
-            let socket = spec.connect(timeouts.of(Wait::Connect));
-            let socket = socket.map_err(|error| Failure::Connect(spec.to_string(), error))?;
-            let number = u64::try_from(filter).unwrap_or(u64::MAX).saturating_add(1);
-            let link = Link::new(socket, Printer::new(hides, (filters.len() > 1).then_some(number)));
-            self.open.insert(filter, (link, Waits::new(timeouts)));
-        }
-        self.open.get_mut(&filter).ok_or(Failure::NoFilter(filter))
+        let vacant = match self.open.entry(filter) {
+            Entry::Occupied(link) => return Ok(link.into_mut()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let spec = filters.get(filter).ok_or(Failure::NoFilter(filter))?;
+        let socket = spec.connect(timeouts.of(Wait::Connect));
+        let socket = socket.map_err(|error| Failure::Connect(spec.to_string(), error))?;
+        let number = u64::try_from(filter).unwrap_or(u64::MAX).saturating_add(1);
+        let printer = Printer::new(hides, (filters.len() > 1).then_some(number));
+        Ok(vacant.insert((Link::new(socket, printer), Waits::new(timeouts))))
     }
 
     /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.

@@ -12,9 +12,6 @@ use crate::support::printable::printable;
 use crate::support::rules::name_of;
 use crate::support::spec::Spec;
 
-/// An edit, whether it counts, and what came of it.
-type Seen<'c> = (Edit<'c>, EditStatus, Option<EditOutcome>);
-
 /// How a message came through.
 pub(crate) struct Outcome<'c> {
     pub(super) ending: Ending,
@@ -33,7 +30,19 @@ pub(crate) struct Outcome<'c> {
 }
 
 /// A recipient that was refused, and the reply to the SMTP client.
-pub(super) type Refused<'c> = (&'c [u8], Vec<u8>);
+pub(super) struct Refused<'c> {
+    pub(super) recipient: Text<'c>,
+    pub(super) reply: Vec<u8>,
+}
+
+/// An edit, whether it counts, and what came of it.
+struct Seen<'c> {
+    edit: Edit<'c>,
+    status: EditStatus,
+    outcome: Option<EditOutcome>,
+    /// The filter, if there are several.
+    filter: Option<usize>,
+}
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +71,13 @@ impl Outcome<'_> {
         let _ = written.and_then(|()| out.flush());
     }
 
-    /// The edits of all filters, each with the number of its filter if there are several.
-    fn edits(&self) -> impl Iterator<Item = (Option<usize>, Seen<'_>)> {
-        let is_one = self.filters.len() == 1;
-        (0..self.filters.len()).flat_map(move |filter| {
-            self.chain.edits(filter).map(move |seen| ((!is_one).then_some(filter), seen))
+    /// The edits of all filters.
+    fn edits(&self) -> impl Iterator<Item = Seen<'_>> {
+        let count = self.filters.len();
+        (0..count).flat_map(move |number| {
+            let filter = (count > 1).then_some(number);
+            let seen = move |(edit, status, outcome)| Seen { edit, status, outcome, filter };
+            self.chain.edits(number).map(seen)
         })
     }
 
@@ -95,15 +106,15 @@ impl Outcome<'_> {
         out.write_all(b",\"recipients\":[")?;
         write_list(out, message.recipients(), |out, to| write_string(out, Some(to.address().as_bytes())))?;
         out.write_all(b"],\"refused\":[")?;
-        write_list(out, self.refused, |out, (recipient, reply)| {
+        write_list(out, self.refused, |out, Refused { recipient, reply }| {
             out.write_all(b"{\"recipient\":")?;
-            write_string(out, Some(recipient))?;
+            write_string(out, Some(recipient.as_bytes()))?;
             out.write_all(b",\"reply\":")?;
             write_string(out, Some(reply))?;
             out.write_all(b"}")
         })?;
         out.write_all(b"],\"edits\":[")?;
-        write_list(out, self.edits(), |out, (filter, seen)| write_edit(out, &seen, filter))?;
+        write_list(out, self.edits(), |out, seen| write_edit(out, &seen))?;
         out.write_all(b"],\"headers\":[")?;
         write_list(out, message.headers(), |out, header| {
             let value = LeadingSpace::Preserved.encode_value(header.value());
@@ -120,11 +131,12 @@ impl Outcome<'_> {
     fn write_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 2000;
         let message = self.message;
-        let is_done = |(_, seen): &(_, Seen<'_>)| seen.2.is_some_and(|outcome| outcome.effect.is_some());
+        let is_done = |seen: &Seen<'_>| seen.outcome.is_some_and(|outcome| outcome.effect.is_some());
         writeln!(f, "# edits: {}; to be delivered:", self.edits().filter(is_done).count())?;
-        for (filter, (edit, _, outcome)) in self.edits() {
-            if let Some(reason) = outcome.and_then(|outcome| outcome.ignored) {
-                writeln!(f, "# ignored{}: {} ({reason:?})", By(filter), parts_of(&edit).0)?;
+        for seen in self.edits() {
+            if let Some(reason) = seen.outcome.and_then(|outcome| outcome.ignored) {
+                let kind = Parts::new(&seen.edit).kind;
+                writeln!(f, "# ignored{}: {kind} ({reason:?})", By(seen.filter))?;
             }
         }
         write!(f, "# from {}", message.sender().address().as_bytes().escape_ascii())?;
@@ -159,8 +171,9 @@ impl Outcome<'_> {
 /// The reply to the SMTP client, and the message as it would be delivered.
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (recipient, reply) in self.refused {
-            writeln!(f, "# the recipient {} is refused: {}", recipient.escape_ascii(), printable(reply))?;
+        for Refused { recipient, reply } in self.refused {
+            let recipient = recipient.as_bytes().escape_ascii();
+            writeln!(f, "# the recipient {recipient} is refused: {}", printable(reply))?;
         }
         let by = By(self.by.filter(|_| self.filters.len() > 1));
         let reply = self.reply.as_deref().map(printable).unwrap_or_default();
@@ -207,9 +220,8 @@ pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<Vec<u8>> {
 }
 
 /// Writes an edit, with the number of its filter if there are several.
-fn write_edit(out: &mut impl Write, seen: &Seen<'_>, filter: Option<usize>) -> io::Result<()> {
-    let (edit, status, outcome) = seen;
-    let (kind, index, texts) = parts_of(edit);
+fn write_edit(out: &mut impl Write, seen: &Seen<'_>) -> io::Result<()> {
+    let Parts { kind, index, texts } = Parts::new(&seen.edit);
     write!(out, "{{\"kind\":\"{kind}\"")?;
     if let Some(index) = index {
         write!(out, ",\"index\":{index}")?;
@@ -218,44 +230,55 @@ fn write_edit(out: &mut impl Write, seen: &Seen<'_>, filter: Option<usize>) -> i
         write!(out, ",\"{name}\":")?;
         write_string(out, Some(text.as_bytes()))?;
     }
-    if let Edit::ReplaceBody { chunk } = edit {
+    if let Edit::ReplaceBody { chunk } = seen.edit {
         write!(out, ",\"len\":{}", chunk.len())?;
     }
-    if *status != EditStatus::Negotiated {
-        write!(out, ",\"status\":\"{status:?}\"")?;
+    if seen.status != EditStatus::Negotiated {
+        write!(out, ",\"status\":\"{:?}\"", seen.status)?;
     }
-    if let Some(reason) = outcome.and_then(|outcome| outcome.ignored) {
+    if let Some(reason) = seen.outcome.and_then(|outcome| outcome.ignored) {
         write!(out, ",\"ignored\":\"{reason:?}\"")?;
     }
-    if let Some(filter) = filter {
+    if let Some(filter) = seen.filter {
         write!(out, ",\"filter\":{}", filter.saturating_add(1))?;
     }
     out.write_all(b"}")
 }
 
 /// The name, the index and the texts of an edit.
-fn parts_of<'e>(edit: &Edit<'e>) -> (&'static str, Option<u32>, [Option<(&'static str, Text<'e>)>; 2]) {
-    match *edit {
-        Edit::AddHeader { name, value } => {
-            ("add-header", None, [Some(("name", name)), Some(("value", value))])
-        }
-        Edit::InsertHeader { index, name, value } => {
-            ("insert-header", Some(index), [Some(("name", name)), Some(("value", value))])
-        }
-        Edit::ChangeHeader { index, name, value } => {
-            ("change-header", Some(index), [Some(("name", name)), Some(("value", value))])
-        }
-        Edit::ChangeFrom { address, arguments } => {
-            ("change-from", None, [Some(("address", address)), arguments.map(|text| ("arguments", text))])
-        }
-        Edit::AddRcpt { address } => ("add-rcpt", None, [Some(("address", address)), None]),
-        Edit::AddRcptWithArguments { address, arguments } => {
-            ("add-rcpt-args", None, [Some(("address", address)), arguments.map(|text| ("arguments", text))])
-        }
-        Edit::DeleteRcpt { address } => ("delete-rcpt", None, [Some(("address", address)), None]),
-        Edit::ReplaceBody { .. } => ("replace-body", None, [None, None]),
-        Edit::Quarantine { reason } => ("quarantine", None, [Some(("reason", reason)), None]),
-        _ => ("unknown", None, [None, None]),
+struct Parts<'e> {
+    kind: &'static str,
+    index: Option<u32>,
+    texts: [Option<(&'static str, Text<'e>)>; 2],
+}
+
+impl<'e> Parts<'e> {
+    fn new(edit: &Edit<'e>) -> Self {
+        let (kind, index, texts) = match *edit {
+            Edit::AddHeader { name, value } => {
+                ("add-header", None, [Some(("name", name)), Some(("value", value))])
+            }
+            Edit::InsertHeader { index, name, value } => {
+                ("insert-header", Some(index), [Some(("name", name)), Some(("value", value))])
+            }
+            Edit::ChangeHeader { index, name, value } => {
+                ("change-header", Some(index), [Some(("name", name)), Some(("value", value))])
+            }
+            Edit::ChangeFrom { address, arguments } => {
+                ("change-from", None, [Some(("address", address)), arguments.map(|text| ("arguments", text))])
+            }
+            Edit::AddRcpt { address } => ("add-rcpt", None, [Some(("address", address)), None]),
+            Edit::AddRcptWithArguments { address, arguments } => (
+                "add-rcpt-args",
+                None,
+                [Some(("address", address)), arguments.map(|text| ("arguments", text))],
+            ),
+            Edit::DeleteRcpt { address } => ("delete-rcpt", None, [Some(("address", address)), None]),
+            Edit::ReplaceBody { .. } => ("replace-body", None, [None, None]),
+            Edit::Quarantine { reason } => ("quarantine", None, [Some(("reason", reason)), None]),
+            _ => ("unknown", None, [None, None]),
+        };
+        Self { kind, index, texts }
     }
 }
 

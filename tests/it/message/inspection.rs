@@ -153,7 +153,7 @@ fn a_filter_that_edits_without_end_fails_and_none_of_its_edits_counts() {
     let endless = frame(b'h', b"X\0y\0").repeat(100);
     for (action, passes) in [(FailureAction::Accept, true), (FailureAction::Tempfail, false)] {
         let filter = ChainFilter::new().with_max_edit_bytes(1000).with_failure_action(action);
-        let mut filters = Filters::new(filter, &[endless.clone()]);
+        let mut filters = Filters::new(filter, core::slice::from_ref(&endless));
         filters.begin_message();
         filters.chain.send_message(message()).unwrap();
         assert_eq!(filters.run(), passes);
