@@ -1,6 +1,9 @@
 //! A mail server that asks filters: sending, skipped commands, edits, verdicts, reuse of connections.
 //!
-//! The example `minimal_mta` is a complete program in one file; `mta_blocking` and `mta_tokio` show what production needs.
+//! The example `minimal_mta` is a complete program in one file; `mta_blocking` and `mta_tokio` show what production needs. All
+//! of them ask several filters and apply their edits with `message::Chain`, which does what this page explains: read on if you
+//! use sessions without it, or want to know what it does. `mta_blocking --filter SPEC --filter SPEC --message FILE --output FILE`
+//! writes what would be delivered, by the `--rules` of Postfix or Sendmail.
 //!
 //! # From a file to a delivered message
 //!
