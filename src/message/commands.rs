@@ -6,6 +6,7 @@ use super::content::Message;
 use super::header::Header;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::negotiation::Negotiated;
+use crate::order::CommandKind;
 use crate::wire::{Command, DataSize, LeadingSpace, MacroStage, MacrosBuf, Text};
 
 /// Bytes of a header, name and value, that are sent to a filter. Postfix cuts longer ones, too.
@@ -180,6 +181,17 @@ impl Cursor {
             form.space.encode_pieces(value).for_each(|piece| self.value.extend_from_slice(piece));
         }
         self.step != Step::Done
+    }
+
+    /// Whether the cursor is beyond the commands of that kind. True for those before the content.
+    pub(super) const fn is_after(&self, kind: CommandKind) -> bool {
+        match (kind, self.step) {
+            (CommandKind::Header, step) => !matches!(step, Step::Header(_)),
+            (CommandKind::EndOfHeaders, step) => !matches!(step, Step::Header(_) | Step::EndOfHeaders),
+            (CommandKind::Body, step) => matches!(step, Step::EndOfMessage | Step::Done),
+            (CommandKind::EndOfMessage, step) => matches!(step, Step::Done),
+            _ => true,
+        }
     }
 
     /// The command to which the cursor has come.

@@ -4,20 +4,21 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::answer::{AnswerReason, Objection};
-use super::filter::{ChainFilter, FailureAction};
+use super::filter::{ChainFilter, FailureAction, FilterError};
 use super::item::{Item, Plan, is_of_message, mailbox};
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
 use crate::message::edits::Edits;
+use crate::message::outcome::EditOutcome;
 use crate::mta::{Event, Scope, Turn, VerdictKind};
 use crate::negotiation::Negotiated;
-use crate::order::Stage;
+use crate::order::{CommandKind, Stage};
 use crate::wire::{
     Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text,
     Verdict, VerdictBuf,
 };
-use crate::{Misuse, MtaSession, ReceiveError, Wait};
+use crate::{Misuse, MtaSession, Wait};
 
 /// A filter, and how far it has come with its task.
 #[derive(Debug)]
@@ -28,10 +29,16 @@ pub(super) struct Member {
     on_failure: FailureAction,
     lists: MacroListsBuf,
     pub(super) edits: Edits,
+    /// What came of the edits, once they were applied.
+    pub(super) outcomes: Vec<EditOutcome>,
+    /// They are those of a message that is over.
+    pub(super) has_old_edits: bool,
     /// What is still to be sent.
     script: VecDeque<Item>,
     /// The message, if that is to be sent.
     cursor: Option<Cursor>,
+    /// The last commands of the message that are sent, if not all of them are.
+    last: Option<CommandKind>,
     /// What was sent last.
     current: Current,
     /// MAIL and the recipients that the filter has let pass.
@@ -86,8 +93,11 @@ impl Member {
             on_failure: filter.on_failure,
             lists: MacroListsBuf::new(),
             edits: Edits::with_max_bytes(filter.max_edit_bytes),
+            outcomes: Vec::new(),
+            has_old_edits: false,
             script: VecDeque::new(),
             cursor: None,
+            last: None,
             current: Current::Nothing,
             envelope: Vec::new(),
             objection: None,
@@ -126,8 +136,8 @@ impl Member {
             self.state = State::Leaving;
         }
         match command.as_command() {
-            Command::MailFrom { .. } => self.forget_message(),
-            command if is_of_message(&command) => self.objection = self.lost_message.clone(),
+            Command::MailFrom { .. } | Command::Quit | Command::QuitNewConnection => self.forget_message(),
+            command if is_of_message(&command) => self.go_on(),
             _ => {}
         }
         if self.objection.is_none() {
@@ -135,10 +145,11 @@ impl Member {
         }
     }
 
-    /// Begins with the message.
-    pub(super) fn begin_message(&mut self) {
+    /// Begins with the message, up to the commands of that kind.
+    pub(super) fn begin_message(&mut self, last: Option<CommandKind>) {
         self.rest();
-        self.objection = self.lost_message.clone();
+        self.go_on();
+        self.last = last;
         self.cursor = self.objection.is_none().then(|| Cursor::new(Step::Header(0)));
     }
 
@@ -146,15 +157,30 @@ impl Member {
     pub(super) fn begin_abort(&mut self, values: &MacroValues) {
         self.rest();
         self.forget_message();
+        self.has_old_edits = true;
         if self.session.stage().is_in_message() {
             self.push(Item { command: Command::Abort.into(), is_rejected: false }, values);
         }
     }
 
+    /// Goes on with a message.
+    fn go_on(&mut self) {
+        self.objection = self.lost_message.clone();
+        if self.has_old_edits {
+            self.forget_edits();
+        }
+    }
+
     fn forget_message(&mut self) {
         self.envelope.clear();
-        self.edits.clear();
         self.lost_message = None;
+    }
+
+    /// Forgets the edits of the last message.
+    pub(super) fn forget_edits(&mut self) {
+        self.edits.clear();
+        self.outcomes.clear();
+        self.has_old_edits = false;
     }
 
     /// Has nothing to do.
@@ -235,7 +261,7 @@ impl Member {
             _ => None,
         });
         let form = Form::new(&negotiated).with_macros(requests, self.defaults, values).with_sender(sender);
-        if !cursor.advance(message, &form) {
+        if !cursor.advance(message, &form) || self.last.is_some_and(|last| cursor.is_after(last)) {
             return None;
         }
         let sent = self.session.send(cursor.command(message, &form)?).map(|sent| Plan::of(&sent));
@@ -350,12 +376,16 @@ impl Member {
     }
 
     /// Takes bytes of the filter.
-    pub(super) fn receive(&mut self, input: &mut &[u8]) -> Result<(), ReceiveError> {
+    pub(super) fn receive(
+        &mut self,
+        input: &mut &[u8],
+        on_event: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(), FilterError> {
         while let Some(event) = self.session.next_event(&mut self.assembler, input)? {
+            on_event(&event);
             match event {
                 Event::Negotiated { answer } => self.lists = answer.macro_lists.into(),
-                // One edit too many makes the message refused in the end.
-                Event::Edit { edit, status, .. } => drop(self.edits.push(edit, status)),
+                Event::Edit { edit, status, .. } => self.edits.push(edit, status)?,
                 Event::Verdict { verdict, scope, closes_smtp_session, .. } => {
                     if matches!(scope, Scope::Message | Scope::Connection) {
                         self.settled = verdict.into();
@@ -390,7 +420,7 @@ impl Member {
         }
         let ending = self.session.disconnect(self.assembler.pending());
         self.rest();
-        self.edits.clear();
+        self.forget_edits();
         self.lost_message = None;
         self.state = State::Failing;
         if ending.body_incomplete && self.failure().is_none() {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod filter;
+mod inspect;
 mod item;
 mod member;
 
@@ -9,7 +10,6 @@ use alloc::vec::Vec;
 
 use super::content::Message;
 use super::rules::EditRules;
-use crate::ReceiveError;
 use crate::macros::MacroValues;
 use crate::order::CommandKind;
 use crate::wire::{Command, CommandBuf, Verdict};
@@ -18,7 +18,7 @@ use item::is_of_message;
 use member::{Member, Progress};
 
 pub use answer::{AnswerReason, ChainAnswer, ChainError, ChainStep};
-pub use filter::{ChainFilter, FailureAction};
+pub use filter::{ChainFilter, FailureAction, FilterError};
 
 /// The filters of an MTA, asked one after the other about each step of an SMTP session. It does no I/O.
 ///
@@ -36,7 +36,7 @@ pub use filter::{ChainFilter, FailureAction};
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
-/// and its edits (see [`Edits`](super::Edits)). The body of the message is not copied.
+/// and its edits until the next message (see [`Edits`](super::Edits)). The body of the message is not copied.
 ///
 /// # Examples
 /// A filter that adds a header, without a socket:
@@ -101,8 +101,8 @@ enum Task {
     Idle,
     /// Asks about a command until a filter objects. `true`: a recipient that the MTA refused.
     Ask(CommandBuf, bool),
-    /// Sends the message, until a filter objects.
-    Message,
+    /// Sends the message, until a filter objects: all of it, or the first filter's commands up to those of that kind.
+    Message(Option<CommandKind>),
     /// Tells those in a message that it is over.
     Abort,
     /// Tells all of QUIT or QUIT_NC.
@@ -167,11 +167,15 @@ impl<'m> Chain<'m> {
     /// # Errors
     /// As [`send`](Self::send); the message is dropped.
     pub fn send_message(&mut self, message: Message<'m>) -> Result<(), ChainError> {
+        self.send_part(message, None)
+    }
+
+    fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
         self.check(&Command::EndOfHeaders, false)?;
         self.message = Some(message);
         match self.discards.take() {
             Some(answer) => self.finish_message(answer),
-            None => self.begin(Task::Message),
+            None => self.begin(Task::Message(last)),
         }
         Ok(())
     }
@@ -205,6 +209,9 @@ impl<'m> Chain<'m> {
             Command::MailFrom { .. } | Command::Abort | Command::Quit | Command::QuitNewConnection
         ) {
             self.discards = None;
+        }
+        if matches!(command, Command::MailFrom { .. }) {
+            self.members.iter_mut().for_each(Member::forget_edits);
         }
         match (&self.discards, command) {
             (Some(answer), _) if is_of_message(&command) => self.answer = answer.clone(),
@@ -281,7 +288,12 @@ impl<'m> Chain<'m> {
         self.at = filter.saturating_add(1);
         self.has_begun = false;
         let (objection, stops) = match &self.task {
-            Task::Message => (objection.or_else(|| self.apply_edits(filter)), true),
+            Task::Message(None) => (objection.or_else(|| self.apply_edits(filter)), true),
+            Task::Message(Some(_)) => {
+                // The others would get the message after the first.
+                self.at = self.members.len();
+                (objection, true)
+            }
             Task::Ask(command, _) => (objection, stops_at_objection(&command.as_command())),
             Task::Idle | Task::Abort | Task::Tell(_) => return,
         };
@@ -299,9 +311,14 @@ impl<'m> Chain<'m> {
         if member.quarantines() {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
-        let applied = member.edits.apply(message, self.rules, member.leading_space());
-        member.edits.clear();
-        applied.err().map(|error| Objection::new(Verdict::Tempfail, AnswerReason::Edits(error)))
+        member.has_old_edits = true;
+        match member.edits.apply(message, self.rules, member.leading_space()) {
+            Ok(outcomes) => {
+                member.outcomes = outcomes;
+                None
+            }
+            Err(error) => Some(Objection::new(Verdict::Tempfail, AnswerReason::Edits(error))),
+        }
     }
 
     /// Ends the task after the last filter. `false`: another one follows.
@@ -309,7 +326,7 @@ impl<'m> Chain<'m> {
         let task = core::mem::replace(&mut self.task, Task::Idle);
         let Some(filter) = self.answer.filter else { return true };
         let ends_message = match &task {
-            Task::Message => true,
+            Task::Message(_) => true,
             Task::Ask(..) if self.answer.verdict.as_verdict() == Verdict::Discard => {
                 self.discards = Some(self.answer.clone());
                 false
@@ -341,14 +358,9 @@ impl<'m> Chain<'m> {
     /// before a command: see [`MtaSession::next_event`](crate::MtaSession::next_event).
     ///
     /// # Errors
-    /// [`ReceiveError`]: the filter broke a rule. It has failed, as if [`fail`](Self::fail) was called.
-    pub fn receive(&mut self, filter: usize, input: &mut &[u8]) -> Result<(), ReceiveError> {
-        let Some(member) = self.members.get_mut(filter) else { return Ok(()) };
-        let received = member.receive(input);
-        if received.is_err() {
-            member.fail();
-        }
-        received
+    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called.
+    pub fn receive(&mut self, filter: usize, input: &mut &[u8]) -> Result<(), FilterError> {
+        self.receive_with(filter, input, |_| {})
     }
 
     /// Stops using a filter: the connection cannot be made, it is closed or broken, or the filter takes too long.
@@ -371,7 +383,7 @@ impl Task {
     fn begin(&self, member: &mut Member, macros: &MacroValues) {
         match self {
             Self::Ask(command, is_rejected) => member.begin(command, *is_rejected, macros),
-            Self::Message => member.begin_message(),
+            Self::Message(last) => member.begin_message(*last),
             Self::Tell(command) => member.begin(command, false, macros),
             Self::Abort => member.begin_abort(macros),
             Self::Idle => member.rest(),

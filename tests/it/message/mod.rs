@@ -2,6 +2,7 @@
 
 mod captures;
 mod chain;
+mod inspection;
 mod model;
 mod properties;
 mod recorded;
