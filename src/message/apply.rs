@@ -218,13 +218,15 @@ fn delete_recipient(recipients: &mut [Recipient], rules: &Rules, address: Text<'
 
 /// An address in angle brackets.
 fn bracketed(mailbox: &[u8]) -> Vec<u8> {
-    [b"<", mailbox, b">"].concat()
+    let mut address = Vec::with_capacity(mailbox.len().saturating_add(2));
+    [&b"<"[..], mailbox, b">"].iter().for_each(|piece| address.extend_from_slice(piece));
+    address
 }
 
 /// A new body, in lines with this line end, the last line included.
 fn lines(body: &[u8], line_end: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len().saturating_add(line_end.len()));
-    for line in body.split_inclusive(|&byte| byte == b'\n') {
+    for line in super::header::lines(body) {
         let text = match line {
             [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
             text => text,

@@ -211,12 +211,12 @@ impl Step {
     fn or_later(self, message: &Message<'_>) -> Self {
         match self {
             Self::Rcpt(at) => {
-                let recipients = message.recipients.iter().enumerate().skip(at);
+                let recipients = (at..message.recipients.len()).zip(message.recipients.iter().skip(at));
                 let mut kept = recipients.filter(|(_, recipient)| !recipient.is_deleted);
                 kept.next().map_or(Self::Data, |(at, _)| Self::Rcpt(at))
             }
             Self::Header(at) => {
-                let headers = message.headers.iter().enumerate().skip(at);
+                let headers = (at..message.headers.len()).zip(message.headers.iter().skip(at));
                 let mut shown = headers.filter(|(_, header)| header.is_visible());
                 shown.next().map_or(Self::EndOfHeaders, |(at, _)| Self::Header(at))
             }

@@ -4,7 +4,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::envelope::EnvelopeAddress;
-use super::header::{Header, Origin, split_first, without_line_end};
+use super::header::{Header, Origin, lines, split_first, without_line_end};
+use crate::debug::debug_fields;
 use crate::wire::Text;
 
 /// A message as an MTA has it: the envelope, the headers in order, and the body.
@@ -27,7 +28,7 @@ use crate::wire::Text;
 /// assert_eq!((message.body(), message.to_bytes()), (&b"Hello\r\n"[..], bytes.to_vec()));
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Message<'m> {
     pub(super) sender: EnvelopeAddress,
     pub(super) recipients: Vec<Recipient>,
@@ -40,6 +41,8 @@ pub struct Message<'m> {
     /// headers or not. `None`: no edits were applied as Sendmail does.
     pub(super) is_resent: Option<bool>,
 }
+
+debug_fields!(Message<'_> { sender, recipients, headers, separator, body, quarantine, is_resent });
 
 /// A recipient and what edits did to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +128,7 @@ impl<'m> Message<'m> {
     /// it. This is how Sendmail does it; for Postfix, such a header is a part of the message.
     pub fn add_default(&mut self, header: Header<'m>) {
         let place = self.headers.iter().take_while(|header| header.origin() != Origin::Message).count();
-        self.headers.insert(place, header.with_origin(Origin::Default));
+        self.headers.insert(place.min(self.headers.len()), header.with_origin(Origin::Default));
     }
 
     /// The body.
@@ -191,12 +194,11 @@ impl<'m> Message<'m> {
 /// Copies nothing if there is no such LF.
 #[must_use]
 pub fn with_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let lines = || bytes.split_inclusive(|&byte| byte == b'\n');
-    if !lines().any(is_bare) {
+    if !lines(bytes).any(is_bare) {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());
-    for line in lines() {
+    for line in lines(bytes) {
         if is_bare(line) {
             out.extend_from_slice(without_line_end(line));
             out.extend_from_slice(b"\r\n");

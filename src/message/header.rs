@@ -1,6 +1,7 @@
 //! Headers as they stand in a message.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use crate::wire::LeadingSpace;
 
@@ -48,7 +49,9 @@ impl<'m> Header<'m> {
     #[must_use]
     pub fn new(name: impl AsRef<[u8]>, after_colon: impl AsRef<[u8]>) -> Self {
         let value = LeadingSpace::Preserved.decode_value(after_colon.as_ref());
-        Self::from_bytes([name.as_ref(), b":", &value, b"\r\n"].concat().into())
+        let mut bytes = Vec::new();
+        [name.as_ref(), b":", &value, b"\r\n"].iter().for_each(|piece| bytes.extend_from_slice(piece));
+        Self::from_bytes(Cow::Owned(bytes))
     }
 
     /// Makes a header from its bytes.
@@ -128,8 +131,7 @@ impl<'m> Header<'m> {
 
     /// The first line, without its line end.
     pub(super) fn first_line(&self) -> &[u8] {
-        let line = self.bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
-        without_line_end(line)
+        without_line_end(lines(&self.bytes).next().unwrap_or_default())
     }
 
     /// Whether the bytes begin with a blank: below another header they are a part of that one.
@@ -139,7 +141,9 @@ impl<'m> Header<'m> {
 
     /// Adds further lines.
     pub(super) fn extend(&mut self, lines: &[u8]) {
-        self.bytes.to_mut().extend_from_slice(lines);
+        let mut bytes = core::mem::take(&mut self.bytes).into_owned();
+        bytes.extend_from_slice(lines);
+        self.bytes = Cow::Owned(bytes);
     }
 
     /// Takes the header for one of the MTA's. Sendmail's rules for trace headers depend on the name alone.
@@ -153,7 +157,7 @@ impl<'m> Header<'m> {
     /// Adds the final line end if it is missing.
     pub(super) fn terminate(&mut self, line_end: &[u8]) {
         if !self.bytes.ends_with(b"\n") {
-            self.bytes.to_mut().extend_from_slice(line_end);
+            self.extend(line_end);
         }
     }
 
@@ -188,6 +192,16 @@ pub(super) fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         len = len.saturating_add(line_len(rest));
     }
     bytes.split_at_checked(len)
+}
+
+/// The lines, each with its line end.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        let (line, tail) = rest.split_at_checked(line_len(rest)).filter(|(line, _)| !line.is_empty())?;
+        rest = tail;
+        Some(line)
+    })
 }
 
 /// Bytes of the first line, line end included.

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::filter::{ChainFilter, FailureAction};
+use crate::debug::debug_fields;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
@@ -17,7 +18,6 @@ use crate::wire::{
 use crate::{MtaSession, ReceiveError, Wait};
 
 /// A filter, and how far it has come with its task.
-#[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: MtaSession,
     assembler: Assembler<Vec<u8>>,
@@ -39,6 +39,22 @@ pub(super) struct Member {
     settled: VerdictBuf,
     state: State,
 }
+
+debug_fields!(Member {
+    session,
+    assembler,
+    defaults,
+    on_failure,
+    lists,
+    edits,
+    script,
+    cursor,
+    current,
+    envelope,
+    objection,
+    settled,
+    state
+});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

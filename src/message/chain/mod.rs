@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::content::Message;
 use super::rules::EditRules;
+use crate::debug::debug_fields;
 use crate::macros::MacroValues;
 use crate::mta::VerdictKind;
 use crate::order::CommandKind;
@@ -73,7 +74,6 @@ pub use filter::{ChainFilter, FailureAction};
 ///
 /// # Source
 /// SPEC_NOTES CHN-1 to CHN-27.
-#[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
     macros: MacroValues,
@@ -89,6 +89,8 @@ pub struct Chain<'m> {
     /// A filter discards the message: nobody is asked about the rest of it.
     discards: Option<ChainAnswer>,
 }
+
+debug_fields!(Chain<'_> { rules, macros, members, message, task, at, has_begun, answer, discards });
 
 /// What the chain is doing.
 #[derive(Clone, Debug)]
@@ -280,7 +282,8 @@ impl<'m> Chain<'m> {
 
     /// Whether every session allows a command now.
     fn check(&self, command: &Command<'_>) -> Result<(), ChainError> {
-        for (filter, member) in self.members.iter().enumerate().filter(|(_, member)| member.is_working()) {
+        let members = (0..self.members.len()).zip(&self.members);
+        for (filter, member) in members.filter(|(_, member)| member.is_working()) {
             member.session.check(command).map_err(|error| ChainError::Misuse { filter, error })?;
         }
         Ok(())
