@@ -108,24 +108,26 @@ pub(super) fn messages(session: &Session) -> (Vec<Shown>, bool) {
         let has_reply =
             kind.has_reply() && kind.no_reply_step().is_none_or(|step| !negotiated.steps.contains(step));
         let mut verdict = Some(Verdict::Continue);
-        while has_reply {
-            match responses.next() {
-                Some(Response::Progress) => continue,
-                Some(Response::Edit(edit)) => {
-                    current.edits.push(edit, status(edit, &negotiated, is_sendmail)).unwrap();
-                    continue;
+        if has_reply {
+            loop {
+                match responses.next() {
+                    Some(Response::Progress) => continue,
+                    Some(Response::Edit(edit)) => {
+                        current.edits.push(edit, status(edit, &negotiated, is_sendmail)).unwrap();
+                        continue;
+                    }
+                    Some(Response::Negotiate(answer)) => {
+                        negotiated.version = answer.version;
+                        negotiated.actions = answer.actions;
+                        negotiated.steps = answer.steps;
+                        current = Shown::new(&negotiated);
+                    }
+                    Some(Response::Verdict(given)) => verdict = Some(given),
+                    None => verdict = None,
+                    other => panic!("{}: {other:?}", session.path.display()),
                 }
-                Some(Response::Negotiate(answer)) => {
-                    negotiated.version = answer.version;
-                    negotiated.actions = answer.actions;
-                    negotiated.steps = answer.steps;
-                    current = Shown::new(&negotiated);
-                }
-                Some(Response::Verdict(given)) => verdict = Some(given),
-                None => verdict = None,
-                other => panic!("{}: {other:?}", session.path.display()),
+                break;
             }
-            break;
         }
         is_connection_accepted |=
             verdict == Some(Verdict::Accept) && matches!(kind, CommandKind::Connect | CommandKind::Helo);
