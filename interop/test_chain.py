@@ -1,6 +1,6 @@
 """What Postfix and Sendmail do with two and three filters in a row: see chain/.
 
-The MTAs run all cases once, several at a time; every case is then compared with the file chain/MTA.txt.
+The MTAs run all cases once, several at a time; every case is then compared with the file tests/chain/MTA.txt.
 """
 
 import re
@@ -15,7 +15,7 @@ import pytest
 from chain import edits, failures, steps, verdicts
 from chain.bench import bench
 from chain.case import BOTH, Case
-from chain.expected import expected, write
+from chain.expected import CASES_FILE, cases_as_text, expected, write
 from chain.show import show
 from lab.packages import CannotInstall
 from lab.peer import peer
@@ -51,6 +51,7 @@ class Runs:
         lines = {case.name: show(case, seen[case.name]) for case in cases}
         if self._folder is not None:
             write(self._folder / f"{mta}.txt", lines)
+            (self._folder / CASES_FILE.name).write_text(cases_as_text(CASES))
         return lines
 
 
@@ -81,6 +82,8 @@ def test_every_case_is_expected_once(mta: str) -> None:
     names = [case.name for case in CASES if mta in case.mtas]
     assert len(set(names)) == len(names), "two cases have the same name"
     assert set(names) == EXPECTED[mta].keys()
+    # The test of the crate plays what is in that file: `--chains` writes it.
+    assert CASES_FILE.read_text() == cases_as_text(CASES)
 
 
 @pytest.mark.parametrize("mta", [pytest.param(mta, marks=peer(it), id=it.name) for mta, it in PEERS.items()])

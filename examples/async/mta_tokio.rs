@@ -1,14 +1,14 @@
-//! An MTA on tokio: it asks a filter about a message on many connections, each in a task.
+//! An MTA on tokio: it asks filters about a message in many SMTP sessions, each in a task, and shows what would be delivered.
 //!
 //! ```text
 //! cargo run --example mta_tokio -- --filter inet:8891@localhost --message mail.eml --connections 50
 //! ```
 //!
-//! `converse` is all there is to the protocol: say what is next, and where a reply is owed, write and
-//! read. How bytes come and go is in `support/task.rs`.
+//! `converse` contains everything about the protocol: it does what the chain of filters says, until the session is over. How
+//! bytes are read and written is in `support/task.rs`.
 
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
-#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "cases that are not named need nothing")]
 
 #[path = "filter_tokio/stream.rs"]
 mod stream;
@@ -18,6 +18,8 @@ mod support;
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write, stderr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,23 +27,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use milter_proto::mta::Sent;
-use milter_proto::wire::Assembler;
-use milter_proto::{MtaSession, Wait, mta};
+use milter_proto::Wait;
+use milter_proto::message::ChainStep;
+use milter_proto::wire::OutgoingFrame;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 
 use stream::Connection;
-use support::client::{Client, Options, Outcome, refuse_stray};
+use support::client::{Client, Options, Outcome};
 use support::failure::Failure;
-use support::message::Message;
 use support::pool::Pool;
 use support::spec::{RETRY, Spec};
-use support::task::Link;
+use support::task::{Link, Received};
 use support::waits::Waits;
 
-/// Asks a filter about a message, as mail servers do.
+/// Asks filters about a message, as mail servers do.
 #[derive(Debug, Parser)]
 #[command(name = "mta_tokio", version)]
 struct Arguments {
@@ -49,12 +50,13 @@ struct Arguments {
     options: Options,
 }
 
-/// What all connections share.
+/// What all SMTP sessions share.
 struct Mta {
     options: Options,
-    message: Message,
-    /// Where the filter is, unless at a path: a name is looked up once, before anything runs.
-    addresses: Vec<SocketAddr>,
+    /// The bytes of the message.
+    bytes: Vec<u8>,
+    /// The addresses of each filter, unless it is at a path: a name is looked up once, before anything runs.
+    addresses: Vec<Vec<SocketAddr>>,
     pool: Pool,
 }
 
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays all connections, each in a task of its own.
+/// Plays all SMTP sessions, each in a task of its own.
 async fn run(mta: Arc<Mta>) -> Result<(), Failure> {
     let play = |number| {
         let mta = Arc::clone(&mta);
@@ -81,7 +83,7 @@ async fn run(mta: Arc<Mta>) -> Result<(), Failure> {
     };
     let numbers = 1..=mta.options.connections.get();
     let tasks = numbers.map(|number| tokio::spawn(play(number))).collect::<Vec<_>>();
-    // All of them end before the first failure is told.
+    // All of them end before the first failure is reported.
     let mut result = Ok(());
     for task in tasks {
         result = result.and(task.await.unwrap_or(Err(Failure::Thread)));
@@ -91,86 +93,102 @@ async fn run(mta: Arc<Mta>) -> Result<(), Failure> {
 
 impl Mta {
     fn new(options: Options) -> Result<Self, Failure> {
-        let message = Message::load(options.letter.message.as_deref())?;
-        let addresses = options.filter.addresses();
-        let addresses = addresses.map_err(|error| Failure::Connect(options.filter.to_string(), error))?;
-        Ok(Self { options, message, addresses, pool: Pool::default() })
+        let bytes = options.letter.load()?;
+        let addresses =
+            |spec: &Spec| spec.addresses().map_err(|error| Failure::Connect(spec.to_string(), error));
+        let addresses = options.filters.iter().map(addresses).collect::<Result<_, _>>()?;
+        Ok(Self { options, bytes, addresses, pool: Pool::default() })
     }
 
-    /// Plays one connection, and shows the outcome of its messages.
+    /// Plays one SMTP session, and shows the outcome of its messages.
     async fn play(&self, number: u64) -> Result<(), Failure> {
-        let show = |outcome: &Outcome<'_>| outcome.show(self.options.json);
-        let mut client = Client::new(&self.options.letter, &self.message, &show);
-        let mut session = MtaSession::with_policy(self.options.policy());
-        let mut assembler = Assembler::new(Vec::new());
-        let result = self.converse(number, &mut session, &mut assembler, &mut client).await;
-        session.disconnect(assembler.pending());
-        result
+        let Self { options, bytes, .. } = self;
+        let show = |outcome: &Outcome<'_>| outcome.show(options.json);
+        let mut client = Client::new(&options.letter, bytes, &options.filters, options.policy(), &show);
+        converse(&mut client, &mut Links { mta: self, number, open: BTreeMap::new() }).await
+    }
+}
+
+/// Commands out, replies in.
+async fn converse(client: &mut Client<'_>, links: &mut Links<'_>) -> Result<(), Failure> {
+    loop {
+        let (filter, result) = match client.chain.next_step() {
+            ChainStep::Done(answer) => match client.go_on(&answer)? {
+                true => continue,
+                false => return Ok(()),
+            },
+            ChainStep::Write { filter, frame } => (filter, links.write(filter, &frame).await),
+            ChainStep::Read { filter, wait } => {
+                let input = links.read(filter, wait).await;
+                (filter, input.and_then(|input| client.receive(filter, &input)))
+            }
+            ChainStep::Close { filter } => (filter, links.close(filter).await),
+        };
+        result.or_else(|failure| client.fail(filter, failure))?;
+    }
+}
+
+/// The connections of one SMTP session. Each is made when it is needed.
+struct Links<'m> {
+    mta: &'m Mta,
+    number: u64,
+    open: BTreeMap<usize, (Link<'m, Connection>, Waits)>,
+}
+
+impl<'m> Links<'m> {
+    /// The connection to a filter, which is made now if there is none.
+    async fn get(&mut self, filter: usize) -> Result<&mut (Link<'m, Connection>, Waits), Failure> {
+        let vacant = match self.open.entry(filter) {
+            Entry::Occupied(link) => return Ok(link.into_mut()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let options = &self.mta.options;
+        let (spec, timeouts) = (options.filter(filter)?, options.timeouts());
+        let addresses = self.mta.addresses.get(filter).map_or(&[][..], Vec::as_slice);
+        let stream = connect(spec, addresses, timeouts.of(Wait::Connect)).await;
+        let stream = stream.map_err(|error| Failure::Connect(spec.to_string(), error))?;
+        let [written, read] = options.taps(self.number, filter);
+        let link = Link::new(stream, &self.mta.pool, [read, written], timeouts.of(Wait::Write));
+        Ok(vacant.insert((link, Waits::new(timeouts))))
     }
 
-    /// Commands out, replies in.
-    async fn converse(
-        &self,
-        number: u64,
-        session: &mut MtaSession,
-        assembler: &mut Assembler<Vec<u8>>,
-        client: &mut Client<'_>,
-    ) -> Result<(), Failure> {
-        let timeouts = self.options.timeouts();
-        let stream = self.connect(timeouts.of(Wait::Connect)).await;
-        let stream = stream.map_err(|error| Failure::Connect(self.options.filter.to_string(), error))?;
-        let [written, read] = self.options.taps(number);
-        let mut link = Link::new(stream, &self.pool, [read, written], timeouts.of(Wait::Write));
-        let mut waits = Waits::new(timeouts);
-        loop {
-            match session.turn() {
-                mta::Turn::Send => {
-                    refuse_stray(&link.read_now()?, session, assembler)?;
-                    match client.say(session)? {
-                        // No filter but this one can refuse DATA here, so that the envelope never has to be sent again.
-                        Some(Sent::Frame(frame) | Sent::ResendEnvelope(frame)) => {
-                            waits.begin();
-                            link.push(&frame).await.map_err(|failure| failure.on_turn(session.turn()))?;
-                        }
-                        Some(Sent::Skipped { .. }) => {}
-                        None => return Ok(()),
-                    }
-                }
-                mta::Turn::Receive(owed) => {
-                    link.flush().await.map_err(|failure| failure.on(owed))?;
-                    let input = link.read(waits.limit(session.wait(), Instant::now())).await;
-                    let input = input.map_err(|failure| failure.on(owed))?;
-                    if input.is_empty() {
-                        return Err(Failure::left(session.negotiated().is_some(), owed));
-                    }
-                    let mut input = &*input;
-                    while let Some(reaction) = session.next_event(assembler, &mut input)? {
-                        client.hear(&reaction)?;
-                    }
-                }
-                // QUIT was said, and a filter that has left already misses nothing.
-                _ => {
-                    let _ = link.flush().await;
-                    return Ok(());
-                }
-            }
-        }
+    /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.
+    async fn write(&mut self, filter: usize, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
+        let (link, waits) = self.get(filter).await?;
+        Failure::check_stray(&link.read_now()?)?;
+        waits.begin();
+        link.push(frame).await
     }
 
-    /// Tries the addresses one by one.
-    async fn connect(&self, limit: Duration) -> io::Result<Connection> {
-        if let Spec::Unix(path) = &self.options.filter {
-            return timeout(limit, connect_unix(path)).await?.map(Connection::unix);
-        }
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
-        for address in &self.addresses {
-            match timeout(limit, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into())) {
-                Ok(stream) => return Connection::tcp(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+    /// Writes what there is, and reads.
+    async fn read(&mut self, filter: usize, wait: Wait) -> Result<Received<'m>, Failure> {
+        let (link, waits) = self.get(filter).await?;
+        link.flush().await?;
+        link.read(waits.limit(Some(wait), Instant::now())).await
     }
+
+    /// Writes what there is, which is QUIT, and closes. A filter that has left already misses nothing.
+    async fn close(&mut self, filter: usize) -> Result<(), Failure> {
+        if let Some((mut link, _)) = self.open.remove(&filter) {
+            let _ = link.flush().await;
+        }
+        Ok(())
+    }
+}
+
+/// Connects to a filter, whose addresses are tried one by one.
+async fn connect(spec: &Spec, addresses: &[SocketAddr], limit: Duration) -> io::Result<Connection> {
+    if let Spec::Unix(path) = spec {
+        return timeout(limit, connect_unix(path)).await?.map(Connection::unix);
+    }
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address of this family");
+    for address in addresses {
+        match timeout(limit, TcpStream::connect(address)).await.unwrap_or_else(|late| Err(late.into())) {
+            Ok(stream) => return Connection::tcp(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Connects to a socket at a path, and tries again while its backlog is full.

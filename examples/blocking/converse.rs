@@ -32,12 +32,11 @@ use std::thread;
 
 use anstream::println;
 use clap::Parser;
-use milter_proto::{Timeouts, Wait};
+use milter_proto::Timeouts;
 
 use link::{Link, Printer};
 use support::client::{Letter, Outcome};
 use support::failure::Failure;
-use support::message::Message;
 use support::rules::Seconds;
 use support::spec::Spec;
 
@@ -45,9 +44,10 @@ use support::spec::Spec;
 #[derive(Debug, Parser)]
 #[command(name = "converse", version)]
 struct Arguments {
-    /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback
-    #[arg(long, value_name = "SPEC", conflicts_with = "listen")]
-    filter: Option<Spec>,
+    /// Ask this filter, as an MTA: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback. May be given
+    /// again: the filters are asked in this order, each about the message as the ones before it have changed it
+    #[arg(long = "filter", value_name = "SPEC", conflicts_with = "listen")]
+    filters: Vec<Spec>,
     /// Wait there for MTAs, as a filter that lets everything pass: a SPEC as for --filter
     #[arg(long, value_name = "SPEC")]
     listen: Option<Spec>,
@@ -66,10 +66,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match (&arguments.listen, &arguments.filter) {
+    let result = match (&arguments.listen, &*arguments.filters) {
         (Some(spec), _) => listen(spec, &arguments),
-        (None, Some(spec)) => ask(spec, &arguments),
-        (None, None) => both(&arguments),
+        (None, []) => both(&arguments),
+        (None, filters) => ask(filters, &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,19 +80,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays the MTA against a filter that is running.
-fn ask(spec: &Spec, arguments: &Arguments) -> Result<(), Failure> {
-    let message = Message::load(arguments.letter.message.as_deref())?;
+/// Plays the MTA against filters that are running.
+fn ask(filters: &[Spec], arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { letter, hide, .. } = arguments;
     let timeouts = Seconds::or_usual(arguments.timeout, Timeouts::POSTFIX);
-    let socket = spec.connect(timeouts.of(Wait::Connect));
-    let socket = socket.map_err(|error| Failure::Connect(spec.to_string(), error))?;
-    let link = Link::new(socket, Printer::new(arguments.hide, None));
     let show = |outcome: &Outcome<'_>| {
-        if !arguments.hide {
+        if !hide {
             println!("\n{outcome}\n");
         }
     };
-    mta::converse(link, &arguments.letter, &message, timeouts, &show)
+    mta::converse(&mta::Asked { letter, filters, timeouts, hides: *hide }, &show)
 }
 
 /// Plays both sides, each in a thread of its own, over a socket on loopback.
@@ -108,7 +105,7 @@ fn both(arguments: &Arguments) -> Result<(), Failure> {
         filter::converse(Link::new(socket, Printer::silent()), filter::Manner::Marks, timeouts)
     });
     let filter = filter.map_err(Failure::Spawn)?;
-    ask(&spec, arguments)?;
+    ask(&[spec], arguments)?;
     filter.join().unwrap_or(Err(Failure::Thread))
 }
 

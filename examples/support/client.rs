@@ -1,311 +1,307 @@
-//! What the MTA examples say about a message, and what comes of it: command by command, without I/O.
+//! What the MTA examples do: the commands of an SMTP session for a chain of filters, message after message, without I/O.
 
 mod options;
 mod outcome;
-mod step;
 
-use milter_proto::macros::{MacroDefaults, MacroRequests};
-use milter_proto::mta::{EditStatus, Scope, Sent};
-use milter_proto::order::{CommandKind, Stage};
-use milter_proto::wire::{
-    Answer, Assembler, Chunks, Command, DataSize, LeadingSpace, MacroListsBuf, MacroStage, Macros, MacrosBuf,
-    Offer, Text, TextList, Verdict,
-};
-use milter_proto::{Misuse, MtaSession, mta};
+use std::fs;
+use std::io::{Write, stderr};
 
-use super::delivery::Delivery;
+use milter_proto::message::{Chain, ChainAnswer, ChainFilter, FailureAction, Message};
+use milter_proto::mta::{Event, Scope};
+use milter_proto::order::CommandKind;
+use milter_proto::wire::{Command, Offer, Text, TextList, Verdict};
+use milter_proto::{MtaSession, mta};
+
 use super::failure::Failure;
-use super::message::Message;
-use super::progress::Progress;
+use super::spec::Spec;
 
 pub(crate) use options::{Letter, Options};
 pub(crate) use outcome::Outcome;
-use outcome::{Ending, reply_to};
-use step::Step;
+use outcome::{Ending, Refused, reply_to};
 
-/// Bytes of a header that is sent to a filter, cut there as Postfix cuts it: a frame has room for 65,535.
-const LONGEST: usize = 60_000;
+/// The macros of a recipient that the MTA itself refused.
+const REJECTED: [(&str, &str); 3] =
+    [("{rcpt_addr}", "5.1.1 no such user"), ("{rcpt_host}", "5.1.1"), ("{rcpt_mailer}", "error")];
 
-/// One connection of an MTA: the client's session, message after message.
+/// One SMTP session of an MTA.
 pub(crate) struct Client<'m> {
+    /// The filters: the caller does what `next_step` says, and gives its answers to [`go_on`](Self::go_on).
+    pub(crate) chain: Chain<'m>,
     letter: &'m Letter,
-    message: &'m Message,
+    /// The bytes of the message.
+    bytes: &'m [u8],
+    filters: &'m [Spec],
     step: Step,
-    /// The macros of this step were sent, or there are none.
-    is_announced: bool,
     /// Messages that are still to come, this one included.
     left: usize,
-    /// What becomes of this message is known.
-    is_decided: bool,
-    /// The recipient that was named last.
-    asked: usize,
-    outcome: Outcome<'m>,
+    /// The message, until the chain gets it.
+    draft: Message<'m>,
+    /// The command that was answered by the last verdict on the message or the connection.
+    at: Option<CommandKind>,
+    refused: Vec<Refused<'m>>,
     /// Shows the outcome of each message as soon as it is known.
     show: &'m (dyn Fn(&Outcome<'_>) + Sync),
-    body: Chunks<'m>,
-    progress: Progress,
-    /// The macro lists that the filter asked for.
-    lists: MacroListsBuf,
-    /// The macros of this step.
-    macros: Option<MacrosBuf>,
-    space: LeadingSpace,
+}
+
+/// What the chain is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing yet.
+    Start,
+    Negotiate,
+    Connect,
+    Helo,
+    /// A command that the MTA does not know, if the options name one.
+    Unknown,
+    Mail,
+    /// The recipient of that number.
+    Rcpt(usize),
+    /// The recipient of that number among those that the MTA itself refused.
+    RejectedRcpt(usize),
+    Data,
+    Content,
+    /// The message is over.
+    Abort,
+    /// Another SMTP session on the same connections.
+    NewConnection,
+    Quit,
 }
 
 impl<'m> Client<'m> {
     pub(crate) fn new(
         letter: &'m Letter,
-        message: &'m Message,
+        bytes: &'m [u8],
+        filters: &'m [Spec],
+        policy: mta::Policy,
         show: &'m (dyn Fn(&Outcome<'_>) + Sync),
     ) -> Self {
-        Self {
-            letter,
-            message,
-            step: Step::Negotiate,
-            is_announced: false,
-            left: letter.messages,
-            is_decided: false,
-            asked: 0,
-            outcome: Outcome::new(Delivery::new(message, &letter.from, &letter.recipients)),
-            show,
-            body: Chunks::new(&message.body, DataSize::Kib64),
-            progress: Progress::hidden(),
-            lists: MacroListsBuf::new(),
-            macros: None,
-            space: LeadingSpace::Stripped,
+        let mut chain = Chain::new(letter.edit_rules());
+        let action = letter.failure_action().unwrap_or(FailureAction::Tempfail);
+        let filter = ChainFilter::new().with_failure_action(action);
+        chain.extend(filters.iter().map(|_| filter.clone().with_session(MtaSession::with_policy(policy))));
+        let client = &*letter.client.host;
+        let usual = [("j", "mta.example"), ("{daemon_name}", "mta.example"), ("v", "milter-proto")];
+        let usual =
+            usual.into_iter().chain([("i", "4MILTERPROTO"), ("_", client), ("{client_name}", client)]);
+        let usual = usual.chain([("{mail_mailer}", "smtp"), ("{rcpt_mailer}", "smtp")]);
+        for (name, value) in usual.chain(letter.macros()) {
+            chain.macros_mut().set(text(name), text(value));
         }
+        let (step, left, at, refused) = (Step::Start, letter.messages, None, Vec::new());
+        Self { chain, letter, bytes, filters, step, left, draft: letter.draft(bytes), at, refused, show }
     }
 
-    /// Shows how much of the body was sent.
-    pub(crate) fn showing(self, progress: Progress) -> Self {
-        Self { progress, ..self }
-    }
-
-    /// Says what is next; `None` once all is said.
+    /// Takes the answer of the chain, and gives it the next command. `false`: the session is over.
     ///
     /// # Errors
-    /// [`Misuse`]: what the options ask for cannot be said there.
-    pub(crate) fn say(&mut self, session: &mut MtaSession) -> Result<Option<Sent<'_>>, Misuse> {
-        self.settle(session);
-        let step = self.step;
-        if !core::mem::replace(&mut self.is_announced, true) {
-            if let Some(stage) = step.macro_stage() {
-                self.macros = self.gather(stage);
-                if self.macros.is_some() {
-                    let macros = self.macros.as_ref().map_or(Macros::none(stage), MacrosBuf::as_macros);
-                    return session.send(Command::Macros(macros)).map(Some);
-                }
+    /// [`Failure::Chain`]: the options ask for a command that cannot be sent there.
+    pub(crate) fn go_on(&mut self, answer: &ChainAnswer) -> Result<bool, Failure> {
+        self.step = match (self.step, self.judge(answer)) {
+            (Step::Quit, _) => return Ok(false),
+            (_, Some(ending)) => {
+                self.end(ending, answer)?;
+                Step::Abort
             }
-        }
-        let Some(command) = self.command() else { return Ok(None) };
-        self.advance();
-        if let Step::Rcpt(at) = step {
-            self.asked = at;
-        }
-        let sent = match step {
-            Step::RejectedRcpt(_) => session.send_rejected(command)?,
-            _ => session.send(command)?,
+            (Step::Abort, _) => self.after_message(),
+            (step, None) => step.next(self.letter),
         };
-        if step == Step::EndOfMessage && matches!(sent, Sent::Skipped { .. }) {
-            self.decide(&Verdict::Continue, CommandKind::EndOfMessage);
-        }
-        Ok(Some(sent))
+        self.begin()?;
+        Ok(true)
     }
 
-    /// Takes what the filter says.
+    /// Notes the answer to a recipient. Returns what becomes of the message, if that is known now.
+    fn judge(&mut self, answer: &ChainAnswer) -> Option<Ending> {
+        let (letter, step) = (self.letter, self.step);
+        let verdict = answer.verdict.as_verdict();
+        let decides = answer.closes_smtp_session() || verdict == Verdict::Discard;
+        match step {
+            Step::Abort | Step::Quit => return None,
+            Step::Rcpt(at) if answer.passes() => self.draft.add_recipient(nth(&letter.recipients, at)),
+            _ if answer.passes() => {}
+            Step::Unknown if !answer.closes_smtp_session() => {}
+            Step::RejectedRcpt(_) if !decides => {}
+            Step::Rcpt(at) if !decides => {
+                let reply = reply_to(&verdict).unwrap_or_default();
+                let recipient = nth(&letter.recipients, at);
+                self.refused.push(Refused { recipient, reply });
+            }
+            _ if verdict == Verdict::Discard => return Some(Ending::Discarded),
+            _ => return Some(Ending::Refused),
+        }
+        let next = step.next(letter);
+        match next {
+            _ if letter.is_over_before(next.kind()) && !letter.is_over_before(step.kind()) => {
+                Some(Ending::Aborted)
+            }
+            Step::Data if self.draft.recipients().next().is_none() => Some(Ending::Undeliverable),
+            Step::Abort if letter.content_until().is_some() => Some(Ending::Aborted),
+            Step::Abort => Some(Ending::Accepted),
+            _ => None,
+        }
+    }
+
+    /// Gives the chain the command of this step.
+    fn begin(&mut self) -> Result<(), Failure> {
+        let (letter, arguments) = (self.letter, TextList::EMPTY);
+        self.set_recipient_macros(matches!(self.step, Step::RejectedRcpt(_)));
+        let command = match self.step {
+            Step::Start | Step::Negotiate => Command::Negotiate(letter.offer.map_or(Offer::FULL, |it| it.0)),
+            Step::Connect => Command::Connect { host: text(&letter.client.host), peer: letter.client.peer() },
+            Step::Helo => Command::Helo { name: text(&letter.helo) },
+            Step::Unknown => {
+                Command::Unknown { line: letter.unknown.as_deref().map(text).unwrap_or_default() }
+            }
+            Step::Mail => Command::MailFrom { address: text(&letter.from), arguments },
+            Step::Rcpt(at) => Command::RcptTo { address: nth(&letter.recipients, at), arguments },
+            Step::RejectedRcpt(at) => {
+                let command = Command::RcptTo { address: nth(&letter.rejected, at), arguments };
+                return Ok(self.chain.send_rejected(command)?);
+            }
+            Step::Data => Command::Data,
+            Step::Content => {
+                let message = core::mem::replace(&mut self.draft, letter.draft(self.bytes));
+                match letter.content_until() {
+                    Some(last) => self.chain.send_message_until(message, last)?,
+                    None => self.chain.send_message(message)?,
+                }
+                return Ok(());
+            }
+            Step::Abort => Command::Abort,
+            Step::NewConnection if self.chain.send(Command::QuitNewConnection).is_ok() => return Ok(()),
+            // Not every filter can take another session.
+            Step::NewConnection => {
+                self.step = Step::Helo.next(letter);
+                return self.begin();
+            }
+            Step::Quit => Command::Quit,
+        };
+        Ok(self.chain.send(command)?)
+    }
+
+    /// Takes what was read from a filter.
+    pub(crate) fn receive(&mut self, filter: usize, mut input: &[u8]) -> Result<(), Failure> {
+        if input.is_empty() {
+            let is_agreed = self.chain.session(filter).is_some_and(|session| session.negotiated().is_some());
+            return Err(if is_agreed { Failure::Closed } else { Failure::Refused });
+        }
+        let at = &mut self.at;
+        Ok(self.chain.receive_with(&mut input, |event| {
+            if let Event::Verdict { command, scope, closes_smtp_session, .. } = event {
+                if *closes_smtp_session || matches!(scope, Scope::Message | Scope::Connection) {
+                    *at = Some(*command);
+                }
+            }
+        })?)
+    }
+
+    /// Goes on without a filter, if the options allow it.
     ///
     /// # Errors
-    /// [`Failure::Edits`]: it changes more than anybody can keep.
-    pub(crate) fn hear(&mut self, reaction: &mta::Event<'_>) -> Result<(), Failure> {
-        match reaction {
-            mta::Event::Negotiated { answer: Answer { macro_lists, steps, .. } } => {
-                self.lists = MacroListsBuf::new();
-                macro_lists.iter().for_each(|(stage, names)| self.lists.push(stage, names));
-                self.space = LeadingSpace::of(*steps);
-            }
-            mta::Event::Edit { edit, status, .. } => {
-                self.outcome.note(edit, *status)?;
-                if matches!(status, EditStatus::Negotiated | EditStatus::NotNegotiated) {
-                    self.outcome.delivery.apply(edit, self.space);
-                }
-            }
-            mta::Event::Verdict { verdict, scope, command, closes_smtp_session, .. } => {
-                let ends_session = *closes_smtp_session || *scope == Scope::Connection;
-                if ends_session {
-                    // Nothing more is asked on this connection.
-                    self.left = self.left.min(1);
-                }
-                match scope {
-                    _ if ends_session => self.decide(verdict, *command),
-                    Scope::Message => self.decide(verdict, *command),
-                    Scope::Recipient => self.refuse_recipient(verdict),
-                    _ => {}
-                }
-            }
-            _ => {}
+    /// The failure, with the command that is unanswered.
+    pub(crate) fn fail(&mut self, filter: usize, failure: Failure) -> Result<(), Failure> {
+        let turn = self.chain.session(filter).map_or(mta::Turn::Closed, MtaSession::turn);
+        let failure = failure.on_turn(turn);
+        if self.letter.failure_action().is_none() {
+            return Err(failure);
         }
+        let (program, number) = (env!("CARGO_BIN_NAME"), filter.saturating_add(1));
+        let _ = stderr().write_all(format!("{program}: filter {number} failed: {failure}\n").as_bytes());
+        self.at = None;
+        self.chain.fail();
         Ok(())
     }
 
-    fn decide(&mut self, verdict: &Verdict<'_>, command: CommandKind) {
-        self.is_decided = true;
-        self.outcome.at = Some(command);
-        self.outcome.reply = reply_to(verdict);
-        self.outcome.ending = match verdict {
-            Verdict::Discard => Ending::Discarded,
-            _ if self.outcome.reply.is_some() => Ending::Refused,
-            _ => Ending::Accepted,
-        };
-    }
-
-    fn refuse_recipient(&mut self, verdict: &Verdict<'_>) {
-        let Some(recipient) = self.letter.recipients.get(self.asked) else { return };
-        let reply = reply_to(verdict).unwrap_or_default();
-        self.outcome.refused.push((recipient.as_bytes().to_vec(), reply));
-        self.outcome.delivery.refuse(recipient.as_bytes());
-    }
-
-    /// Ends a message that is complete, and finds the next step that sends a command.
-    fn settle(&mut self, session: &MtaSession) {
-        if self.step == Step::Data && self.outcome.delivery.recipients.is_empty() && !self.is_decided {
-            self.is_decided = true;
-            self.outcome.ending = Ending::Refused;
-        }
-        if self.step == Step::Finish || (self.is_decided && !self.step.is_behind_message()) {
-            self.finish(session);
-        }
-        if self.step == Step::Next {
-            let may_renew = self.letter.quit_nc && session.check(&Command::QuitNewConnection).is_ok();
-            self.go_to(match self.left {
-                0 => Step::Quit,
-                _ if may_renew => Step::NewConnection,
-                _ => Step::Unknown,
-            });
-        }
-        if self.step == Step::Unknown && self.left == 0 {
-            self.go_to(Step::Quit);
-        }
-        if self.step == Step::Unknown && self.letter.unknown.is_none() {
-            self.go_to(Step::Mail);
-        }
-        if session.stage() == Stage::Decided {
-            self.go_to(Step::Quit);
-        }
-    }
-
     /// Shows the outcome of a message, and drops it.
-    fn finish(&mut self, session: &MtaSession) {
-        self.progress.finish();
-        (self.show)(&self.outcome);
-        let is_unfinished = session.stage().is_in_message() || self.outcome.ending == Ending::Aborted;
-        self.outcome = Outcome::new(Delivery::new(self.message, &self.letter.from, &self.letter.recipients));
-        self.left = self.left.saturating_sub(1);
-        self.is_decided = false;
-        self.body = Chunks::new(&self.message.body, DataSize::Kib64);
-        self.go_to(if is_unfinished { Step::Abort } else { Step::Next });
+    fn end(&mut self, ending: Ending, answer: &ChainAnswer) -> Result<(), Failure> {
+        let draft = core::mem::replace(&mut self.draft, self.letter.draft(self.bytes));
+        let message = self.chain.take_message().unwrap_or(draft);
+        let output = self.letter.output.as_deref().filter(|_| ending == Ending::Accepted);
+        if let Some(path) = output {
+            let written = fs::write(path, message.to_bytes());
+            written.map_err(|error| Failure::File(path.display().to_string(), error))?;
+        }
+        let at = self.at.take().filter(|_| ending.is_by_verdict());
+        (self.show)(&Outcome {
+            ending,
+            at: at.or((ending == Ending::Accepted).then_some(CommandKind::EndOfMessage)),
+            by: answer.filter.filter(|_| ending.is_by_verdict()),
+            reply: reply_to(&answer.verdict.as_verdict()).filter(|_| ending.is_by_verdict()),
+            refused: &self.refused,
+            message: &message,
+            chain: &self.chain,
+            filters: self.filters,
+            is_in_file: output.is_some(),
+        });
+        self.refused.clear();
+        let ends_session = matches!(self.step, Step::Negotiate | Step::Connect | Step::Helo);
+        let ends_session =
+            ending.is_by_verdict() && (ends_session && !answer.passes() || answer.closes_smtp_session());
+        self.left = if ends_session { 0 } else { self.left.saturating_sub(1) };
+        Ok(())
     }
 
-    fn go_to(&mut self, step: Step) {
-        self.step = step;
-        self.is_announced = false;
+    fn after_message(&self) -> Step {
+        match self.left {
+            0 => Step::Quit,
+            _ if self.letter.quit_nc => Step::NewConnection,
+            _ => Step::Helo.next(self.letter),
+        }
     }
 
-    /// Goes on behind a step that was said.
-    fn advance(&mut self) {
-        let next = self.step.next(self.letter, self.message, self.body.len());
-        let gives_up = self.letter.is_over_before(next) && !self.letter.is_over_before(self.step);
-        self.go_to(if gives_up { Step::Finish } else { next });
+    /// Sets the macros of a recipient that the MTA itself refused, or those of others again.
+    fn set_recipient_macros(&mut self, is_rejected: bool) {
+        let is_given = |name: &str| self.letter.macros().any(|(given, _)| given == name);
+        for (name, value) in REJECTED.into_iter().filter(|(name, _)| !is_given(name)) {
+            match (is_rejected, name) {
+                (true, _) => self.chain.macros_mut().set(text(name), text(value)),
+                (false, "{rcpt_mailer}") => self.chain.macros_mut().set(text(name), text("smtp")),
+                (false, _) => self.chain.macros_mut().remove(name),
+            }
+        }
+    }
+}
+
+impl Step {
+    /// The step after this one, if the filters let it pass.
+    fn next(self, letter: &Letter) -> Self {
+        match self {
+            Self::Start => Self::Negotiate,
+            Self::Negotiate | Self::NewConnection => Self::Connect,
+            Self::Connect => Self::Helo,
+            Self::Helo if letter.unknown.is_some() => Self::Unknown,
+            Self::Helo | Self::Unknown => Self::Mail,
+            Self::Mail => Self::Rcpt(0),
+            Self::Rcpt(at) if at.saturating_add(1) < letter.recipients.len() => {
+                Self::Rcpt(at.saturating_add(1))
+            }
+            Self::Rcpt(_) if !letter.rejected.is_empty() => Self::RejectedRcpt(0),
+            Self::RejectedRcpt(at) if at.saturating_add(1) < letter.rejected.len() => {
+                Self::RejectedRcpt(at.saturating_add(1))
+            }
+            Self::Rcpt(_) | Self::RejectedRcpt(_) => Self::Data,
+            Self::Data => Self::Content,
+            Self::Content | Self::Abort | Self::Quit => Self::Abort,
+        }
     }
 
-    /// The command of this step.
-    fn command(&mut self) -> Option<Command<'m>> {
-        let letter = self.letter;
-        Some(match self.step {
-            Step::Negotiate => Command::Negotiate(letter.offer.map_or(Offer::FULL, |offered| offered.0)),
-            Step::Connect => Command::Connect { host: text(&letter.client.host), peer: letter.client.peer() },
-            Step::Helo => Command::Helo { name: text(&letter.helo) },
-            Step::Unknown => Command::Unknown { line: text(letter.unknown.as_deref()?) },
-            Step::Mail => Command::MailFrom { address: text(&letter.from), arguments: TextList::EMPTY },
-            Step::Rcpt(at) => {
-                Command::RcptTo { address: text(letter.recipients.get(at)?), arguments: TextList::EMPTY }
-            }
-            Step::RejectedRcpt(at) => {
-                Command::RcptTo { address: text(letter.rejected.get(at)?), arguments: TextList::EMPTY }
-            }
-            Step::Data => Command::Data,
-            Step::Header(at) => {
-                let header = self.message.headers.get(at)?;
-                let value = self.space.to_wire(&header.value);
-                let value = value.get(..LONGEST.saturating_sub(header.name.len())).unwrap_or(value);
-                let [name, value] = [&header.name, value].map(|text| Text::new(text).unwrap_or_default());
-                Command::Header { name, value }
-            }
-            Step::EndOfHeaders => Command::EndOfHeaders,
-            Step::Body => {
-                let chunk = self.body.next()?;
-                self.progress.add(chunk.len());
-                Command::Body { chunk }
-            }
-            Step::EndOfMessage => Command::EndOfMessage { chunk: &[] },
-            Step::Abort => Command::Abort,
-            Step::NewConnection => Command::QuitNewConnection,
-            Step::Quit => Command::Quit,
-            Step::Finish | Step::Next | Step::Done => return None,
+    /// The first command of this step, unless it ends something.
+    const fn kind(self) -> Option<CommandKind> {
+        Some(match self {
+            Self::Connect => CommandKind::Connect,
+            Self::Helo => CommandKind::Helo,
+            Self::Unknown => CommandKind::Unknown,
+            Self::Mail => CommandKind::MailFrom,
+            Self::Rcpt(_) | Self::RejectedRcpt(_) => CommandKind::RcptTo,
+            Self::Data => CommandKind::Data,
+            Self::Content => CommandKind::Header,
+            Self::Start | Self::Negotiate | Self::Abort | Self::NewConnection | Self::Quit => return None,
         })
     }
-
-    /// Puts the macros of this step together.
-    fn gather(&self, stage: MacroStage) -> Option<MacrosBuf> {
-        let letter = self.letter;
-        let rejected = matches!(self.step, Step::RejectedRcpt(_));
-        let recipient = match self.step {
-            Step::Rcpt(at) => letter.recipients.get(at),
-            Step::RejectedRcpt(at) => letter.rejected.get(at),
-            _ => None,
-        };
-        let lookup = |name: Text<'_>| {
-            let mut given = letter.macros.iter();
-            if let Some(found) = given.find(|found| found.name.as_bytes() == name.as_bytes()) {
-                return Some(text(&found.value));
-            }
-            Some(match name.as_bytes() {
-                b"j" | b"{daemon_name}" => text("mta.example"),
-                b"v" => text("milter-proto"),
-                b"i" => text("4MILTERPROTO"),
-                b"_" => text(&letter.client.host),
-                b"{client_name}" => text(&letter.client.host),
-                b"{mail_addr}" => text(bare(&letter.from)),
-                b"{rcpt_addr}" if rejected => text("5.1.1 no such user"),
-                b"{rcpt_addr}" => text(bare(recipient?)),
-                b"{rcpt_host}" if rejected => text("5.1.1"),
-                b"{rcpt_mailer}" if rejected => text("error"),
-                b"{mail_mailer}" | b"{rcpt_mailer}" => text("smtp"),
-                _ => return None,
-            })
-        };
-        let requests = MacroRequests::new(self.lists.as_lists());
-        requests.macros(stage, MacroDefaults::POSTFIX.names(stage), lookup)
-    }
 }
 
-/// Fails on bytes that arrived while no reply was outstanding: they would be taken for the next reply, and every
-/// later reply would answer the wrong command.
-pub(crate) fn refuse_stray(
-    mut input: &[u8],
-    session: &mut MtaSession,
-    assembler: &mut Assembler<Vec<u8>>,
-) -> Result<(), Failure> {
-    let stray = input.len().saturating_add(assembler.pending());
-    if stray == 0 {
-        return Ok(());
-    }
-    // The session refuses a whole frame with its own error. A part of one is as bad.
-    session.next_event(assembler, &mut input)?;
-    Err(Failure::Stray(stray))
-}
-
-/// An address without its brackets.
-fn bare(address: &str) -> &str {
-    address.trim_start_matches('<').trim_end_matches('>')
+/// The text of that number.
+fn nth(list: &[String], at: usize) -> Text<'_> {
+    list.get(at).map(|found| text(found)).unwrap_or_default()
 }
 
 /// Text of an option, which never holds a NUL: the operating system's arguments end with one.

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io;
 
 use milter_proto::NegotiateError;
+use milter_proto::message::{ChainError, FilterError};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{DecodeError, FrameError};
 use milter_proto::{Misuse, ReceiveError, mta};
@@ -30,16 +31,22 @@ pub(crate) enum Failure {
     Unanswered(CommandKind, Duration),
     #[error("the peer accepted nothing for {} s", .0.as_secs_f32())]
     Stuck(Duration),
+    #[error("the filter closed the connection")]
+    Closed,
     #[error("the filter closed the connection and left {0} unanswered")]
-    Closed(CommandKind),
+    Left(CommandKind),
     #[error("the connection broke and left {0} unanswered: {1}")]
     Broken(CommandKind, #[source] io::Error),
     #[error("the filter sent {0} bytes while no reply was outstanding")]
     Stray(usize),
     #[error("the filter refused what was offered: it closed without an answer to OPTNEG")]
     Refused,
-    #[error("the filter's edits of one message take more than {0} bytes")]
-    Edits(usize),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error("{0}")]
+    Chain(#[from] ChainError),
+    #[error("there is no filter {0}")]
+    NoFilter(usize),
     #[error("the negotiation with the MTA failed: {0}")]
     Negotiation(#[from] NegotiateError),
     #[error("the peer sent bytes that are not a frame: {0}")]
@@ -66,23 +73,22 @@ impl Failure {
         if is_timeout(&error) { Self::Silent(limit) } else { Self::Read(error) }
     }
 
-    /// The filter closed the connection while a reply was outstanding.
-    pub(crate) const fn left(is_agreed: bool, owed: CommandKind) -> Self {
-        if is_agreed { Self::Closed(owed) } else { Self::Refused }
-    }
-
-    /// Adds the command whose reply is outstanding.
-    pub(crate) fn on(self, owed: CommandKind) -> Self {
-        match self {
-            Self::Silent(limit) => Self::Unanswered(owed, limit),
-            Self::Read(error) | Self::Write(error) => Self::Broken(owed, error),
-            other => other,
+    /// Fails if bytes arrived while no reply was outstanding.
+    pub(crate) const fn check_stray(input: &[u8]) -> Result<(), Self> {
+        match input.len() {
+            0 => Ok(()),
+            count => Err(Self::Stray(count)),
         }
     }
 
     /// Adds the command whose reply is outstanding, if there is one.
     pub(crate) fn on_turn(self, turn: mta::Turn) -> Self {
-        if let mta::Turn::Receive(owed) = turn { self.on(owed) } else { self }
+        match (self, turn) {
+            (Self::Silent(limit), mta::Turn::Receive(owed)) => Self::Unanswered(owed, limit),
+            (Self::Read(error) | Self::Write(error), mta::Turn::Receive(owed)) => Self::Broken(owed, error),
+            (Self::Closed, mta::Turn::Receive(owed)) => Self::Left(owed),
+            (other, _) => other,
+        }
     }
 
     /// The failure of a write with this timeout.

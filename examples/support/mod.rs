@@ -3,10 +3,8 @@
 
 pub(crate) mod callbacks;
 pub(crate) mod client;
-pub(crate) mod delivery;
 pub(crate) mod failure;
 pub(crate) mod io;
-pub(crate) mod message;
 pub(crate) mod pool;
 pub(crate) mod printable;
 pub(crate) mod progress;

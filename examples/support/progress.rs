@@ -19,7 +19,8 @@ impl Progress {
     }
 
     /// Shows how much of `total` bytes was sent, if standard error is a terminal.
-    pub(crate) fn of(total: u64) -> Self {
+    pub(crate) fn of(total: usize) -> Self {
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
         Self { total, is_hidden: !stderr().is_terminal(), ..Self::hidden() }
     }
 

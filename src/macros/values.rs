@@ -1,10 +1,14 @@
 //! The values of macros that an MTA has.
 
 use alloc::vec::Vec;
+use core::fmt;
 
+use crate::debug::map;
 use crate::wire::Text;
 
 /// Macros by name, from which an MTA sends what a filter asks for.
+///
+/// A lookup compares the names one after the other: an MTA has a few dozen.
 ///
 /// # Examples
 /// ```
@@ -17,11 +21,8 @@ use crate::wire::Text;
 /// assert_eq!(values.get("j"), None);
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct MacroValues(
-    /// Names and values, in the order of the names.
-    Vec<(Vec<u8>, Vec<u8>)>,
-);
+#[derive(Clone, Default)]
+pub struct MacroValues(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl MacroValues {
     /// No macros.
@@ -33,11 +34,8 @@ impl MacroValues {
     /// Sets a macro. Spell its name as MTAs do: one character, or several in braces. An empty value is a value: the macro is
     /// sent.
     pub fn set(&mut self, name: Text<'_>, value: Text<'_>) {
-        let (name, value) = (name.as_bytes(), value.as_bytes().to_vec());
-        match self.place(name) {
-            Ok(place) => self.0.get_mut(place).into_iter().for_each(|known| known.1.clone_from(&value)),
-            Err(place) => self.0.insert(place.min(self.0.len()), (name.to_vec(), value)),
-        }
+        self.remove(name);
+        self.0.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
     }
 
     /// Removes a macro: it is not sent any more.
@@ -48,12 +46,15 @@ impl MacroValues {
     /// The value of a macro.
     #[must_use]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Text<'_>> {
-        Text::new(&self.0.get(self.place(name.as_ref()).ok()?)?.1).ok()
+        let (_, value) = self.0.iter().find(|(known, _)| known == name.as_ref())?;
+        Text::new(value).ok()
     }
+}
 
-    /// Where the macro is, or where it would be.
-    fn place(&self, name: &[u8]) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.as_slice().cmp(name))
+impl fmt::Debug for MacroValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| Text::new(bytes).unwrap_or_default();
+        map(f, self.0.iter().map(|(name, value)| (text(name), text(value))))
     }
 }
 

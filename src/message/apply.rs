@@ -218,15 +218,13 @@ fn delete_recipient(recipients: &mut [Recipient], rules: &Rules, address: Text<'
 
 /// An address in angle brackets.
 fn bracketed(mailbox: &[u8]) -> Vec<u8> {
-    let mut address = Vec::with_capacity(mailbox.len().saturating_add(2));
-    [&b"<"[..], mailbox, b">"].iter().for_each(|piece| address.extend_from_slice(piece));
-    address
+    [b"<", mailbox, b">"].concat()
 }
 
 /// A new body, in lines with this line end, the last line included.
 fn lines(body: &[u8], line_end: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len().saturating_add(line_end.len()));
-    for line in super::header::lines(body) {
+    for line in body.split_inclusive(|&byte| byte == b'\n') {
         let text = match line {
             [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
             text => text,

@@ -6,6 +6,7 @@ use super::content::Message;
 use super::header::Header;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::negotiation::Negotiated;
+use crate::order::CommandKind;
 use crate::wire::{Command, DataSize, LeadingSpace, MacroStage, MacrosBuf, Text};
 
 /// Bytes of a header, name and value, that are sent to a filter. Postfix cuts longer ones, too.
@@ -175,6 +176,17 @@ impl Cursor {
         self.step != Step::Done
     }
 
+    /// Whether the cursor is beyond the commands of that kind. True for those before the content.
+    pub(super) const fn is_after(&self, kind: CommandKind) -> bool {
+        match (kind, self.step) {
+            (CommandKind::Header, step) => !matches!(step, Step::Header(_)),
+            (CommandKind::EndOfHeaders, step) => !matches!(step, Step::Header(_) | Step::EndOfHeaders),
+            (CommandKind::Body, step) => matches!(step, Step::EndOfMessage | Step::Done),
+            (CommandKind::EndOfMessage, step) => matches!(step, Step::Done),
+            _ => true,
+        }
+    }
+
     /// The command to which the cursor has come.
     pub(super) fn command<'c>(&'c self, message: &'c Message<'_>, form: &Form<'_>) -> Option<Command<'c>> {
         if let Current::Macros(macros) = &self.current {
@@ -211,12 +223,12 @@ impl Step {
     fn or_later(self, message: &Message<'_>) -> Self {
         match self {
             Self::Rcpt(at) => {
-                let recipients = (at..message.recipients.len()).zip(message.recipients.iter().skip(at));
+                let recipients = message.recipients.iter().enumerate().skip(at);
                 let mut kept = recipients.filter(|(_, recipient)| !recipient.is_deleted);
                 kept.next().map_or(Self::Data, |(at, _)| Self::Rcpt(at))
             }
             Self::Header(at) => {
-                let headers = (at..message.headers.len()).zip(message.headers.iter().skip(at));
+                let headers = message.headers.iter().enumerate().skip(at);
                 let mut shown = headers.filter(|(_, header)| header.is_visible());
                 shown.next().map_or(Self::EndOfHeaders, |(at, _)| Self::Header(at))
             }

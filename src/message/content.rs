@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::envelope::EnvelopeAddress;
-use super::header::{Header, Origin, lines, split_first, without_line_end};
+use super::header::{Header, Origin, split_first, without_line_end};
 use crate::debug::debug_fields;
 use crate::wire::Text;
 
@@ -128,7 +128,7 @@ impl<'m> Message<'m> {
     /// it. This is how Sendmail does it; for Postfix, such a header is a part of the message.
     pub fn add_default(&mut self, header: Header<'m>) {
         let place = self.headers.iter().take_while(|header| header.origin() != Origin::Message).count();
-        self.headers.insert(place.min(self.headers.len()), header.with_origin(Origin::Default));
+        self.headers.insert(place, header.with_origin(Origin::Default));
     }
 
     /// The body.
@@ -194,11 +194,12 @@ impl<'m> Message<'m> {
 /// Copies nothing if there is no such LF.
 #[must_use]
 pub fn with_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !lines(bytes).any(is_bare) {
+    let lines = || bytes.split_inclusive(|&byte| byte == b'\n');
+    if !lines().any(is_bare) {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());
-    for line in lines(bytes) {
+    for line in lines() {
         if is_bare(line) {
             out.extend_from_slice(without_line_end(line));
             out.extend_from_slice(b"\r\n");

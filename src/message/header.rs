@@ -1,7 +1,7 @@
 //! Headers as they stand in a message.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
+use core::fmt;
 
 use crate::wire::LeadingSpace;
 
@@ -15,7 +15,7 @@ use crate::wire::LeadingSpace;
 /// assert_eq!(header.as_bytes(), b"Subject: a folded\r\n subject\r\n");
 /// assert_eq!((header.name(), header.value()), (&b"Subject"[..], &b" a folded\r\n subject"[..]));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Header<'m> {
     bytes: Cow<'m, [u8]>,
     /// Bytes of the name. 0 if the first line is not that of a header.
@@ -25,6 +25,12 @@ pub struct Header<'m> {
     pub(super) is_absent: bool,
     /// It is not delivered, whatever its value.
     pub(super) is_withheld: bool,
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header(b\"{}\", {:?})", self.bytes.escape_ascii(), self.origin)
+    }
 }
 
 /// Whom a header comes from, which decides whether filters see it and whether their indexes count it.
@@ -49,9 +55,7 @@ impl<'m> Header<'m> {
     #[must_use]
     pub fn new(name: impl AsRef<[u8]>, after_colon: impl AsRef<[u8]>) -> Self {
         let value = LeadingSpace::Preserved.decode_value(after_colon.as_ref());
-        let mut bytes = Vec::new();
-        [name.as_ref(), b":", &value, b"\r\n"].iter().for_each(|piece| bytes.extend_from_slice(piece));
-        Self::from_bytes(Cow::Owned(bytes))
+        Self::from_bytes([name.as_ref(), b":", &value, b"\r\n"].concat().into())
     }
 
     /// Makes a header from its bytes.
@@ -131,7 +135,8 @@ impl<'m> Header<'m> {
 
     /// The first line, without its line end.
     pub(super) fn first_line(&self) -> &[u8] {
-        without_line_end(lines(&self.bytes).next().unwrap_or_default())
+        let line = self.bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+        without_line_end(line)
     }
 
     /// Whether the bytes begin with a blank: below another header they are a part of that one.
@@ -141,9 +146,7 @@ impl<'m> Header<'m> {
 
     /// Adds further lines.
     pub(super) fn extend(&mut self, lines: &[u8]) {
-        let mut bytes = core::mem::take(&mut self.bytes).into_owned();
-        bytes.extend_from_slice(lines);
-        self.bytes = Cow::Owned(bytes);
+        self.bytes.to_mut().extend_from_slice(lines);
     }
 
     /// Takes the header for one of the MTA's. Sendmail's rules for trace headers depend on the name alone.
@@ -157,7 +160,7 @@ impl<'m> Header<'m> {
     /// Adds the final line end if it is missing.
     pub(super) fn terminate(&mut self, line_end: &[u8]) {
         if !self.bytes.ends_with(b"\n") {
-            self.extend(line_end);
+            self.bytes.to_mut().extend_from_slice(line_end);
         }
     }
 
@@ -192,16 +195,6 @@ pub(super) fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         len = len.saturating_add(line_len(rest));
     }
     bytes.split_at_checked(len)
-}
-
-/// The lines, each with its line end.
-pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    core::iter::from_fn(move || {
-        let (line, tail) = rest.split_at_checked(line_len(rest)).filter(|(line, _)| !line.is_empty())?;
-        rest = tail;
-        Some(line)
-    })
 }
 
 /// Bytes of the first line, line end included.

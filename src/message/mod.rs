@@ -25,7 +25,7 @@ mod outcome;
 mod rules;
 mod slots;
 
-pub use chain::{Chain, ChainAnswer, ChainError, ChainFilter, ChainStep, FailureAction};
+pub use chain::{Chain, ChainAnswer, ChainError, ChainFilter, ChainStep, FailureAction, FilterError};
 pub use commands::Commands;
 pub use content::{Message, with_crlf};
 pub use edits::{Edits, EditsTooLong};

@@ -93,7 +93,7 @@ impl HeaderList<'_, '_> {
     /// no other.
     fn find(&self, number: usize, name: &[u8]) -> Option<usize> {
         let own = if self.rules.has_slots { None } else { self.own() };
-        let headers = (0..self.readable()).zip(self.headers.iter());
+        let headers = self.headers.iter().enumerate().take(self.readable());
         let mut namesakes = headers.filter(|(place, header)| header.is_named(name) && Some(*place) != own);
         if !self.rules.has_slots {
             return namesakes.nth(number.saturating_sub(1)).map(|(place, _)| place);
@@ -114,11 +114,10 @@ impl HeaderList<'_, '_> {
     }
 
     fn delete(&mut self, place: usize) -> EditOutcome {
-        if !self.rules.has_slots {
-            let mut places = 0..self.headers.len();
-            self.headers.retain(|_| places.next() != Some(place));
-        } else if let Some(header) = self.headers.get_mut(place) {
-            header.is_absent = true;
+        match self.headers.get_mut(place) {
+            Some(header) if self.rules.has_slots => header.is_absent = true,
+            Some(_) => drop(self.headers.remove(place)),
+            None => {}
         }
         Effect::HeaderDeleted.into()
     }
@@ -136,14 +135,13 @@ impl HeaderList<'_, '_> {
     /// Puts a new header at a place, or below all others.
     fn put(&mut self, place: usize, name: &[u8], value: &[u8]) -> EditOutcome {
         let header = encode(self.rules, self.space, self.line_end, name, value);
-        let len = self.headers.len();
-        let above = self.headers.get_mut(place.min(len).wrapping_sub(1)).filter(|_| !self.rules.has_slots);
+        let place = place.min(self.headers.len());
+        let above = self.headers.get_mut(place.wrapping_sub(1)).filter(|_| !self.rules.has_slots);
         if let (Some(above), true) = (above, header.continues()) {
             // In Postfix there is but the text: these are further lines of the header above.
             above.extend(header.as_bytes());
             return Effect::HeaderAdded.into();
         }
-        let place = place.min(self.headers.len());
         self.headers.insert(place, header);
         self.outcome(place, Effect::HeaderAdded)
     }
@@ -172,8 +170,7 @@ impl HeaderList<'_, '_> {
 /// A header from the name and value of an edit.
 fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], value: &[u8]) -> Header<'static> {
     let name = name.get(..rules.max_name).unwrap_or(name);
-    let mut text = Vec::new();
-    [name, b":", space.before(), value].iter().for_each(|piece| text.extend_from_slice(piece));
+    let text = [name, b":", space.before(), value].concat();
     let mut bytes = Vec::with_capacity(text.len().saturating_add(line_end.len()));
     let mut lines = text.split(|&byte| byte == b'\n').peekable();
     while let Some(mut line) = lines.next() {

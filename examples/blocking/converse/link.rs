@@ -85,15 +85,19 @@ impl Link {
         result.map(|count| count > 0).map_err(|error| Failure::reading(error, timeout))
     }
 
+    /// Reads once, and shows the frames of the filter. No bytes: it has closed.
+    pub(crate) fn read(&mut self, timeout: Duration) -> Result<&[u8], Failure> {
+        self.fill(timeout)?;
+        // Bytes that are no frame are for the chain to refuse.
+        while let Ok(Some(_)) = self.take(Direction::ToMta) {}
+        Ok(&self.read)
+    }
+
     /// Fails on bytes that arrived while no reply was outstanding: they would be taken for the next reply.
     pub(crate) fn refuse_stray(&mut self) -> Result<(), Failure> {
         let mut more = [0; 64];
         let count = read_now(&self.socket, &mut more).map_err(Failure::Read)?.unwrap_or(0);
-        let kept = self.read.len().saturating_sub(self.start);
-        match kept.saturating_add(self.assembler.pending()).saturating_add(count) {
-            0 => Ok(()),
-            stray => Err(Failure::Stray(stray)),
-        }
+        Failure::check_stray(more.get(..count).unwrap_or_default())
     }
 
     /// Bytes of a frame whose rest has not come.

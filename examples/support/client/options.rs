@@ -2,25 +2,48 @@
 
 use core::num::NonZeroU64;
 use core::str::FromStr;
+use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use milter_proto::message::{EditRules, FailureAction, Message, with_crlf};
 use milter_proto::mta;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Offer, Peer, Steps, Text, Version};
 use milter_proto::{Timeouts, filter};
 
-use super::step::Step;
+use super::text;
+use crate::support::failure::Failure;
 use crate::support::rules::{BadValue, Seconds, stage_to_abort};
 use crate::support::spec::Spec;
 use crate::support::tap::{Logs, Tap};
+
+/// The message that is built in.
+const BUNDLED: &[u8] = b"From: Alice Example <alice@sender.example>\r\n\
+To: bob@rcpt.example\r\n\
+Subject: a message\r\n which is folded\r\n\
+Date: Sun, 01 Nov 2026 12:00:00 +0000\r\n\
+Message-ID: <1@sender.example>\r\n\
+\r\n\
+Hello Bob,\r\n\
+\r\n\
+100 % of this message is bundled.\r\n";
 
 /// The client's session.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Letter {
     /// The message: headers, a blank line, the body; without it, one that is built in
     #[arg(long, value_name = "FILE")]
-    pub(crate) message: Option<PathBuf>,
+    message: Option<PathBuf>,
+    /// Write the message to that file if it is accepted, as it would be delivered: headers and body, byte for byte
+    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
+    pub(super) output: Option<PathBuf>,
+    /// Apply the edits of the filters as this MTA does
+    #[arg(long, value_name = "MTA", default_value = "postfix")]
+    rules: Rules,
+    /// Do this if a filter fails, and go on; without this option, the failure of a filter ends the connection
+    #[arg(long, value_name = "ACTION")]
+    on_failure: Option<OnFailure>,
     /// The sender
     #[arg(long, value_name = "ADDRESS", default_value = "<alice@sender.example>")]
     pub(super) from: String,
@@ -52,30 +75,89 @@ pub(crate) struct Letter {
     abort_after: Option<CommandKind>,
     /// The value of a macro; may be given again
     #[arg(long = "macro", value_name = "NAME=VALUE")]
-    pub(super) macros: Vec<Macro>,
+    macros: Vec<Macro>,
     /// Offer less than everything: numbers, decimal or with 0x
     #[arg(long, value_name = "VERSION[,ACTIONS,STEPS]")]
     pub(super) offer: Option<Offered>,
 }
 
 impl Letter {
-    /// Whether messages are aborted before that step.
-    pub(super) fn is_over_before(&self, step: Step) -> bool {
-        let [last, this] = [self.abort_after, step.kind()].map(|kind| kind.and_then(Step::place));
+    /// The bytes of the message, with CRLF as line ends.
+    pub(crate) fn load(&self) -> Result<Vec<u8>, Failure> {
+        let Some(path) = &self.message else { return Ok(BUNDLED.to_vec()) };
+        let bytes = fs::read(path).map_err(|error| Failure::File(path.display().to_string(), error))?;
+        Ok(with_crlf(&bytes).into_owned())
+    }
+
+    /// The message with its sender, for no recipient yet.
+    pub(super) fn draft<'m>(&self, bytes: &'m [u8]) -> Message<'m> {
+        let mut message = Message::parse(bytes);
+        message.set_sender(text(&self.from));
+        message
+    }
+
+    pub(super) const fn edit_rules(&self) -> EditRules {
+        match self.rules {
+            Rules::Postfix => EditRules::POSTFIX,
+            Rules::Sendmail => EditRules::SENDMAIL,
+        }
+    }
+
+    /// What to do if a filter fails. `None`: nothing goes on.
+    pub(super) fn failure_action(&self) -> Option<FailureAction> {
+        self.on_failure.map(|action| match action {
+            OnFailure::Accept => FailureAction::Accept,
+            OnFailure::Reject => FailureAction::Reject,
+            OnFailure::Tempfail => FailureAction::Tempfail,
+            OnFailure::Shutdown => FailureAction::Shutdown,
+            OnFailure::Quarantine => FailureAction::Quarantine,
+        })
+    }
+
+    /// The macros of the command line: names and values.
+    pub(super) fn macros(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.macros.iter().map(|given| (&*given.name, &*given.value))
+    }
+
+    /// Whether messages are aborted before that command.
+    pub(super) fn is_over_before(&self, kind: Option<CommandKind>) -> bool {
+        let [last, this] = [self.abort_after, kind].map(|kind| kind.and_then(place));
         last.zip(this).is_some_and(|(last, this)| last < this)
     }
+
+    /// The last commands of the content, if messages are aborted after them.
+    pub(super) fn content_until(&self) -> Option<CommandKind> {
+        self.abort_after.filter(|&kind| place(kind) >= place(CommandKind::Header))
+    }
+}
+
+/// The position of a command in an SMTP session.
+fn place(kind: CommandKind) -> Option<usize> {
+    const ORDER: [CommandKind; 9] = [
+        CommandKind::Connect,
+        CommandKind::Helo,
+        CommandKind::Unknown,
+        CommandKind::MailFrom,
+        CommandKind::RcptTo,
+        CommandKind::Data,
+        CommandKind::Header,
+        CommandKind::EndOfHeaders,
+        CommandKind::Body,
+    ];
+    ORDER.iter().position(|&other| other == kind)
 }
 
 /// Only `--filter` is required: without other options, it is asked about one plain message.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) filter: Spec,
+    /// Ask this filter: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH. Without @HOST, on loopback. May be given again: the
+    /// filters are asked in this order, each about the message as the ones before it have changed it
+    #[arg(long = "filter", value_name = "SPEC", required = true)]
+    pub(crate) filters: Vec<Spec>,
     #[command(flatten)]
     pub(crate) letter: Letter,
     /// Connections at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "output")]
     pub(crate) connections: NonZeroU64,
     /// Judge the filter as this MTA does
     #[arg(long, value_name = "POLICY", default_value = "postfix")]
@@ -99,9 +181,18 @@ impl Options {
         }
     }
 
-    /// The logs of a connection, if there are to be any: what is written, and what is read.
-    pub(crate) fn taps(&self, connection: u64) -> [Option<Tap>; 2] {
-        self.logs.taps(connection)
+    /// The logs of the connection to a filter, if there are to be any: what is written, and what is read. With several
+    /// filters, each connection has a number of its own.
+    pub(crate) fn taps(&self, session: u64, filter: usize) -> [Option<Tap>; 2] {
+        let [filter, filters] =
+            [filter, self.filters.len()].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        self.logs
+            .taps(session.saturating_sub(1).saturating_mul(filters).saturating_add(filter).saturating_add(1))
+    }
+
+    /// The filter of that number.
+    pub(crate) fn filter(&self, number: usize) -> Result<&Spec, Failure> {
+        self.filters.get(number).ok_or(Failure::NoFilter(number))
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
@@ -122,6 +213,28 @@ enum Judgement {
     Postfix,
     /// Take what Sendmail takes, and wait as long as it does
     Sendmail,
+}
+
+/// Whose rules for edits.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Rules {
+    Postfix,
+    Sendmail,
+}
+
+/// What to do if a filter fails.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnFailure {
+    /// Go on without it
+    Accept,
+    /// Refuse the command or the message
+    Reject,
+    /// Refuse it for now
+    Tempfail,
+    /// Refuse it for now, and end the SMTP session
+    Shutdown,
+    /// Go on without it, and hold the message
+    Quarantine,
 }
 
 /// Where the client comes from.

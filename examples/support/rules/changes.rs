@@ -5,11 +5,11 @@ use core::time::Duration;
 use std::fs;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use milter_proto::message::with_crlf;
 use milter_proto::wire::{DataSize, Edit, LeadingSpace, Response, Text};
 
 use super::values::{BadValue, Envelope, Header, Place, Seconds};
 use super::{Next, text};
-use crate::support::message::with_crlf;
 
 /// The edits and pauses at the end of each message, before the verdict.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ const OPTIONS: [Row; 12] = [
         "replace-body",
         "FILE",
         "Replace the body with the contents of a file, with CRLF as line ends; a second file is appended to the first",
-        |path| fs::read(path).map(|body| Entry::Body(with_crlf(&body))).map_err(BadValue::File),
+        |path| fs::read(path).map(|body| Entry::Body(with_crlf(&body).into_owned())).map_err(BadValue::File),
     ),
     Row("quarantine", "REASON", "Quarantine the message", |text| Ok(Entry::Quarantine(text.to_owned()))),
     Row("progress", "N", "Send PROGRESS that many times", |text| {

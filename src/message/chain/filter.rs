@@ -1,7 +1,8 @@
 //! A filter of a chain, before it is added.
 
-use crate::MtaSession;
 use crate::macros::MacroDefaults;
+use crate::message::edits::EditsTooLong;
+use crate::{MtaSession, ReceiveError};
 
 /// A filter of a [`Chain`](super::Chain), and what happens if it fails.
 #[derive(Clone, Debug)]
@@ -65,4 +66,16 @@ impl Default for ChainFilter {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Why a filter of a [`Chain`](super::Chain) failed when its bytes were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// It broke a rule.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// It asked for more edits of one message than the MTA keeps: see [`ChainFilter::with_max_edit_bytes`].
+    #[error(transparent)]
+    Edits(#[from] EditsTooLong),
 }

@@ -3,21 +3,23 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::filter::{ChainFilter, FailureAction};
-use crate::debug::debug_fields;
+use super::filter::{ChainFilter, FailureAction, FilterError};
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
 use crate::message::edits::Edits;
+use crate::message::outcome::EditOutcome;
 use crate::mta::{Event, Scope, Sent, Turn, VerdictKind};
 use crate::negotiation::Negotiated;
+use crate::order::CommandKind;
 use crate::wire::{
     Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Text, Verdict,
     VerdictBuf,
 };
-use crate::{MtaSession, ReceiveError, Wait};
+use crate::{MtaSession, Wait};
 
 /// A filter, and how far it has come with its task.
+#[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: MtaSession,
     assembler: Assembler<Vec<u8>>,
@@ -25,10 +27,14 @@ pub(super) struct Member {
     on_failure: FailureAction,
     lists: MacroListsBuf,
     pub(super) edits: Edits,
+    /// What came of the edits, once they were applied.
+    pub(super) outcomes: Vec<EditOutcome>,
     /// What is still to be sent.
     script: VecDeque<Item>,
     /// The message, if that is to be sent.
     cursor: Option<Cursor>,
+    /// The last commands of the message that are sent, if not all of them are.
+    last: Option<CommandKind>,
     /// What was sent last.
     current: Current,
     /// MAIL and the recipients that the filter has let pass.
@@ -39,22 +45,6 @@ pub(super) struct Member {
     settled: VerdictBuf,
     state: State,
 }
-
-debug_fields!(Member {
-    session,
-    assembler,
-    defaults,
-    on_failure,
-    lists,
-    edits,
-    script,
-    cursor,
-    current,
-    envelope,
-    objection,
-    settled,
-    state
-});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -105,8 +95,10 @@ impl Member {
             on_failure: filter.on_failure,
             lists: MacroListsBuf::new(),
             edits: Edits::with_max_bytes(filter.max_edit_bytes),
+            outcomes: Vec::new(),
             script: VecDeque::new(),
             cursor: None,
+            last: None,
             current: Current::Nothing,
             envelope: Vec::new(),
             objection: None,
@@ -124,16 +116,22 @@ impl Member {
         self.rest();
         if matches!(command.as_command(), Command::MailFrom { .. }) {
             self.envelope.clear();
-            self.edits.clear();
         }
         self.push(command, is_rejected, values);
     }
 
-    /// Begins with the message.
-    pub(super) fn begin_message(&mut self) {
+    /// Begins with the message, up to the commands of that kind.
+    pub(super) fn begin_message(&mut self, last: Option<CommandKind>) {
         self.rest();
-        self.edits.clear();
+        self.forget_edits();
+        self.last = last;
         self.cursor = Some(Cursor::new(Step::Header(0)));
+    }
+
+    /// Forgets the edits of the last message.
+    pub(super) fn forget_edits(&mut self) {
+        self.edits.clear();
+        self.outcomes.clear();
     }
 
     /// Has nothing to do.
@@ -233,7 +231,7 @@ impl Member {
         let negotiated = self.session.negotiated().copied().unwrap_or(Negotiated::NOTHING);
         let requests = MacroRequests::new(self.lists.as_lists());
         let form = Form::new(&negotiated).with_macros(requests, self.defaults, values);
-        if !cursor.advance(message, &form) {
+        if !cursor.advance(message, &form) || self.last.is_some_and(|last| cursor.is_after(last)) {
             return None;
         }
         let sent = self.session.send(cursor.command(message, &form)?).map(|sent| Plan::of(&sent));
@@ -297,12 +295,16 @@ impl Member {
     }
 
     /// Takes bytes of the filter.
-    pub(super) fn receive(&mut self, input: &mut &[u8]) -> Result<(), ReceiveError> {
+    pub(super) fn receive(
+        &mut self,
+        input: &mut &[u8],
+        on_event: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(), FilterError> {
         while let Some(event) = self.session.next_event(&mut self.assembler, input)? {
+            on_event(&event);
             match event {
                 Event::Negotiated { answer } => self.lists = answer.macro_lists.into(),
-                // One edit too many makes the message refused in the end.
-                Event::Edit { edit, status, .. } => drop(self.edits.push(edit, status)),
+                Event::Edit { edit, status, .. } => self.edits.push(edit, status)?,
                 Event::Verdict { verdict, scope, closes_smtp_session, .. } => {
                     if matches!(scope, Scope::Message | Scope::Connection) {
                         self.settled = verdict.into();
@@ -328,6 +330,7 @@ impl Member {
         }
         let ending = self.session.disconnect(self.assembler.pending());
         self.rest();
+        self.forget_edits();
         self.state = State::Failing;
         if ending.body_incomplete && self.failure().is_none() {
             self.objection = Some(Verdict::Tempfail.into());

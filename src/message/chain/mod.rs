@@ -1,21 +1,21 @@
 //! Several filters in a row.
 
 mod filter;
+mod inspect;
 mod member;
 
 use alloc::vec::Vec;
 
 use super::content::Message;
 use super::rules::EditRules;
-use crate::debug::debug_fields;
 use crate::macros::MacroValues;
 use crate::mta::VerdictKind;
 use crate::order::CommandKind;
 use crate::wire::{Command, CommandBuf, OutgoingFrame, Verdict, VerdictBuf};
-use crate::{Misuse, ReceiveError, Wait};
+use crate::{Misuse, Wait};
 use member::{Member, Progress};
 
-pub use filter::{ChainFilter, FailureAction};
+pub use filter::{ChainFilter, FailureAction, FilterError};
 
 /// The filters of an MTA, asked one after the other about each step of an SMTP session. It does no I/O.
 ///
@@ -32,7 +32,7 @@ pub use filter::{ChainFilter, FailureAction};
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
-/// and its edits (see [`Edits`](super::Edits)). The body of the message is not copied.
+/// and its edits until the next message (see [`Edits`](super::Edits)). The body of the message is not copied.
 ///
 /// # Examples
 /// A filter that adds a header, without a socket:
@@ -74,6 +74,7 @@ pub use filter::{ChainFilter, FailureAction};
 ///
 /// # Source
 /// SPEC_NOTES CHN-1 to CHN-27.
+#[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
     macros: MacroValues,
@@ -90,16 +91,14 @@ pub struct Chain<'m> {
     discards: Option<ChainAnswer>,
 }
 
-debug_fields!(Chain<'_> { rules, macros, members, message, task, at, has_begun, answer, discards });
-
 /// What the chain is doing.
 #[derive(Clone, Debug)]
 enum Task {
     Idle,
     /// Asks about a command until a filter objects. `true`: a recipient that the MTA refused.
     Ask(CommandBuf, bool),
-    /// Sends the message, until a filter objects.
-    Message,
+    /// Sends the message, until a filter objects: all of it, or the first filter's commands up to those of that kind.
+    Message(Option<CommandKind>),
     /// Tells those in a message that it is over.
     Abort,
     /// Tells all of QUIT or QUIT_NC.
@@ -232,11 +231,15 @@ impl<'m> Chain<'m> {
     /// # Errors
     /// As [`send`](Self::send); the message is dropped.
     pub fn send_message(&mut self, message: Message<'m>) -> Result<(), ChainError> {
+        self.send_part(message, None)
+    }
+
+    fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
         self.check(&Command::EndOfHeaders)?;
         self.message = Some(message);
         match self.discards.take() {
             Some(answer) => self.finish_message(answer),
-            None => self.begin(Task::Message),
+            None => self.begin(Task::Message(last)),
         }
         Ok(())
     }
@@ -268,6 +271,9 @@ impl<'m> Chain<'m> {
         if ends_message {
             self.discards = None;
         }
+        if matches!(command, Command::MailFrom { .. }) {
+            self.members.iter_mut().for_each(Member::forget_edits);
+        }
         match (&self.discards, command) {
             (Some(answer), _) if kind.is_some_and(CommandKind::is_of_message) => {
                 self.answer = answer.clone();
@@ -282,8 +288,7 @@ impl<'m> Chain<'m> {
 
     /// Whether every session allows a command now.
     fn check(&self, command: &Command<'_>) -> Result<(), ChainError> {
-        let members = (0..self.members.len()).zip(&self.members);
-        for (filter, member) in members.filter(|(_, member)| member.is_working()) {
+        for (filter, member) in self.members.iter().enumerate().filter(|(_, member)| member.is_working()) {
             member.session.check(command).map_err(|error| ChainError::Misuse { filter, error })?;
         }
         Ok(())
@@ -333,10 +338,13 @@ impl<'m> Chain<'m> {
         let filter = self.at;
         self.at = filter.saturating_add(1);
         self.has_begun = false;
-        let is_message = matches!(self.task, Task::Message);
+        let is_message = matches!(self.task, Task::Message(None));
         let objection = objection.or_else(|| is_message.then(|| self.apply_edits(filter)).flatten());
-        if !matches!(self.task, Task::Ask(..) | Task::Message) {
+        if !matches!(self.task, Task::Ask(..) | Task::Message(_)) {
             return;
+        }
+        if matches!(self.task, Task::Message(Some(_))) {
+            self.at = self.members.len();
         }
         if let Some(verdict) = objection {
             self.answer = ChainAnswer { verdict, filter: Some(filter) };
@@ -350,16 +358,20 @@ impl<'m> Chain<'m> {
         if member.quarantines() {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
-        let applied = member.edits.apply(message, self.rules, member.leading_space());
-        member.edits.clear();
-        applied.err().map(|_| Verdict::Tempfail.into())
+        match member.edits.apply(message, self.rules, member.leading_space()) {
+            Ok(outcomes) => {
+                member.outcomes = outcomes;
+                None
+            }
+            Err(_) => Some(Verdict::Tempfail.into()),
+        }
     }
 
     /// Ends the task after the last filter. `false`: another one follows.
     fn finish(&mut self) -> bool {
         let is_refused = !self.answer.passes();
         let (ends_message, is_discarded) = match &self.task {
-            Task::Message => (true, false),
+            Task::Message(_) => (true, false),
             Task::Ask(command, _) => {
                 let is_mail = matches!(command.as_command(), Command::MailFrom { .. });
                 (is_mail, self.answer.verdict.as_verdict() == Verdict::Discard)
@@ -385,14 +397,9 @@ impl<'m> Chain<'m> {
     /// Takes bytes of the filter that [`ChainStep::Read`] named.
     ///
     /// # Errors
-    /// [`ReceiveError`]: the filter broke a rule. It has failed, as if [`fail`](Self::fail) was called.
-    pub fn receive(&mut self, input: &mut &[u8]) -> Result<(), ReceiveError> {
-        let Some(member) = self.members.get_mut(self.at) else { return Ok(()) };
-        let received = member.receive(input);
-        if received.is_err() {
-            member.fail();
-        }
-        received
+    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called.
+    pub fn receive(&mut self, input: &mut &[u8]) -> Result<(), FilterError> {
+        self.receive_with(input, |_| {})
     }
 
     /// The connection to the filter that [`ChainStep::Read`] or [`ChainStep::Write`] named has failed, or it took too long.
@@ -415,7 +422,7 @@ impl Task {
     fn begin(&self, member: &mut Member, macros: &MacroValues) {
         match self {
             Self::Ask(command, is_rejected) => member.begin(command, *is_rejected, macros),
-            Self::Message => member.begin_message(),
+            Self::Message(last) => member.begin_message(*last),
             Self::Tell(command) => member.begin(command, false, macros),
             Self::Abort if member.session.stage().is_in_message() => {
                 member.begin(&Command::Abort.into(), false, macros);

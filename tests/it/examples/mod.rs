@@ -1,5 +1,7 @@
 //! The examples, as they are run.
 
+#[cfg(unix)]
+mod chains;
 mod dump;
 #[cfg(unix)]
 mod filters;
