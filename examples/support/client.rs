@@ -185,7 +185,7 @@ impl<'m> Client<'m> {
             return Err(if is_agreed { Failure::Closed } else { Failure::Refused });
         }
         let at = &mut self.at;
-        Ok(self.chain.receive_with(&mut input, |event| {
+        Ok(self.chain.receive_with(filter, &mut input, |event| {
             if let Event::Verdict { command, scope, closes_smtp_session, .. } = event {
                 if *closes_smtp_session || matches!(scope, Scope::Message | Scope::Connection) {
                     *at = Some(*command);
@@ -207,7 +207,7 @@ impl<'m> Client<'m> {
         let (program, number) = (env!("CARGO_BIN_NAME"), filter.saturating_add(1));
         let _ = stderr().write_all(format!("{program}: filter {number} failed: {failure}\n").as_bytes());
         self.at = None;
-        self.chain.fail();
+        self.chain.fail(filter);
         Ok(())
     }
 

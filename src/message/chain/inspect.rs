@@ -41,7 +41,7 @@ impl<'m> Chain<'m> {
     /// chain.send(Command::Negotiate(Offer::FULL))?;
     /// while let ChainStep::Write { .. } = chain.next_step() {} // write it
     /// let mut version = None;
-    /// chain.receive_with(&mut &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..], |event| {
+    /// chain.receive_with(0, &mut &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..], |event| {
     ///     if let Event::Negotiated { answer } = event {
     ///         version = Some(answer.version.get());
     ///     }
@@ -51,10 +51,11 @@ impl<'m> Chain<'m> {
     /// ```
     pub fn receive_with(
         &mut self,
+        filter: usize,
         input: &mut &[u8],
         mut on_event: impl FnMut(&Event<'_>),
     ) -> Result<(), FilterError> {
-        let Some(member) = self.members.get_mut(self.at) else { return Ok(()) };
+        let Some(member) = self.members.get_mut(filter) else { return Ok(()) };
         let received = member.receive(input, &mut on_event);
         if received.is_err() {
             member.fail();

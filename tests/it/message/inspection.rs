@@ -70,7 +70,7 @@ impl Filters {
                         _ => frame(b'c', b""),
                     };
                     let verdicts = &mut self.verdicts;
-                    let received = self.chain.receive_with(&mut &says[..], |event| {
+                    let received = self.chain.receive_with(filter, &mut &says[..], |event| {
                         if let Event::Verdict { command, .. } = event {
                             verdicts.push((filter, *command));
                         }
