@@ -5,6 +5,99 @@
 //! use sessions without it, or want to know what it does. `mta_blocking --filter SPEC --filter SPEC --message FILE --output FILE`
 //! writes what would be delivered, by the `--rules` of Postfix or Sendmail.
 //!
+//! # From a file to a delivered message
+//!
+//! With the feature `alloc`, a [`Chain`] does nearly everything on this page, for one filter or for several in a row: it
+//! knows who is asked next, skips what a filter does not want, sends macros, and applies edits as Postfix or Sendmail does. The
+//! program does the I/O, and acts on the answers:
+//!
+//! ```
+//! # #[cfg(feature = "alloc")] mod page {
+//! use std::io::{Read, Write};
+//!
+//! use milter_proto::message::{Chain, ChainAnswer, ChainStep, Message, with_crlf};
+//! use milter_proto::wire::{Command, Offer, Peer, Text, TextList};
+//!
+//! /// Asks the filters about a command or a message that was given to the chain. `streams` are their connections, in order.
+//! fn ask<S: Read + Write>(chain: &mut Chain<'_>, streams: &mut [S]) -> ChainAnswer {
+//!     let mut buffer = [0; 16_384];
+//!     loop {
+//!         match chain.next_step() {
+//!             ChainStep::Done(answer) => return answer,
+//!             ChainStep::Close { .. } => {} // close the connection to this filter
+//!             ChainStep::Write { filter, frame } => {
+//!                 let written = frame.segments().try_for_each(|piece| streams[filter].write_all(piece));
+//!                 written.unwrap_or_else(|_| chain.fail());
+//!             }
+//!             // With the timeout of `wait`.
+//!             ChainStep::Read { filter, wait: _ } => match streams[filter].read(&mut buffer) {
+//!                 Ok(count @ 1..) => drop(chain.receive(&mut &buffer[..count])), // an error is for the log
+//!                 _ => chain.fail(),
+//!             },
+//!         }
+//!     }
+//! }
+//!
+//! /// Returns the message as it is to be delivered, unless a filter refuses or discards it.
+//! pub fn deliver<S: Read + Write>(
+//!     mut chain: Chain<'_>,
+//!     streams: &mut [S],
+//!     file: &[u8],
+//! ) -> Result<Option<Vec<u8>>, Box<dyn core::error::Error>> {
+//!     let [host, from, to] = [c"localhost", c"<a@example.org>", c"<b@example.org>"].map(Text::from_c_str);
+//!     for command in [
+//!         Command::Negotiate(Offer::FULL),
+//!         Command::Connect { host, peer: Peer::Unknown },
+//!         Command::MailFrom { address: from, arguments: TextList::EMPTY },
+//!         Command::RcptTo { address: to, arguments: TextList::EMPTY },
+//!         Command::Data,
+//!     ] {
+//!         chain.send(command)?;
+//!         if !ask(&mut chain, streams).passes() {
+//!             return Ok(None); // an SMTP server replies to its client here
+//!         }
+//!     }
+//!     let bytes = with_crlf(file).into_owned();
+//!     let mut message = Message::parse(&bytes).into_owned();
+//!     message.set_sender(from);
+//!     message.add_recipient(to);
+//!     chain.send_message(message)?;
+//!     let answer = ask(&mut chain, streams);
+//!     let message = chain.take_message().filter(|_| answer.passes());
+//!     Ok(message.map(|message| message.to_bytes())) // to message.recipients(), from message.sender()
+//! }
+//! # }
+//! # #[cfg(feature = "alloc")] {
+//! # use milter_proto::message::{Chain, ChainFilter, EditRules};
+//! # struct Filter(std::collections::VecDeque<&'static [u8]>);
+//! # impl std::io::Read for Filter {
+//! #     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+//! #         let piece = self.0.pop_front().unwrap_or_default();
+//! #         buffer[..piece.len()].copy_from_slice(piece);
+//! #         Ok(piece.len())
+//! #     }
+//! # }
+//! # impl std::io::Write for Filter {
+//! #     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { Ok(bytes.len()) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let filter = || {
+//! #     let declines = &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..];
+//! #     Filter([declines, b"\0\0\0\x0chX-Seen\0yes\0\0\0\0\x01c"].into_iter().collect())
+//! # };
+//! # let mut chain = Chain::new(EditRules::POSTFIX);
+//! # chain.extend([ChainFilter::new(), ChainFilter::new()]);
+//! # let delivered = page::deliver(chain, &mut [filter(), filter()], b"Subject: hi\n\nHello\n")?.unwrap();
+//! # assert_eq!(delivered, b"Subject: hi\r\nX-Seen: yes\r\nX-Seen: yes\r\n\r\nHello\r\n");
+//! # let mut chain = Chain::new(EditRules::POSTFIX);
+//! # chain.add(ChainFilter::new());
+//! # assert_eq!(page::deliver(chain, &mut [Filter(Default::default())], b"")?, None); // it has left
+//! # }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! The rest of the page is about the session with one filter, which a chain uses, and which works without an allocator.
+//!
 //! # The loop
 //!
 //! Give **every** command to [`MtaSession::send`], whatever was negotiated and whatever the filter answered before. The session
@@ -147,19 +240,22 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! * Apply edits in the order in which they came. Check header names, addresses and ESMTP arguments as you check those of a
-//!   client.
-//! * A header value becomes one header by [`LeadingSpace::decode_pieces`], or with an allocator by `decode_value`.
-//! * The first [`Edit::ReplaceBody`] of a message replaces the body, later ones append to it. Limit the size: the session
-//!   counts edits and PROGRESS ([`Limits`]), but not these chunks.
+//! * What an edit does to the message is not the same in all MTAs: which header is number 2, where a new one goes.
+//!   [`Edits`](crate::message::Edits) applies them to a [`Message`](crate::message::Message) as Postfix or Sendmail does, and
+//!   tells what it ignored. Check header names, addresses and ESMTP arguments as you check those of a client.
+//! * Without an allocator: a header value becomes one header by [`LeadingSpace::decode_pieces`]. The first
+//!   [`Edit::ReplaceBody`] of a message replaces the body, later ones append to it.
+//! * Limit the size of what you keep: the session counts edits and PROGRESS ([`Limits`]), but neither their bytes nor the
+//!   chunks of a body. `Edits` has a limit.
 //! * After a local error call [`MtaSession::ignore_edits`]. The connection stays in sync.
 //! * If the connection ends first, none of the edits count. [`Ending`] says whether there were any.
 //!
 //! # Several filters
 //!
-//! Use one session for each filter. Ask them one after another, at each command; a filter after the first sees the headers and
-//! the body as changed by those before it, so send the content to it after the verdict of its predecessor. The first refusal is
-//! the answer to the client. When one filter refuses a message, send ABORT to the others.
+//! A [`Chain`] does it. By hand, use one session for each filter. Ask them one after another, at each command; send the content
+//! to a filter after the verdict of the one before it, since it sees the headers and the body as changed by that one. The first
+//! refusal is the answer to the client, DISCARD as well; ACCEPT is about one filter alone. When a message ends early, send ABORT
+//! to those that know of it. SPEC_NOTES has the chapter "Several filters".
 //!
 //! # Macros
 //!
@@ -212,6 +308,8 @@
 //! ```
 #![expect(unused_imports, reason = "the page links to them")]
 
+#[cfg(feature = "alloc")]
+use crate::message::Chain;
 use crate::mta::{EditStatus, Ending, Scope, Sent, VerdictKind};
 use crate::wire::{Edit, LeadingSpace, ReplyText};
 use crate::{Limits, MtaSession, Timeouts};

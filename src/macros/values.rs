@@ -1,11 +1,14 @@
 //! The values of macros that an MTA has.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::fmt;
 
+use crate::debug::map;
 use crate::wire::Text;
 
 /// Macros by name, from which an MTA sends what a filter asks for.
+///
+/// A lookup compares the names one after the other: an MTA has a few dozen.
 ///
 /// # Examples
 /// ```
@@ -18,31 +21,40 @@ use crate::wire::Text;
 /// assert_eq!(values.get("j"), None);
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct MacroValues(BTreeMap<Vec<u8>, Vec<u8>>);
+#[derive(Clone, Default)]
+pub struct MacroValues(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl MacroValues {
     /// No macros.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Sets a macro. Spell its name as MTAs do: one character, or several in braces. An empty value is a value: the macro is
     /// sent.
     pub fn set(&mut self, name: Text<'_>, value: Text<'_>) {
-        self.0.insert(name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        self.remove(name);
+        self.0.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
     }
 
     /// Removes a macro: it is not sent any more.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
-        self.0.remove(name.as_ref());
+        self.0.retain(|(known, _)| known != name.as_ref());
     }
 
     /// The value of a macro.
     #[must_use]
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<Text<'_>> {
-        Text::new(self.0.get(name.as_ref())?).ok()
+        let (_, value) = self.0.iter().find(|(known, _)| known == name.as_ref())?;
+        Text::new(value).ok()
+    }
+}
+
+impl fmt::Debug for MacroValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| Text::new(bytes).unwrap_or_default();
+        map(f, self.0.iter().map(|(name, value)| (text(name), text(value))))
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::envelope::EnvelopeAddress;
 use super::header::{Header, Origin, split_first, without_line_end};
+use crate::debug::debug_fields;
 use crate::wire::Text;
 
 /// A message as an MTA has it: the envelope, the headers in order, and the body.
@@ -27,7 +28,7 @@ use crate::wire::Text;
 /// assert_eq!((message.body(), message.to_bytes()), (&b"Hello\r\n"[..], bytes.to_vec()));
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Message<'m> {
     pub(super) sender: EnvelopeAddress,
     pub(super) recipients: Vec<Recipient>,
@@ -40,6 +41,8 @@ pub struct Message<'m> {
     /// headers or not. `None`: no edits were applied as Sendmail does.
     pub(super) is_resent: Option<bool>,
 }
+
+debug_fields!(Message<'_> { sender, recipients, headers, separator, body, quarantine, is_resent });
 
 /// A recipient and what edits did to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

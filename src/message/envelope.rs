@@ -1,6 +1,7 @@
 //! The envelope: sender and recipients with their ESMTP arguments.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::wire::{Text, TextList, TextListBuf};
 
@@ -15,7 +16,7 @@ use crate::wire::{Text, TextList, TextListBuf};
 /// assert_eq!((sender.address(), sender.mailbox()), (Text::new(b"<a@example.org>")?, &b"a@example.org"[..]));
 /// # Ok::<(), milter_proto::wire::NulInText>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EnvelopeAddress {
     address: Vec<u8>,
     arguments: TextListBuf,
@@ -60,6 +61,12 @@ impl EnvelopeAddress {
     #[must_use]
     pub fn arguments(&self) -> TextList<'_> {
         self.arguments.as_list()
+    }
+}
+
+impl fmt::Debug for EnvelopeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnvelopeAddress({:?}, {:?})", self.address(), self.arguments())
     }
 }
 

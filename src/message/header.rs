@@ -1,6 +1,7 @@
 //! Headers as they stand in a message.
 
 use alloc::borrow::Cow;
+use core::fmt;
 
 use crate::wire::LeadingSpace;
 
@@ -14,7 +15,7 @@ use crate::wire::LeadingSpace;
 /// assert_eq!(header.as_bytes(), b"Subject: a folded\r\n subject\r\n");
 /// assert_eq!((header.name(), header.value()), (&b"Subject"[..], &b" a folded\r\n subject"[..]));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Header<'m> {
     bytes: Cow<'m, [u8]>,
     /// Bytes of the name. 0 if the first line is not that of a header.
@@ -24,6 +25,12 @@ pub struct Header<'m> {
     pub(super) is_absent: bool,
     /// It is not delivered, whatever its value.
     pub(super) is_withheld: bool,
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header(b\"{}\", {:?})", self.bytes.escape_ascii(), self.origin)
+    }
 }
 
 /// Whom a header comes from, which decides whether filters see it and whether their indexes count it.

@@ -44,7 +44,11 @@ impl MtaSession {
             return Ok(None);
         }
         self.ready()?;
-        if self.conversation.owed.is_none() && assembler.fill(input) == Ok(false) {
+        let is_owed = self.conversation.owed.is_some();
+        if !is_owed && input.is_empty() && assembler.pending() == 0 {
+            return Ok(None);
+        }
+        if !is_owed && assembler.fill(input) == Ok(false) {
             return match u32::try_from(assembler.pending()).unwrap_or(u32::MAX) {
                 0 => Ok(None),
                 stray => Err(self.break_off(ReceiveError::StrayBytes(stray))),

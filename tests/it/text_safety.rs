@@ -7,9 +7,13 @@ use std::fs;
 use std::path::Path;
 
 use milter_proto::filter::{Options, Support};
-use milter_proto::macros::{MacroDefaults, MacroRequests, MacroStore};
+use milter_proto::macros::{MacroDefaults, MacroRequests, MacroStore, MacroValues};
+use milter_proto::message::{
+    ApplyError, Chain, ChainFilter, ChainStep, EditRules, Edits, EnvelopeAddress, FailureAction, Header,
+};
 use milter_proto::monitor::Message;
 use milter_proto::mta::Sent;
+use milter_proto::negotiation::Negotiated;
 use milter_proto::order::{steps, transitions, verdicts};
 use milter_proto::transcript::{Entry, Line, ReadFault};
 use milter_proto::wire::{
@@ -124,6 +128,7 @@ fn every_value_and_every_error_is_shown_in_one_line() {
     texts(&shown);
     streams(&shown);
     values_without_text(&shown);
+    chain(&shown);
     let public = public_types();
     println!("{} types, {} frames in each direction", public.len(), frames().count());
     let missing: Vec<_> = public.iter().filter(|name| !shown.0.borrow().contains(name.as_str())).collect();
@@ -306,6 +311,8 @@ fn texts(shown: &Shown) {
         let Ok(text) = Text::new(&hostile) else { continue };
         shown.debug(Peer::Unix { port: 0, path: text });
         shown.debug([text, text].into_iter().collect::<TextListBuf>());
+        shown.debug([(text, text)].into_iter().collect::<MacroValues>());
+        message(shown, text);
         let mut lists = MacroListsBuf::new();
         lists.push(ListStage::RCPT, text);
         shown.debug(lists.as_lists());
@@ -344,6 +351,63 @@ fn streams(shown: &Shown) {
 }
 
 /// What holds no text of anybody, for the sake of the list.
+/// A chain of one filter, which fails.
+fn chain(shown: &Shown) {
+    let mut chain = Chain::new(EditRules::POSTFIX);
+    shown.debug(ChainFilter::new());
+    shown.debug(FailureAction::Tempfail);
+    chain.add(ChainFilter::new());
+    shown.both(chain.send(Command::EndOfHeaders).unwrap_err());
+    chain.send(Command::Negotiate(Offer::FULL)).unwrap();
+    loop {
+        let step = chain.next_step();
+        shown.debug(&step);
+        match step {
+            ChainStep::Done(answer) => break shown.debug(answer),
+            ChainStep::Read { .. } => chain.fail(),
+            ChainStep::Write { .. } | ChainStep::Close { .. } => {}
+        }
+    }
+    shown.debug(chain.next_step());
+    shown.debug(chain);
+}
+
+/// Messages, and what edits with this text do to them.
+fn message(shown: &Shown, text: Text<'_>) {
+    let mut message = milter_proto::message::Message::parse(text.as_bytes());
+    message.add_trace(Header::new(text.as_bytes(), text.as_bytes()));
+    message.add_recipient(EnvelopeAddress::new(text).with_arguments([text]));
+    let mut edits = Edits::with_max_bytes(100_000);
+    for edit in [
+        Edit::AddHeader { name: text, value: text },
+        Edit::ChangeFrom { address: text, arguments: Some(text) },
+        Edit::AddRcptWithArguments { address: text, arguments: Some(text) },
+        Edit::ReplaceBody { chunk: text.as_bytes() },
+        Edit::Quarantine { reason: text },
+    ] {
+        let _ = edits.push(edit, mta::EditStatus::Negotiated);
+    }
+    for rules in [EditRules::POSTFIX, EditRules::SENDMAIL] {
+        shown.debug(rules);
+        for outcome in edits.apply(&mut message, rules, LeadingSpace::Stripped).unwrap() {
+            shown.debug(outcome);
+            outcome.effect.into_iter().for_each(|effect| shown.debug(effect));
+            outcome.ignored.into_iter().for_each(|reason| shown.debug(reason));
+        }
+    }
+    message.headers().for_each(|header| {
+        shown.debug(header.clone());
+        shown.debug(header.origin());
+    });
+    shown.debug(message.sender().clone());
+    shown.debug(message.commands(&Negotiated::NOTHING));
+    shown.debug(message);
+    let error = Edits::with_max_bytes(0).push(Edit::Quarantine { reason: text }, mta::EditStatus::Negotiated);
+    shown.both(error.unwrap_err());
+    shown.both(ApplyError::from(error.unwrap_err()));
+    shown.debug(edits);
+}
+
 fn values_without_text(shown: &Shown) {
     shown.both(Version::V6);
     shown.debug(Steps::ALL);
@@ -376,7 +440,17 @@ fn values_without_text(shown: &Shown) {
 /// The names of the public types: those that the source declares without being in a private place.
 fn public_types() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["src", "src/wire", "src/order", "src/filter", "src/mta", "src/macros", "src/transcript"] {
+    for folder in [
+        "src",
+        "src/wire",
+        "src/order",
+        "src/filter",
+        "src/mta",
+        "src/macros",
+        "src/transcript",
+        "src/message",
+        "src/message/chain",
+    ] {
         for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "rs") {

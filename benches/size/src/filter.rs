@@ -25,8 +25,8 @@ struct Recipient(&'static [u8]);
 
 impl Filter for Recipient {
     /// All but the body: a chunk of it may be larger than the memory here.
-    fn wishes(&self) -> Options<'_> {
-        let heard = [
+    fn options(&self) -> Options<'_> {
+        let commands = [
             CommandKind::Connect,
             CommandKind::Helo,
             CommandKind::MailFrom,
@@ -34,12 +34,12 @@ impl Filter for Recipient {
             CommandKind::Header,
             CommandKind::EndOfHeaders,
         ];
-        Options::new(heard).require(Actions::ADD_HEADERS)
+        Options::new(commands).require(Actions::ADD_HEADERS)
     }
 
-    fn reply(&self, command: &Command<'_>, said: usize) -> Response<'_> {
+    fn reply(&self, command: &Command<'_>, sent: usize) -> Response<'_> {
         let text = |text| Text::new(text).unwrap_or_default();
-        match (command, said) {
+        match (command, sent) {
             (Command::RcptTo { address, .. }, _) if address.as_bytes() == self.0 => Verdict::Reject.into(),
             (Command::EndOfMessage { .. }, 0) => {
                 Edit::AddHeader { name: text(b"X-Seen"), value: text(b"yes") }.into()

@@ -89,8 +89,10 @@ impl Shown {
 pub(super) fn messages(session: &Session) -> (Vec<Shown>, bool) {
     let (commands, responses) = (session.frames(Side::Mta).0, session.frames(Side::Filter).0);
     let is_sendmail = session.header.mta.starts_with("sendmail");
-    let mut responses =
-        responses.iter().map(|frame| Response::parse_as(frame.as_frame(), Tolerance::LENIENT).unwrap().value);
+    let mut responses = responses
+        .iter()
+        .map(|frame| Response::parse_as(frame.as_frame(), Tolerance::LENIENT).unwrap().value)
+        .peekable();
     let (mut found, mut negotiated) = (Vec::new(), Negotiated::NOTHING);
     let mut current = Shown::new(&negotiated);
     // The MTA itself refuses the next recipient.
@@ -108,13 +110,13 @@ pub(super) fn messages(session: &Session) -> (Vec<Shown>, bool) {
         let has_reply =
             kind.has_reply() && kind.no_reply_step().is_none_or(|step| !negotiated.steps.contains(step));
         let mut verdict = Some(Verdict::Continue);
-        while has_reply {
+        while let Some(response) = responses.next_if(|response| has_reply && comes_first(response)) {
+            if let Response::Edit(edit) = response {
+                current.edits.push(edit, status(edit, &negotiated, is_sendmail)).unwrap();
+            }
+        }
+        if has_reply {
             match responses.next() {
-                Some(Response::Progress) => continue,
-                Some(Response::Edit(edit)) => {
-                    current.edits.push(edit, status(edit, &negotiated, is_sendmail)).unwrap();
-                    continue;
-                }
                 Some(Response::Negotiate(answer)) => {
                     negotiated.version = answer.version;
                     negotiated.actions = answer.actions;
@@ -125,7 +127,6 @@ pub(super) fn messages(session: &Session) -> (Vec<Shown>, bool) {
                 None => verdict = None,
                 other => panic!("{}: {other:?}", session.path.display()),
             }
-            break;
         }
         is_connection_accepted |=
             verdict == Some(Verdict::Accept) && matches!(kind, CommandKind::Connect | CommandKind::Helo);
@@ -148,6 +149,11 @@ pub(super) fn messages(session: &Session) -> (Vec<Shown>, bool) {
         }
     }
     (found, is_connection_accepted)
+}
+
+/// Whether a response comes before a verdict.
+const fn comes_first(response: &Response<'_>) -> bool {
+    matches!(response, Response::Progress | Response::Edit(_))
 }
 
 /// Whether an edit counts.

@@ -1,7 +1,8 @@
 //! Writes down the address of every public function of the library, as an array in Rust.
 //!
 //! rustdoc says which functions there are, so none can be forgotten. A generic one is listed once for each
-//! type that stands in for its parameter, and one with an `impl` in its signature as `src/by_hand.rs` has it.
+//! type that stands in for its parameter, and one with an `impl` in its signature as `src/by_hand.rs` has it. What can be
+//! made of an iterator is made of an array of two.
 
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
@@ -28,7 +29,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut stand_ins = StandIns::from([
         ("N", vec!["7".into()]),
         ("T", vec!["milter_proto::wire::Command<'_>".into(), "milter_proto::wire::Response<'_>".into()]),
-        ("I", vec!["[milter_proto::wire::Text<'_>; 2]".into()]),
         ("__H", vec!["exercise::by_hand::Sum".into()]),
     ]);
     let ends = impls.values().map(|header| header.iter().rposition(is_for).map(|at| header.split_at(at)));
@@ -74,11 +74,20 @@ fn paths(header: Option<&[Token]>, signature: &[Token], stand_ins: &StandIns) ->
                 }
             },
         };
-        let generic =
-            generic.map(|token| format!("::<{}>", text(std::slice::from_ref(token), row, stand_ins)));
+        let generic = generic.map(|token| match (token.text(), item(header, stand_ins)) {
+            ("I", Some(item)) => format!("::<[{item}; 2]>"),
+            _ => format!("::<{}>", text(std::slice::from_ref(token), row, stand_ins)),
+        });
         format!("{of}::{name}{}", generic.unwrap_or_default())
     };
     (0..rows.unwrap_or(1)).map(path).collect()
+}
+
+/// `T` of `impl Extend<T> for ..`.
+fn item(header: Option<&[Token]>, stand_ins: &StandIns) -> Option<String> {
+    let (implemented, _) = split(header?, is_for);
+    let name = trait_name(implemented, stand_ins);
+    Some(name.split_once('<')?.1.strip_suffix('>')?.to_owned())
 }
 
 /// The trait of `impl<..> path::to::Trait<..> `, without its path: that need not be public.

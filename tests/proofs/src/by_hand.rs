@@ -8,6 +8,8 @@ use core::hash::Hasher;
 use core::hint::black_box;
 
 use milter_proto::filter::{Options, VerdictSent};
+#[cfg(feature = "alloc")]
+use milter_proto::macros::MacroValues;
 use milter_proto::macros::{MacroRequests, MacroStore};
 #[cfg(feature = "alloc")]
 use milter_proto::message::{Edits, EnvelopeAddress, Header, Message};
@@ -272,6 +274,16 @@ pub fn reply_buf_new(
     lines: &[&[u8]],
 ) -> Result<ReplyBuf, ReplyError> {
     ReplyBuf::new(code, enhanced, lines)
+}
+
+#[cfg(feature = "alloc")]
+pub fn macro_values_get<'v>(values: &'v MacroValues, name: &[u8]) -> Option<Text<'v>> {
+    values.get(name)
+}
+
+#[cfg(feature = "alloc")]
+pub fn macro_values_remove(values: &mut MacroValues, name: &[u8]) {
+    values.remove(name);
 }
 
 #[cfg(feature = "alloc")]
