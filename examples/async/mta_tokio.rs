@@ -152,7 +152,8 @@ impl<'m> Links<'m> {
         Ok(vacant.insert((link, Waits::new(timeouts))))
     }
 
-    /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.
+    /// Adds a frame to what will be written: one without a reply waits for one that has a reply. Bytes that have arrived
+    /// before it would be taken for the reply.
     async fn write(&mut self, filter: usize, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         let (link, waits) = self.get(filter).await?;
         Failure::check_stray(&link.read_now()?)?;

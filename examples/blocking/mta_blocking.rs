@@ -135,7 +135,8 @@ impl<'c> Links<'c> {
         Ok(vacant.insert(Link { socket, reader, writer, waits: Waits::new(timeouts) }))
     }
 
-    /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.
+    /// Adds a frame to what will be written: one without a reply waits for one that has a reply. Bytes that have arrived
+    /// before it would be taken for the reply.
     fn write(&mut self, filter: usize, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         let link = self.get(filter)?;
         Failure::check_stray(link.reader.read_now()?)?;

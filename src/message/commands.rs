@@ -45,7 +45,7 @@ pub struct Commands<'m> {
 
 impl<'m> Message<'m> {
     /// The commands of this message, for a filter with which this was negotiated. They have no macros: see
-    /// [`Commands::with_macros`].
+    /// [`Commands::with_macros`]. The message needs a recipient, since no session sends DATA without one.
     #[must_use]
     pub fn commands(&'m self, negotiated: &Negotiated) -> Commands<'m> {
         Commands { message: self, form: Form::new(negotiated), cursor: Cursor::new(Step::Mail) }

@@ -77,7 +77,8 @@ impl Links<'_> {
         Ok(vacant.insert((Link::new(socket, printer), Waits::new(timeouts))))
     }
 
-    /// Adds a frame to what will be written. Bytes that have arrived before it would be taken for the reply.
+    /// Adds a frame to what will be written: one without a reply waits for one that has a reply. Bytes that have arrived
+    /// before it would be taken for the reply.
     fn write(&mut self, filter: usize, frame: &OutgoingFrame<'_>) -> Result<(), Failure> {
         let limit = self.asked.timeouts.of(Wait::Write);
         self.progress.add(frame.len());

@@ -34,7 +34,7 @@ impl<'m> Chain<'m> {
     /// ```
     /// use milter_proto::message::{Chain, ChainFilter, ChainStep, EditRules};
     /// use milter_proto::mta::Event;
-    /// use milter_proto::wire::{Command, Offer};
+    /// use milter_proto::wire::{Command, Offer, Version};
     ///
     /// let mut chain = Chain::new(EditRules::POSTFIX);
     /// chain.add(ChainFilter::new());
@@ -43,10 +43,10 @@ impl<'m> Chain<'m> {
     /// let mut version = None;
     /// chain.receive_with(0, &mut &b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f"[..], |event| {
     ///     if let Event::Negotiated { answer } = event {
-    ///         version = Some(answer.version.get());
+    ///         version = Some(answer.version);
     ///     }
     /// })?;
-    /// assert_eq!(version, Some(6));
+    /// assert_eq!(version, Some(Version::new(6)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive_with(
