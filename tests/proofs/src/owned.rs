@@ -7,13 +7,13 @@ use core::hint::black_box;
 
 use milter_proto::filter::{Event, EventBuf};
 use milter_proto::macros::MacroStore;
-use milter_proto::message::{EditRules, Edits, Message};
+use milter_proto::message::{Chain, ChainFilter, ChainStep, EditRules, Edits, Message};
 use milter_proto::mta::EditStatus;
 use milter_proto::negotiation::Negotiated;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
-    Assembler, Command, Edit, EditBuf, FrameBuf, LeadingSpace, ListStage, MacroListsBuf, ReplyBuf, ReplyCode,
-    Text, TextListBuf, Verdict, VerdictBuf,
+    Assembler, Command, Edit, EditBuf, FrameBuf, LeadingSpace, ListStage, MacroListsBuf, Offer, ReplyBuf,
+    ReplyCode, Text, TextListBuf, Verdict, VerdictBuf,
 };
 
 use crate::checks::{AtStep, Failed, holds};
@@ -78,5 +78,33 @@ fn message() -> Result<(), Failed> {
         edits.apply(&mut message, rules, black_box(LeadingSpace::Stripped)).at_step(180)?;
         holds(message.to_bytes() == expected, 181)?;
     }
-    Ok(())
+    chain()
+}
+
+/// A chain asks two filters, of which each adds a header.
+fn chain() -> Result<(), Failed> {
+    let mut chain = Chain::new(black_box(EditRules::POSTFIX));
+    chain.extend([ChainFilter::new(), ChainFilter::new()]);
+    let mut message = Message::parse(black_box(b"Subject: one\r\n\r\nHello\r\n"));
+    message.add_recipient(Text::new(black_box(b"<b@example.org>")).at_step(182)?);
+    chain.send(Command::Negotiate(Offer::FULL)).at_step(183)?;
+    ask(&mut chain, b"\0\0\0\x0dO\0\0\0\x06\0\0\0\x01\0\0\x03\x7f", 184)?;
+    chain.send(Command::Data).at_step(185)?;
+    ask(&mut chain, b"", 186)?;
+    chain.send_message(message).at_step(187)?;
+    ask(&mut chain, b"\0\0\0\x05hA\x001\0\0\0\0\x01c", 188)?;
+    let message = chain.take_message().at_step(189)?;
+    holds(message.to_bytes() == b"Subject: one\r\nA: 1\r\nA: 1\r\n\r\nHello\r\n", 190)
+}
+
+/// Does what a chain says. Each filter answers with the same.
+fn ask(chain: &mut Chain<'_>, answer: &[u8], step: i32) -> Result<(), Failed> {
+    loop {
+        match chain.next_step() {
+            ChainStep::Write { .. } => {}
+            ChainStep::Read { filter, .. } => chain.receive(filter, &mut black_box(answer)).at_step(step)?,
+            ChainStep::Close { .. } => return Err(Failed(step)),
+            ChainStep::Done(answer) => return holds(answer.passes(), step),
+        }
+    }
 }
