@@ -12,7 +12,7 @@ use milter_proto::filter::{Options, VerdictSent};
 use milter_proto::macros::MacroValues;
 use milter_proto::macros::{MacroRequests, MacroStore};
 #[cfg(feature = "alloc")]
-use milter_proto::message::{Edits, EnvelopeAddress, Header, Message};
+use milter_proto::message::{Chain, Edits, EnvelopeAddress, FilterError, Header, Message};
 use milter_proto::monitor::Observation;
 use milter_proto::order::{self, CommandKind};
 use milter_proto::wire::{
@@ -326,4 +326,14 @@ pub fn envelope_address_with_arguments(address: EnvelopeAddress, arguments: &[Te
 #[cfg(feature = "alloc")]
 pub fn header_new(name: &[u8], after_colon: &[u8]) -> Header<'static> {
     Header::new(name, after_colon)
+}
+
+#[cfg(feature = "alloc")]
+pub fn chain_edits(chain: &Chain<'_>, filter: usize) {
+    look_at_all(chain.edits(filter));
+}
+
+#[cfg(feature = "alloc")]
+pub fn chain_receive_with(chain: &mut Chain<'_>, filter: usize, mut bytes: &[u8]) -> Result<(), FilterError> {
+    chain.receive_with(filter, &mut bytes, |event| _ = black_box(event))
 }
