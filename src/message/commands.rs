@@ -237,7 +237,8 @@ impl Step {
             }
             Self::Header(at) => {
                 let headers = with_places(message.headers.iter()).skip(at);
-                let mut shown = headers.filter(|(_, header)| header.is_visible());
+                // An edit can make a line that is no header: no session sends it.
+                let mut shown = headers.filter(|(_, header)| header.is_visible() && header.has_name());
                 shown.next().map_or(Self::EndOfHeaders, |(at, _)| Self::Header(at))
             }
             Self::Body(at) if at >= message.body().len() => Self::EndOfMessage,

@@ -499,3 +499,15 @@ fn edits_of_a_refused_message_are_not_those_of_the_next() {
     assert!(talk.ask_message(BODY).passes());
     assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
 }
+
+#[test]
+fn a_filter_is_not_shown_a_line_of_another_that_is_no_header() {
+    for name in ["X Y", ""] {
+        let edit = format!("h{name}\0yes\0");
+        let mut talk = Talk::new([plain().with("E", &[edit.as_bytes(), b"c"]), plain()]).greeted();
+        let message = talk.deliver(BODY);
+        let expected = format!("Subject: one\r\n{name}: yes\r\n\r\nHello\r\n");
+        assert_eq!(message.to_bytes(), expected.as_bytes());
+        assert_eq!(talk.stories()[1], "OCHMRTLNBE");
+    }
+}
