@@ -54,13 +54,13 @@ fn ask(chain: &mut Chain<'_>, streams: &[TcpStream]) -> Done {
             ChainStep::Done(answer) => return Err(format!("refused: {answer:?}").into()),
             ChainStep::Write { filter, frame } => {
                 let bytes = frame.segments().collect::<Vec<_>>().concat();
-                stream(filter)?.write_all(&bytes).unwrap_or_else(|_| chain.fail());
+                stream(filter)?.write_all(&bytes).unwrap_or_else(|_| chain.fail(filter));
             }
             ChainStep::Read { filter, wait } => {
                 stream(filter)?.set_read_timeout(Some(Timeouts::POSTFIX.of(wait)))?;
                 match stream(filter)?.read(&mut buffer) {
-                    Ok(count @ 1..) => chain.receive(&mut buffer.get(..count).unwrap_or_default())?,
-                    _ => chain.fail(),
+                    Ok(count @ 1..) => chain.receive(filter, &mut buffer.get(..count).unwrap_or_default())?,
+                    _ => chain.fail(filter),
                 }
             }
             ChainStep::Close { .. } => {} // when the program ends

@@ -78,11 +78,13 @@ pub(super) struct Form<'a> {
     space: LeadingSpace,
     size: DataSize,
     macros: Option<(MacroRequests<'a>, MacroDefaults, &'a MacroValues)>,
+    /// The sender that MAIL had, if another filter may have changed it.
+    sender: Option<Text<'a>>,
 }
 
 impl<'a> Form<'a> {
     pub(super) const fn new(negotiated: &Negotiated) -> Self {
-        Self { space: negotiated.leading_space(), size: negotiated.data_size(), macros: None }
+        Self { space: negotiated.leading_space(), size: negotiated.data_size(), macros: None, sender: None }
     }
 
     /// The same form, with macros.
@@ -93,6 +95,11 @@ impl<'a> Form<'a> {
         values: &'a MacroValues,
     ) -> Self {
         Self { macros: Some((requests, defaults, values)), ..self }
+    }
+
+    /// The same form, where the sender in macros is this one.
+    pub(super) const fn with_sender(self, sender: Option<Text<'a>>) -> Self {
+        Self { sender, ..self }
     }
 
     fn chunk_len(&self) -> usize {
@@ -109,7 +116,7 @@ impl<'a> Form<'a> {
         let (requests, defaults, values) = self.macros?;
         requests.macros(stage, defaults.names(stage), |name| {
             values.get(name).or_else(|| match name.as_bytes() {
-                b"{mail_addr}" => Text::new(message.sender().mailbox()).ok(),
+                b"{mail_addr}" => self.sender.or_else(|| Text::new(message.sender().mailbox()).ok()),
                 b"{rcpt_addr}" => Text::new(recipient?).ok(),
                 _ => None,
             })

@@ -25,7 +25,9 @@ mod outcome;
 mod rules;
 mod slots;
 
-pub use chain::{Chain, ChainAnswer, ChainError, ChainFilter, ChainStep, FailureAction, FilterError};
+pub use chain::{
+    AnswerReason, Chain, ChainAnswer, ChainError, ChainFilter, ChainStep, FailureAction, FilterError,
+};
 pub use commands::Commands;
 pub use content::{Message, with_crlf};
 pub use edits::{Edits, EditsTooLong};

@@ -364,7 +364,7 @@ fn chain(shown: &Shown) {
         shown.debug(&step);
         match step {
             ChainStep::Done(answer) => break shown.debug(answer),
-            ChainStep::Read { .. } => chain.fail(),
+            ChainStep::Read { filter, .. } => chain.fail(filter),
             ChainStep::Write { .. } | ChainStep::Close { .. } => {}
         }
     }

@@ -3,20 +3,25 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::answer::{AnswerReason, Objection};
 use super::filter::{ChainFilter, FailureAction, FilterError};
+use super::item::{Current, Item, Plan, Progress, is_of_message, mailbox};
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
 use crate::message::edits::Edits;
 use crate::message::outcome::EditOutcome;
-use crate::mta::{Event, Scope, Sent, Turn, VerdictKind};
+use crate::mta::{Event, Scope, Turn, VerdictKind};
 use crate::negotiation::Negotiated;
-use crate::order::CommandKind;
+use crate::order::{CommandKind, Stage};
 use crate::wire::{
-    Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Text, Verdict,
-    VerdictBuf,
+    Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text,
+    Verdict, VerdictBuf,
 };
-use crate::{MtaSession, Wait};
+use crate::{Misuse, MtaSession};
+
+/// Bytes of edits that are read and dropped once there is no room for them: up to there, the connection stays in sync.
+const MAX_EXCESS: usize = 1024 * 1024;
 
 /// A filter, and how far it has come with its task.
 #[derive(Debug)]
@@ -27,8 +32,8 @@ pub(super) struct Member {
     on_failure: FailureAction,
     lists: MacroListsBuf,
     pub(super) edits: Edits,
-    /// What came of the edits, once they were applied.
-    pub(super) outcomes: Vec<EditOutcome>,
+    /// The edits of the last message that is over, and what came of them if they were applied.
+    pub(super) last_edits: (Edits, Vec<EditOutcome>),
     /// What is still to be sent.
     script: VecDeque<Item>,
     /// The message, if that is to be sent.
@@ -38,11 +43,13 @@ pub(super) struct Member {
     /// What was sent last.
     current: Current,
     /// MAIL and the recipients that the filter has let pass.
-    envelope: Vec<CommandBuf>,
-    /// The verdict of the filter on its task, if it objects.
-    objection: Option<VerdictBuf>,
+    envelope: Vec<Item>,
+    /// What the filter has against its task.
+    objection: Option<Objection>,
     /// The last verdict that decided a message or the connection.
     settled: VerdictBuf,
+    /// Sent again, the filter refused a part of the envelope that it had accepted: it does not know the whole message.
+    lost_message: Option<Objection>,
     state: State,
 }
 
@@ -57,35 +64,6 @@ enum State {
     Left,
 }
 
-/// A command to send.
-#[derive(Clone, Debug)]
-struct Item {
-    command: CommandBuf,
-    /// It is a recipient that the MTA itself refused.
-    is_rejected: bool,
-}
-
-/// What was sent last.
-#[derive(Clone, Debug)]
-enum Current {
-    Nothing,
-    Command(CommandBuf),
-    /// What the cursor stands on.
-    Message,
-    /// An ABORT in the place of a command.
-    Abort,
-}
-
-/// What a filter needs next.
-#[derive(Debug)]
-pub(super) enum Progress {
-    Write,
-    Read(Wait),
-    Close,
-    /// It is done with its task, and objects with this verdict if it does.
-    Done(Option<VerdictBuf>),
-}
-
 impl Member {
     pub(super) fn new(filter: ChainFilter) -> Self {
         Self {
@@ -95,7 +73,7 @@ impl Member {
             on_failure: filter.on_failure,
             lists: MacroListsBuf::new(),
             edits: Edits::with_max_bytes(filter.max_edit_bytes),
-            outcomes: Vec::new(),
+            last_edits: (Edits::with_max_bytes(filter.max_edit_bytes), Vec::new()),
             script: VecDeque::new(),
             cursor: None,
             last: None,
@@ -103,35 +81,86 @@ impl Member {
             envelope: Vec::new(),
             objection: None,
             settled: Verdict::Continue.into(),
+            lost_message: None,
             state: State::Working,
         }
     }
 
-    pub(super) const fn is_working(&self) -> bool {
-        matches!(self.state, State::Working)
+    /// Whether a command may be sent now, if it is to be sent at all.
+    pub(super) fn check(&self, command: &Command<'_>, is_rejected: bool) -> Result<(), Misuse> {
+        if self.has_failed() || self.lost_message.is_some() && is_of_message(command) {
+            Ok(())
+        } else if is_rejected {
+            self.session.clone().send_rejected(*command).map(drop)
+        } else {
+            self.session.check(command)
+        }
+    }
+
+    /// Whether the filter is known to object to a command without being asked.
+    pub(super) fn will_object(&self, command: &Command<'_>) -> bool {
+        if self.has_failed() {
+            return self.failure().is_some();
+        }
+        let is_settled = self.session.stage() == Stage::Decided || is_of_message(command);
+        let refuses = self.session.decided().is_some_and(|verdict| verdict != VerdictKind::Accept);
+        is_settled && refuses || is_of_message(command) && self.lost_message.is_some()
     }
 
     /// Begins with a command.
     pub(super) fn begin(&mut self, command: &CommandBuf, is_rejected: bool, values: &MacroValues) {
         self.rest();
-        if matches!(command.as_command(), Command::MailFrom { .. }) {
-            self.envelope.clear();
+        // Only QUIT can come now. It would be taken for the next command, whatever the reply is.
+        if matches!(self.session.turn(), Turn::Receive(_)) && self.state == State::Working {
+            self.state = State::Leaving;
         }
-        self.push(command, is_rejected, values);
+        match command.as_command() {
+            Command::MailFrom { .. } => self.forget_message(),
+            command if is_of_message(&command) => self.objection = self.lost_message.clone(),
+            _ => {}
+        }
+        if self.objection.is_none() {
+            self.push(Item { command: command.clone(), is_rejected }, values);
+        }
     }
 
     /// Begins with the message, up to the commands of that kind.
     pub(super) fn begin_message(&mut self, last: Option<CommandKind>) {
         self.rest();
-        self.forget_edits();
         self.last = last;
-        self.cursor = Some(Cursor::new(Step::Header(0)));
+        self.objection = self.lost_message.clone();
+        self.cursor = self.objection.is_none().then(|| Cursor::new(Step::Header(0)));
     }
 
-    /// Forgets the edits of the last message.
-    pub(super) fn forget_edits(&mut self) {
+    /// Begins with ABORT, if the filter knows of a message.
+    pub(super) fn begin_abort(&mut self, values: &MacroValues) {
+        self.rest();
+        if !self.edits.is_empty() {
+            self.end_edits(Vec::new());
+        }
+        self.forget_message();
+        if self.session.stage().is_in_message() {
+            self.push(Item { command: Command::Abort.into(), is_rejected: false }, values);
+        }
+    }
+
+    fn forget_message(&mut self) {
+        self.envelope.clear();
         self.edits.clear();
-        self.outcomes.clear();
+        self.lost_message = None;
+    }
+
+    /// Keeps the edits of a message that is over, to be shown.
+    pub(super) fn end_edits(&mut self, outcomes: Vec<EditOutcome>) {
+        core::mem::swap(&mut self.edits, &mut self.last_edits.0);
+        self.edits.clear();
+        self.last_edits.1 = outcomes;
+    }
+
+    /// Forgets the edits that are shown.
+    pub(super) fn forget_last_edits(&mut self) {
+        self.last_edits.0.clear();
+        self.last_edits.1.clear();
     }
 
     /// Has nothing to do.
@@ -143,21 +172,25 @@ impl Member {
     }
 
     /// Adds a command to the script, with its macros before it.
-    fn push(&mut self, command: &CommandBuf, is_rejected: bool, values: &MacroValues) {
-        let stage = MacroStage::new(command.as_command().code());
+    fn push(&mut self, item: Item, values: &MacroValues) {
+        let command = item.command.as_command();
+        let stage = MacroStage::new(command.code());
         let lookup = |name: Text<'_>| {
-            values.get(name).or_else(|| match (name.as_bytes(), command.as_command()) {
+            values.get(name).or_else(|| match (name.as_bytes(), command) {
                 (b"{mail_addr}", Command::MailFrom { address, .. })
                 | (b"{rcpt_addr}", Command::RcptTo { address, .. }) => mailbox(address),
                 _ => None,
             })
         };
+        let is_wanted = !item.is_rejected
+            || self.session.negotiated().is_some_and(|it| it.steps.contains(Steps::REJECTED_RCPT));
         let requests = MacroRequests::new(self.lists.as_lists());
-        if let Some(macros) = requests.macros(stage, self.defaults.names(stage), lookup) {
+        let macros = requests.macros(stage, self.defaults.names(stage), lookup).filter(|_| is_wanted);
+        if let Some(macros) = macros {
             let command = Command::Macros(macros.as_macros()).into();
-            self.script.push_back(Item { command, is_rejected: false });
+            self.script.push_back(Item { command, is_rejected: item.is_rejected });
         }
-        self.script.push_back(Item { command: command.clone(), is_rejected });
+        self.script.push_back(item);
     }
 
     /// Does what can be done without I/O.
@@ -198,39 +231,16 @@ impl Member {
     /// Sends the next command. Whether there is a frame to write; `None` if there is no command.
     fn send_next(&mut self, message: Option<&Message<'_>>, values: &MacroValues) -> Option<bool> {
         if let Some(item) = self.script.pop_front() {
-            let command = item.command.as_command();
-            let sent = if item.is_rejected {
-                self.session.send_rejected(command)
-            } else {
-                self.session.send(command)
-            };
-            let sent = sent.map(|sent| Plan::of(&sent));
-            self.current = Current::Command(item.command.clone());
-            return Some(match sent {
-                Ok(Plan::Write) => true,
-                Ok(Plan::Resend) => {
-                    self.resend(&item.command, values);
-                    true
-                }
-                Ok(Plan::WriteAbort) => {
-                    self.current = Current::Abort;
-                    true
-                }
-                Ok(Plan::Skip(answer)) => {
-                    self.skip(answer);
-                    self.note_passed(&item.command, item.is_rejected);
-                    false
-                }
-                Err(_) => {
-                    self.fail();
-                    false
-                }
-            });
+            return Some(self.send_item(item, values));
         }
         let (Some(cursor), Some(message)) = (&mut self.cursor, message) else { return None };
         let negotiated = self.session.negotiated().copied().unwrap_or(Negotiated::NOTHING);
         let requests = MacroRequests::new(self.lists.as_lists());
-        let form = Form::new(&negotiated).with_macros(requests, self.defaults, values);
+        let sender = self.envelope.first().and_then(|item| match item.command.as_command() {
+            Command::MailFrom { address, .. } => mailbox(address),
+            _ => None,
+        });
+        let form = Form::new(&negotiated).with_macros(requests, self.defaults, values).with_sender(sender);
         if !cursor.advance(message, &form) || self.last.is_some_and(|last| cursor.is_after(last)) {
             return None;
         }
@@ -243,11 +253,54 @@ impl Member {
                 false
             }
             // Neither is due within the content.
-            Ok(Plan::WriteAbort | Plan::Resend) | Err(_) => {
+            Ok(Plan::WriteAbort | Plan::Resend) => {
                 self.fail();
                 false
             }
+            Err(misuse) => self.give_up(misuse),
         })
+    }
+
+    /// Sends a command of the script. Whether there is a frame to write.
+    fn send_item(&mut self, item: Item, values: &MacroValues) -> bool {
+        let command = item.command.as_command();
+        let sent =
+            if item.is_rejected { self.session.send_rejected(command) } else { self.session.send(command) };
+        let plan = match sent.map(|sent| Plan::of(&sent)) {
+            Ok(plan) => plan,
+            Err(misuse) => return self.give_up(misuse),
+        };
+        match plan {
+            Plan::Write => {
+                let has_reply = matches!(self.session.turn(), Turn::Receive(_));
+                if !has_reply {
+                    self.note_passed(&item);
+                }
+                self.current = Current::Command(item);
+                true
+            }
+            Plan::WriteAbort => {
+                self.note_passed(&item);
+                self.current = Current::Abort;
+                true
+            }
+            Plan::Resend => {
+                self.resend(item, values);
+                true
+            }
+            Plan::Skip(answer) => {
+                self.skip(answer);
+                self.note_passed(&item);
+                false
+            }
+        }
+    }
+
+    /// Objects, since what the filter has to see cannot be sent. It is not its fault, and without it nothing may pass.
+    fn give_up(&mut self, misuse: Misuse) -> bool {
+        self.rest();
+        self.objection = Some(Objection::new(Verdict::Tempfail, AnswerReason::NotSendable(misuse)));
+        false
     }
 
     /// Takes the answer to a command that is not sent.
@@ -259,25 +312,33 @@ impl Member {
                 self.script.clear();
                 self.cursor = None;
             }
-            _ => self.objection = Some(self.settled.clone()),
+            _ => self.objection = Some(Objection::new(self.settled.as_verdict(), AnswerReason::Verdict)),
         }
     }
 
     /// Sends the envelope again, and the command after it.
-    fn resend(&mut self, command: &CommandBuf, values: &MacroValues) {
+    fn resend(&mut self, item: Item, values: &MacroValues) {
         self.script.clear();
         for earlier in core::mem::take(&mut self.envelope) {
-            self.push(&earlier, false, values);
+            self.push(earlier, values);
         }
-        self.push(command, false, values);
+        self.push(item, values);
         self.current = Current::Abort;
     }
 
     /// Keeps MAIL and recipients that the filter has let pass.
-    fn note_passed(&mut self, command: &CommandBuf, is_rejected: bool) {
-        let is_kept = matches!(command.as_command(), Command::MailFrom { .. } | Command::RcptTo { .. });
-        if is_kept && !is_rejected && self.objection.is_none() {
-            self.envelope.push(command.clone());
+    fn note_passed(&mut self, item: &Item) {
+        let is_kept = matches!(item.command.as_command(), Command::MailFrom { .. } | Command::RcptTo { .. });
+        if is_kept && self.objection.is_none() {
+            self.envelope.push(item.clone());
+        }
+    }
+
+    /// Forgets the recipient that the filter has let pass last: another filter refused it.
+    pub(super) fn forget_recipient(&mut self) {
+        let last = self.envelope.last().map(|item| item.command.as_command());
+        if matches!(last, Some(Command::RcptTo { .. })) {
+            self.envelope.pop();
         }
     }
 
@@ -286,7 +347,7 @@ impl Member {
         match &self.current {
             Current::Nothing => None,
             Current::Abort => Some(Command::Abort.encode()),
-            Current::Command(command) => Some(command.as_command().encode()),
+            Current::Command(item) => Some(item.command.as_command().encode()),
             Current::Message => {
                 let negotiated = self.session.negotiated().copied().unwrap_or(Negotiated::NOTHING);
                 Some(self.cursor.as_ref()?.command(message?, &Form::new(&negotiated))?.encode())
@@ -304,17 +365,30 @@ impl Member {
             on_event(&event);
             match event {
                 Event::Negotiated { answer } => self.lists = answer.macro_lists.into(),
-                Event::Edit { edit, status, .. } => self.edits.push(edit, status)?,
+                Event::Edit { edit, status, .. } => {
+                    // If there is no room, the message will be refused, and the filter may go on for a while.
+                    let kept = self.edits.push(edit, status);
+                    kept.or_else(|error| if self.edits.excess() > MAX_EXCESS { Err(error) } else { Ok(()) })?;
+                }
                 Event::Verdict { verdict, scope, closes_smtp_session, .. } => {
                     if matches!(scope, Scope::Message | Scope::Connection) {
                         self.settled = verdict.into();
                     }
-                    let passes = matches!(verdict, Verdict::Continue | Verdict::Accept | Verdict::Skip);
-                    if closes_smtp_session || scope != Scope::Nothing && !passes {
-                        self.objection = Some(verdict.into());
-                    } else if let Current::Command(command) = &self.current {
-                        let command = command.clone();
-                        self.note_passed(&command, scope == Scope::Nothing);
+                    let passes = match verdict {
+                        Verdict::Continue | Verdict::Accept | Verdict::Skip => true,
+                        // Sendmail filters nothing then: here it is the verdict of one filter.
+                        Verdict::Discard if scope == Scope::Connection => true,
+                        _ => scope == Scope::Nothing,
+                    };
+                    if closes_smtp_session || !passes {
+                        self.objection = Some(Objection::new(verdict, AnswerReason::Verdict));
+                        if !self.script.is_empty() {
+                            self.lost_message = self.objection.clone();
+                        }
+                    } else if let Current::Command(item) =
+                        core::mem::replace(&mut self.current, Current::Nothing)
+                    {
+                        self.note_passed(&item);
                     }
                 }
                 _ => {}
@@ -325,60 +399,49 @@ impl Member {
 
     /// Gives the filter up.
     pub(super) fn fail(&mut self) {
-        if !self.is_working() {
+        if !matches!(self.state, State::Working) {
             return;
         }
         let ending = self.session.disconnect(self.assembler.pending());
         self.rest();
-        self.forget_edits();
+        self.edits.clear();
+        self.forget_last_edits();
+        self.lost_message = None;
         self.state = State::Failing;
         if ending.body_incomplete && self.failure().is_none() {
-            self.objection = Some(Verdict::Tempfail.into());
+            self.objection = Some(Objection::new(Verdict::Tempfail, AnswerReason::Failure));
         }
     }
 
-    /// The verdict in the place of a filter that failed, if it objects.
-    fn failure(&self) -> Option<VerdictBuf> {
-        match self.on_failure {
-            FailureAction::Accept | FailureAction::Quarantine => None,
-            FailureAction::Reject => Some(Verdict::Reject.into()),
-            FailureAction::Tempfail => Some(Verdict::Tempfail.into()),
-            FailureAction::Shutdown => Some(Verdict::Shutdown.into()),
+    /// Gives the filter up because of what it sent. After too many edits, the message cannot pass.
+    pub(super) fn fail_with(&mut self, error: FilterError) {
+        self.fail();
+        if let FilterError::Edits(error) = error {
+            self.objection = Some(Objection::new(Verdict::Tempfail, AnswerReason::Edits(error.into())));
         }
+    }
+
+    const fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failing | State::Failed)
+    }
+
+    /// What is done in the place of a filter that failed, if it objects.
+    fn failure(&self) -> Option<Objection> {
+        let verdict = match self.on_failure {
+            FailureAction::Accept | FailureAction::Quarantine => return None,
+            FailureAction::Reject => Verdict::Reject,
+            FailureAction::Tempfail => Verdict::Tempfail,
+            FailureAction::Shutdown => Verdict::Shutdown,
+        };
+        Some(Objection::new(verdict, AnswerReason::Failure))
     }
 
     /// Whether the message is to be held, because this filter failed.
     pub(super) const fn quarantines(&self) -> bool {
-        matches!((self.state, self.on_failure), (State::Failing | State::Failed, FailureAction::Quarantine))
+        self.has_failed() && matches!(self.on_failure, FailureAction::Quarantine)
     }
 
     pub(super) fn leading_space(&self) -> LeadingSpace {
         self.session.negotiated().map_or(LeadingSpace::Stripped, Negotiated::leading_space)
     }
-}
-
-/// What the session says about a command, without the frame.
-#[derive(Clone, Copy, Debug)]
-enum Plan {
-    Write,
-    WriteAbort,
-    Skip(VerdictKind),
-    Resend,
-}
-
-impl Plan {
-    fn of(sent: &Sent<'_>) -> Self {
-        match sent {
-            Sent::Frame(frame) if *frame == Command::Abort.encode() => Self::WriteAbort,
-            Sent::Frame(_) => Self::Write,
-            Sent::Skipped { answer, .. } => Self::Skip(*answer),
-            Sent::ResendEnvelope(_) => Self::Resend,
-        }
-    }
-}
-
-/// An address without its angle brackets.
-fn mailbox(address: Text<'_>) -> Option<Text<'_>> {
-    let bytes = address.as_bytes();
-    Text::new(bytes.strip_prefix(b"<").and_then(|inner| inner.strip_suffix(b">")).unwrap_or(bytes)).ok()
 }

@@ -1,7 +1,9 @@
 //! Several filters in a row.
 
+mod answer;
 mod filter;
 mod inspect;
+mod item;
 mod member;
 
 use alloc::vec::Vec;
@@ -9,12 +11,13 @@ use alloc::vec::Vec;
 use super::content::Message;
 use super::rules::EditRules;
 use crate::macros::MacroValues;
-use crate::mta::VerdictKind;
 use crate::order::CommandKind;
-use crate::wire::{Command, CommandBuf, OutgoingFrame, Verdict, VerdictBuf};
-use crate::{Misuse, Wait};
-use member::{Member, Progress};
+use crate::wire::{Command, CommandBuf, Verdict};
+use answer::Objection;
+use item::{Progress, is_of_message};
+use member::Member;
 
+pub use answer::{AnswerReason, ChainAnswer, ChainError, ChainStep};
 pub use filter::{ChainFilter, FailureAction, FilterError};
 
 /// The filters of an MTA, asked one after the other about each step of an SMTP session. It does no I/O.
@@ -28,7 +31,8 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 /// * The whole message goes to the first filter, then to the second with the edits of the first. MAIL and the recipients are
 ///   the original ones for all.
 /// * Where a message ends early, the filters that know of it get an ABORT.
-/// * A filter that fails is handled as its [`ChainFilter`] says, and is not asked again on this connection.
+/// * A filter that fails is handled as its [`ChainFilter`] says, and is not asked again. Its action is its answer from then on.
+/// * A filter that refuses CONNECT or HELO answers all that follows with that.
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
@@ -51,7 +55,7 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 /// let mut answer = |chain: &mut Chain<'_>| loop {
 ///     match chain.next_step() {
 ///         ChainStep::Write { .. } => {} // write the frame to this filter
-///         ChainStep::Read { .. } => chain.receive(&mut answers.next().unwrap()).unwrap(),
+///         ChainStep::Read { filter, .. } => chain.receive(filter, &mut answers.next().unwrap()).unwrap(),
 ///         ChainStep::Close { .. } => panic!("the filter failed"),
 ///         ChainStep::Done(answer) => break answer.passes(),
 ///     }
@@ -70,10 +74,10 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 ///
 /// Where Postfix and Sendmail differ, it does what suits every filter: connections are negotiated before the first CONNECT, a
 /// filter gets an ABORT only for a message that it knows, and QUARANTINE does not keep the other filters from refusing. Of a
-/// filter that failed, no edit counts.
+/// filter that failed, no edit counts, and a message that cannot be sent to a filter is refused for now.
 ///
 /// # Source
-/// SPEC_NOTES CHN-1 to CHN-27.
+/// SPEC_NOTES CHN-1 to CHN-28.
 #[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
@@ -105,79 +109,6 @@ enum Task {
     Tell(CommandBuf),
 }
 
-/// What to do next for a [`Chain`].
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "an MTA that overlooked one of these would wait for ever")]
-pub enum ChainStep<'c> {
-    /// Write this frame to the filter of that number. It may wait in a buffer until the next `Read` or `Done`.
-    Write {
-        /// The number of the filter, as [`Chain::add`] returned it.
-        filter: usize,
-        /// The frame.
-        frame: OutgoingFrame<'c>,
-    },
-    /// Write what is buffered for this filter, read from it, and give the bytes to [`Chain::receive`]. If the connection
-    /// fails or the wait is over, call [`Chain::fail`].
-    Read {
-        /// The number of the filter.
-        filter: usize,
-        /// What is waited for.
-        wait: Wait,
-    },
-    /// Close the connection to this filter: it failed, or the session with it is over.
-    Close {
-        /// The number of the filter.
-        filter: usize,
-    },
-    /// The answer to the command or the message. Write what is buffered for all filters.
-    Done(ChainAnswer),
-}
-
-/// The answer of a [`Chain`] to a command or a message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct ChainAnswer {
-    /// The verdict to act on: CONTINUE if no filter objects.
-    pub verdict: VerdictBuf,
-    /// The filter that decided. `None` if none objects.
-    pub filter: Option<usize>,
-}
-
-impl ChainAnswer {
-    fn pass() -> Self {
-        Self { verdict: Verdict::Continue.into(), filter: None }
-    }
-
-    /// Whether no filter objects: the command is accepted, or the message is to be delivered.
-    #[must_use]
-    pub const fn passes(&self) -> bool {
-        self.filter.is_none()
-    }
-
-    /// Whether the SMTP session ends, whatever was asked about: 421, 521 and SHUTDOWN.
-    #[must_use]
-    pub fn closes_smtp_session(&self) -> bool {
-        VerdictKind::from_verdict(&self.verdict.as_verdict()).closes_smtp_session()
-    }
-}
-
-/// Why a [`Chain`] does not take a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChainError {
-    /// The session with a filter does not allow it.
-    #[error("the caller sent a command that filter {filter} cannot be asked about: {error}")]
-    Misuse {
-        /// The number of the filter.
-        filter: usize,
-        /// Why not.
-        error: Misuse,
-    },
-    /// The chain sends macros and content itself.
-    #[error("the caller sent {0}, which the chain sends itself: see send_message")]
-    SentByChain(CommandKind),
-}
-
 impl<'m> Chain<'m> {
     /// A chain without filters: it lets everything pass.
     #[must_use]
@@ -207,9 +138,14 @@ impl<'m> Chain<'m> {
         &mut self.macros
     }
 
-    /// Begins with a command: NEGOTIATE first, then CONNECT, HELO, MAIL, RCPT, DATA, UNKNOWN, and ABORT, QUIT or QUIT_NC.
+    /// Begins with a command: NEGOTIATE first, which goes to all filters, then CONNECT, HELO, MAIL, RCPT, DATA, UNKNOWN, and
+    /// ABORT, QUIT or QUIT_NC.
     ///
-    /// Send ABORT when the SMTP client gives a message up; where a filter refuses MAIL or the message, the chain does it.
+    /// Send ABORT when the SMTP client gives a message up, by RSET or HELO; where a filter refuses MAIL or the message, the
+    /// chain does it.
+    ///
+    /// QUIT may come at any time, also before [`ChainStep::Done`]: a connection on which a reply is outstanding is closed
+    /// without it.
     ///
     /// # Errors
     /// [`ChainError`]: nothing was sent.
@@ -235,7 +171,7 @@ impl<'m> Chain<'m> {
     }
 
     fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
-        self.check(&Command::EndOfHeaders)?;
+        self.check(&Command::EndOfHeaders, false)?;
         self.message = Some(message);
         match self.discards.take() {
             Some(answer) => self.finish_message(answer),
@@ -249,36 +185,36 @@ impl<'m> Chain<'m> {
         self.message.take()
     }
 
+    /// Whether QUIT_NC can be sent now, and the connections be used for another SMTP session: see
+    /// [`MtaSession::can_reuse`](crate::MtaSession::can_reuse). Filters that have failed do not come back.
+    #[must_use]
+    pub fn can_reuse(&self) -> bool {
+        self.check(&Command::QuitNewConnection, false).is_ok()
+    }
+
     fn send_as(&mut self, command: Command<'_>, is_rejected: bool) -> Result<(), ChainError> {
-        let kind = CommandKind::from_command(&command);
         if let Some(
             kind @ (CommandKind::Macros
             | CommandKind::Header
-            | CommandKind::EndOfHeaders
             | CommandKind::Body
-            | CommandKind::EndOfMessage),
-        ) = kind
+            | CommandKind::EndOfMessage
+            | CommandKind::EndOfHeaders),
+        ) = CommandKind::from_command(&command)
         {
             return Err(ChainError::SentByChain(kind));
         }
-        let ends_message = matches!(
+        self.check(&command, is_rejected)?;
+        if matches!(
             command,
             Command::MailFrom { .. } | Command::Abort | Command::Quit | Command::QuitNewConnection
-        );
-        if command != Command::Abort {
-            self.check(&command)?;
-        }
-        if ends_message {
+        ) {
             self.discards = None;
         }
         if matches!(command, Command::MailFrom { .. }) {
-            self.members.iter_mut().for_each(Member::forget_edits);
+            self.members.iter_mut().for_each(Member::forget_last_edits);
         }
         match (&self.discards, command) {
-            (Some(answer), _) if kind.is_some_and(CommandKind::is_of_message) => {
-                self.answer = answer.clone();
-                self.task = Task::Idle;
-            }
+            (Some(answer), _) if is_of_message(&command) => self.answer = answer.clone(),
             (_, Command::Abort) => self.begin(Task::Abort),
             (_, Command::Quit | Command::QuitNewConnection) => self.begin(Task::Tell(command.into())),
             _ => self.begin(Task::Ask(command.into(), is_rejected)),
@@ -286,10 +222,23 @@ impl<'m> Chain<'m> {
         Ok(())
     }
 
-    /// Whether every session allows a command now.
-    fn check(&self, command: &Command<'_>) -> Result<(), ChainError> {
-        for (filter, member) in self.members.iter().enumerate().filter(|(_, member)| member.is_working()) {
-            member.session.check(command).map_err(|error| ChainError::Misuse { filter, error })?;
+    /// Whether the command may be sent now to every filter that it will reach.
+    fn check(&self, command: &Command<'_>, is_rejected: bool) -> Result<(), ChainError> {
+        if *command == Command::Quit {
+            return Ok(());
+        }
+        if !matches!(self.task, Task::Idle) {
+            return Err(ChainError::NotDone);
+        }
+        // ABORT reaches those that are in a message.
+        if *command == Command::Abort || self.discards.is_some() && is_of_message(command) {
+            return Ok(());
+        }
+        for (filter, member) in self.members.iter().enumerate() {
+            member.check(command, is_rejected).map_err(|error| ChainError::Misuse { filter, error })?;
+            if stops_at_objection(command) && member.will_object(command) {
+                break;
+            }
         }
         Ok(())
     }
@@ -334,58 +283,65 @@ impl<'m> Chain<'m> {
     }
 
     /// Goes on to the next filter, or ends the task.
-    fn finish_filter(&mut self, objection: Option<VerdictBuf>) {
+    fn finish_filter(&mut self, objection: Option<Objection>) {
         let filter = self.at;
         self.at = filter.saturating_add(1);
         self.has_begun = false;
-        let is_message = matches!(self.task, Task::Message(None));
-        let objection = objection.or_else(|| is_message.then(|| self.apply_edits(filter)).flatten());
-        if !matches!(self.task, Task::Ask(..) | Task::Message(_)) {
-            return;
-        }
-        if matches!(self.task, Task::Message(Some(_))) {
-            self.at = self.members.len();
-        }
-        if let Some(verdict) = objection {
-            self.answer = ChainAnswer { verdict, filter: Some(filter) };
-            self.at = self.members.len();
+        let (objection, stops) = match &self.task {
+            Task::Message(None) => (objection.or_else(|| self.apply_edits(filter)), true),
+            Task::Message(Some(_)) => {
+                self.at = self.members.len();
+                (objection, true)
+            }
+            Task::Ask(command, _) => (objection, stops_at_objection(&command.as_command())),
+            Task::Idle | Task::Abort | Task::Tell(_) => return,
+        };
+        if let (Some(Objection { verdict, reason }), true) = (objection, self.answer.passes()) {
+            self.answer = ChainAnswer { verdict, filter: Some(filter), reason };
+            if stops {
+                self.at = self.members.len();
+            }
         }
     }
 
-    /// Applies the edits of a filter that has let the message pass. Returns a verdict if that is not possible.
-    fn apply_edits(&mut self, filter: usize) -> Option<VerdictBuf> {
+    /// Applies the edits of a filter that has let the message pass. Returns an objection if that is not possible.
+    fn apply_edits(&mut self, filter: usize) -> Option<Objection> {
         let (member, message) = (self.members.get_mut(filter)?, self.message.as_mut()?);
         if member.quarantines() {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
         match member.edits.apply(message, self.rules, member.leading_space()) {
             Ok(outcomes) => {
-                member.outcomes = outcomes;
+                member.end_edits(outcomes);
                 None
             }
-            Err(_) => Some(Verdict::Tempfail.into()),
+            Err(error) => Some(Objection::new(Verdict::Tempfail, AnswerReason::Edits(error))),
         }
     }
 
     /// Ends the task after the last filter. `false`: another one follows.
     fn finish(&mut self) -> bool {
-        let is_refused = !self.answer.passes();
-        let (ends_message, is_discarded) = match &self.task {
-            Task::Message(_) => (true, false),
-            Task::Ask(command, _) => {
-                let is_mail = matches!(command.as_command(), Command::MailFrom { .. });
-                (is_mail, self.answer.verdict.as_verdict() == Verdict::Discard)
+        let task = core::mem::replace(&mut self.task, Task::Idle);
+        let Some(filter) = self.answer.filter else { return true };
+        let ends_message = match &task {
+            Task::Message(_) => true,
+            Task::Ask(..) if self.answer.verdict.as_verdict() == Verdict::Discard => {
+                self.discards = Some(self.answer.clone());
+                false
             }
-            Task::Idle | Task::Abort | Task::Tell(_) => (false, false),
+            Task::Ask(command, _) => {
+                if matches!(command.as_command(), Command::RcptTo { .. }) {
+                    let before = self.members.get_mut(..filter).unwrap_or_default();
+                    before.iter_mut().for_each(Member::forget_recipient);
+                }
+                matches!(command.as_command(), Command::MailFrom { .. })
+            }
+            Task::Idle | Task::Abort | Task::Tell(_) => false,
         };
-        if is_refused && is_discarded {
-            self.discards = Some(self.answer.clone());
-        } else if is_refused && ends_message {
+        if ends_message {
             self.finish_message(self.answer.clone());
-            return false;
         }
-        self.task = Task::Idle;
-        true
+        !ends_message
     }
 
     /// Ends a message that is not delivered.
@@ -394,17 +350,21 @@ impl<'m> Chain<'m> {
         self.answer = answer;
     }
 
-    /// Takes bytes of the filter that [`ChainStep::Read`] named.
+    /// Takes bytes that a filter sent: what was read after [`ChainStep::Read`].
+    ///
+    /// A filter may also send what nobody waits for. If you can read without waiting, give what there is to this function
+    /// before a command: see [`MtaSession::next_event`](crate::MtaSession::next_event).
     ///
     /// # Errors
-    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called.
-    pub fn receive(&mut self, input: &mut &[u8]) -> Result<(), FilterError> {
-        self.receive_with(input, |_| {})
+    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called. After edits without end, the
+    /// message is refused for now, whatever the action is.
+    pub fn receive(&mut self, filter: usize, input: &mut &[u8]) -> Result<(), FilterError> {
+        self.receive_with(filter, input, |_| {})
     }
 
-    /// The connection to the filter that [`ChainStep::Read`] or [`ChainStep::Write`] named has failed, or it took too long.
-    pub fn fail(&mut self) {
-        if let Some(member) = self.members.get_mut(self.at) {
+    /// Stops using a filter: the connection cannot be made, it is closed or broken, or the filter takes too long.
+    pub fn fail(&mut self, filter: usize) {
+        if let Some(member) = self.members.get_mut(filter) {
             member.fail();
         }
     }
@@ -424,10 +384,13 @@ impl Task {
             Self::Ask(command, is_rejected) => member.begin(command, *is_rejected, macros),
             Self::Message(last) => member.begin_message(*last),
             Self::Tell(command) => member.begin(command, false, macros),
-            Self::Abort if member.session.stage().is_in_message() => {
-                member.begin(&Command::Abort.into(), false, macros);
-            }
-            Self::Idle | Self::Abort => member.rest(),
+            Self::Abort => member.begin_abort(macros),
+            Self::Idle => member.rest(),
         }
     }
+}
+
+/// Whether the filters after the one that objects are not asked. All are negotiated with, and told that the session is over.
+const fn stops_at_objection(command: &Command<'_>) -> bool {
+    !matches!(command, Command::Negotiate(_) | Command::Quit | Command::QuitNewConnection)
 }

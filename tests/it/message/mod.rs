@@ -1,6 +1,7 @@
 //! Messages and what edits do to them.
 
 mod captures;
+mod chain;
 mod inspection;
 mod model;
 mod properties;

@@ -1,0 +1,9 @@
+//! Several filters in a row.
+
+mod failures;
+mod filters;
+mod play;
+mod random;
+mod recorded;
+mod talk;
+mod walks;
