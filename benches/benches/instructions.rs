@@ -4,9 +4,11 @@ use std::hint::black_box;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use milter_proto::message::{EditRules, Edits, Message};
 use milter_proto::wire::{Command, Response};
 use milter_proto_benches::budgets;
 use milter_proto_benches::codec::{self, Reader};
+use milter_proto_benches::linear::{edited_message, message_bytes};
 use milter_proto_benches::setup::{Filter, Reading, filter, whole};
 use milter_proto_benches::workloads::{
     Script, bare_commands, bare_responses, chunks, commands_to_bytes, headers, large_body, many_headers,
@@ -141,6 +143,24 @@ fn copy_halves(cut: (Reader, Vec<u8>, Vec<&'static [u8]>)) -> (Reader, Vec<u8>, 
     (reader, storage, segments)
 }
 
+#[library_benchmark]
+#[bench::headers(args = (message_bytes(1000)), config = ceiling("message_commands.headers"))]
+fn message_commands(bytes: &'static [u8]) -> &'static [u8] {
+    black_box(codec::message_to_commands(black_box(bytes)));
+    bytes
+}
+
+/// A message, and its edits.
+type Edited = (Message<'static>, Edits);
+
+#[library_benchmark]
+#[bench::postfix(args = (edited_message((100, 1000)), EditRules::POSTFIX), config = ceiling("apply_edits.postfix"))]
+#[bench::sendmail(args = (edited_message((100, 1000)), EditRules::SENDMAIL), config = ceiling("apply_edits.sendmail"))]
+fn apply_edits((mut message, edits): Edited, rules: EditRules) -> Edited {
+    black_box(codec::apply_edits(&mut message, black_box(&edits), rules));
+    (message, edits)
+}
+
 fn ceiling(case: &str) -> LibraryBenchmarkConfig {
     let limits = budgets::ceiling(case).map(|limit| (EventKind::Ir, limit));
     LibraryBenchmarkConfig::default().tool(Callgrind::default().hard_limits(limits)).clone()
@@ -158,7 +178,9 @@ library_benchmark_group!(
         filter_session,
         mta_session,
         decode_halves,
-        copy_halves
+        copy_halves,
+        message_commands,
+        apply_edits
     ]
 );
 

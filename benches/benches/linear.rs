@@ -5,6 +5,7 @@ use std::hint::black_box;
 use gungraun::Callgrind;
 use gungraun::prelude::*;
 use milter_proto::macros::MacroStore;
+use milter_proto::message::{EditRules, Edits, Message};
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{Command, Direction, Response, Text, Verdict};
 use milter_proto_benches::codec::{self, Reader};
@@ -149,9 +150,40 @@ fn line_writer(lines: (Vec<Entry>, String)) -> (Vec<Entry>, String) {
     (entries, out)
 }
 
+#[library_benchmark(setup = linear::message_bytes)]
+#[benches::headers(iter = [TIMES, 2 * TIMES])]
+fn message(bytes: &'static [u8]) -> &'static [u8] {
+    black_box(codec::message_to_commands(black_box(bytes)));
+    bytes
+}
+
+/// Edits of a message with a thousand headers: twice as many of either.
+const EDITS: [(usize, usize); 2] = [(100, 1000), (200, 1000)];
+const EDITED_HEADERS: [(usize, usize); 2] = [(100, 1000), (100, 2000)];
+
+/// A message, and its edits.
+type Edited = (Message<'static>, Edits);
+
+#[library_benchmark(setup = linear::edited_message)]
+#[benches::edits(iter = EDITS)]
+#[benches::headers(iter = EDITED_HEADERS)]
+fn postfix((mut message, edits): Edited) -> Edited {
+    black_box(codec::apply_edits(&mut message, black_box(&edits), EditRules::POSTFIX));
+    (message, edits)
+}
+
+#[library_benchmark(setup = linear::edited_message)]
+#[benches::edits(iter = EDITS)]
+#[benches::headers(iter = EDITED_HEADERS)]
+fn sendmail((mut message, edits): Edited) -> Edited {
+    black_box(codec::apply_edits(&mut message, black_box(&edits), EditRules::SENDMAIL));
+    (message, edits)
+}
+
 library_benchmark_group!(
     name = doubled_work,
-    benchmarks = [filter, mta, monitor, parser, macro_store, line_reader, line_writer]
+    benchmarks =
+        [filter, mta, monitor, parser, macro_store, line_reader, line_writer, message, postfix, sendmail]
 );
 
 main!(

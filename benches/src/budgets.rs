@@ -19,7 +19,7 @@ pub struct Budget {
 /// One row for each case that has a ceiling.
 ///
 /// The fixed cost of a run, some 50 instructions, counts as well.
-pub const BUDGETS: [Budget; 13] = {
+pub const BUDGETS: [Budget; 16] = {
     const fn row(
         goal: &'static str,
         what: &'static str,
@@ -44,6 +44,28 @@ pub const BUDGETS: [Budget; 13] = {
         row("G8", "a whole session W1 of a filter", "filter_session.typical", 1, (17_000, 10_000)),
         row("G8", "the same, its handler opaque", "opaque_filter_session.typical", 1, (18_000, 12_000)),
         row("G9", "take a single byte of a cut frame", "decode_commands.feeds", 65_536, (60, 40)),
+        // An edit looks through the headers once, and moves those below it.
+        row(
+            "G10",
+            "a header of a message: parse it, and make its command",
+            "message_commands.headers",
+            1000,
+            (1700, 1700),
+        ),
+        row(
+            "G10",
+            "apply an edit to 1,000 headers by Postfix' rules",
+            "apply_edits.postfix",
+            100,
+            (50_000, 50_000),
+        ),
+        row(
+            "G10",
+            "apply an edit to 1,000 headers by Sendmail's rules",
+            "apply_edits.sendmail",
+            100,
+            (42_000, 42_000),
+        ),
     ]
 };
 
@@ -106,8 +128,20 @@ pub const LINEAR: [(&str, &str); 12] = [
 ];
 
 /// Who does the work of these cases.
-pub const WORKERS: [&str; 7] =
-    ["parser", "filter", "mta", "monitor", "macro_store", "line_reader", "line_writer"];
+///
+/// `postfix` and `sendmail` apply edits by the rules of these MTAs.
+pub const WORKERS: [&str; 10] = [
+    "parser",
+    "filter",
+    "mta",
+    "monitor",
+    "macro_store",
+    "line_reader",
+    "line_writer",
+    "message",
+    "postfix",
+    "sendmail",
+];
 
 /// Instructions that one run of a case may take.
 pub fn ceiling(case: &str) -> Option<u64> {

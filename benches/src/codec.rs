@@ -6,10 +6,12 @@ use std::mem::discriminant;
 
 use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
+use milter_proto::message::{EditRules, Edits, Message};
 use milter_proto::mta::Sent;
+use milter_proto::negotiation::Negotiated;
 use milter_proto::order::CommandKind;
 use milter_proto::transcript::{Entry, Line};
-use milter_proto::wire::{Assembler, Command, Direction, Edit, Response, Text, Verdict};
+use milter_proto::wire::{Assembler, Command, Direction, Edit, LeadingSpace, Response, Text, Verdict};
 use milter_proto::{FilterSession, Monitor, MtaSession, filter, mta};
 
 /// An assembler as servers have it: storage that grows when a frame is cut.
@@ -224,6 +226,29 @@ pub fn write_lines(entries: &[Entry], out: &mut String) {
         let line = Line::new(entry.direction, entry.frame.as_frame());
         writeln!(out, "{line}\n{}", line.hiding_content()).expect("memory");
     }
+}
+
+/// Takes a message apart and goes through its commands, and counts them.
+#[inline(never)]
+pub fn message_to_commands(bytes: &[u8]) -> usize {
+    let message = Message::parse(bytes);
+    let mut commands = message.commands(&Negotiated::NOTHING);
+    let mut count = 0;
+    while let Some(command) = commands.next_command() {
+        use_command(command);
+        count += 1;
+    }
+    count
+}
+
+/// Applies edits to a message, and says how many did something.
+///
+/// # Panics
+/// If the MTA would refuse them.
+#[inline(never)]
+pub fn apply_edits(message: &mut Message<'_>, edits: &Edits, rules: EditRules) -> usize {
+    let outcomes = edits.apply(message, rules, LeadingSpace::Stripped).expect("edits of a filter");
+    outcomes.iter().filter(|outcome| outcome.effect.is_some()).count()
 }
 
 /// Encodes commands behind each other into one buffer.

@@ -2,6 +2,8 @@
 
 use milter_proto::filter::Event;
 use milter_proto::macros::MacroStore;
+use milter_proto::message::{Edits, Message};
+use milter_proto::mta::EditStatus;
 use milter_proto::transcript::Entry;
 use milter_proto::wire::{
     Actions, Answer, Command, Direction, Edit, MacroStage, Offer, Peer, Response, Steps, TextList, Verdict,
@@ -192,6 +194,41 @@ pub fn lines(count: usize) -> Vec<String> {
 /// A frame with so many names of macros and their values.
 pub fn pairs(count: usize) -> Command<'static> {
     macros(MacroStage::MAIL, &["i", "4Xk2Pq6bTzz9sYd"].repeat(count))
+}
+
+/// A message with so many headers, of 60 bytes, and a body of 40 KiB.
+pub fn message_bytes(headers: usize) -> &'static [u8] {
+    let mut bytes = Vec::new();
+    for number in 0..headers {
+        let name = format!("X-Bench-{}", number % 10);
+        bytes.extend_from_slice(
+            format!("{name}: a value of a header that has some sixty bytes\r\n").as_bytes(),
+        );
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body(40 * 1024));
+    bytes.leak()
+}
+
+/// A message with so many headers, and so many edits in its upper half. They insert as many headers there as they delete.
+///
+/// # Panics
+/// If the edits are too long.
+pub fn edited_message((edits, headers): (usize, usize)) -> (Message<'static>, Edits) {
+    let mut list = Edits::new();
+    for number in 0..edits {
+        let index = u32::try_from(number * 37 % (headers / 20)).expect("a number");
+        let names = ["X-Bench-0", "X-Bench-1", "X-Bench-2", "X-Bench-3", "X-Bench-4", "X-Bench-5"];
+        let (name, value) = (text(names[number % names.len()]), text("another value of a header"));
+        let edit = match number % 10 {
+            0 | 5 => Edit::InsertHeader { index: index * 10, name, value },
+            1 | 6 => Edit::ChangeHeader { index, name, value: text("") },
+            4 => Edit::AddHeader { name, value },
+            _ => Edit::ChangeHeader { index, name, value },
+        };
+        list.push(edit, EditStatus::Negotiated).expect("room");
+    }
+    (Message::parse(message_bytes(headers)), list)
 }
 
 /// A frame with so many bytes of a header's value.

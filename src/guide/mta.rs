@@ -27,12 +27,12 @@
 //!             ChainStep::Close { .. } => {} // close the connection to this filter
 //!             ChainStep::Write { filter, frame } => {
 //!                 let written = frame.segments().try_for_each(|piece| streams[filter].write_all(piece));
-//!                 written.unwrap_or_else(|_| chain.fail());
+//!                 written.unwrap_or_else(|_| chain.fail(filter));
 //!             }
 //!             // With the timeout of `wait`.
 //!             ChainStep::Read { filter, wait: _ } => match streams[filter].read(&mut buffer) {
-//!                 Ok(count @ 1..) => drop(chain.receive(&mut &buffer[..count])), // an error is for the log
-//!                 _ => chain.fail(),
+//!                 Ok(count @ 1..) => drop(chain.receive(filter, &mut &buffer[..count])), // an error is for the log
+//!                 _ => chain.fail(filter),
 //!             },
 //!         }
 //!     }

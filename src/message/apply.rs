@@ -14,6 +14,10 @@ use super::slots::HeaderList;
 use crate::mta::EditStatus;
 use crate::wire::{Edit, LeadingSpace, Text};
 
+/// Recipients that the edits of a filter may add and delete. Sendmail reads lists, and compares each of their addresses with
+/// every recipient.
+const MAX_ADDRESSES: usize = 10_000;
+
 impl Edits {
     /// Applies the edits of one filter to a message: call it when the verdict accepts the message. Returns what came of each
     /// edit, in order.
@@ -21,7 +25,8 @@ impl Edits {
     /// `space` is what was negotiated with the filter: see
     /// [`Negotiated::leading_space`](crate::negotiation::Negotiated::leading_space).
     ///
-    /// Each edit of a header looks through the headers once. A new body is copied once.
+    /// Each edit of a header looks through the headers once, each recipient that is added or deleted through the recipients.
+    /// A new body is copied once.
     ///
     /// # Errors
     /// [`ApplyError`]: the message is unchanged.
@@ -94,6 +99,7 @@ impl Edits {
     fn check(&self, rules: &Rules) -> Result<(), ApplyError> {
         self.check_overrun()?;
         let mut last_chunk = None;
+        let mut addresses = 0_usize;
         for (at, (edit, status)) in self.iter().enumerate() {
             match edit {
                 _ if status == EditStatus::Ignored => {}
@@ -102,6 +108,12 @@ impl Edits {
                 }
                 Edit::ChangeHeader { name, .. } if name.is_empty() && !rules.ignores_empty => {
                     return Err(ApplyError::EmptyName { edit: at });
+                }
+                Edit::AddRcpt { address } | Edit::DeleteRcpt { address } => {
+                    addresses = addresses.saturating_add(1).saturating_add(commas(address));
+                    if addresses > MAX_ADDRESSES {
+                        return Err(ApplyError::TooManyRecipients { max: MAX_ADDRESSES });
+                    }
                 }
                 Edit::ReplaceBody { .. } => {
                     let is_apart = last_chunk.is_some_and(|last: usize| last.saturating_add(1) < at);
@@ -115,6 +127,11 @@ impl Edits {
         }
         Ok(())
     }
+}
+
+/// How many commas a list of addresses has.
+fn commas(list: Text<'_>) -> usize {
+    list.as_bytes().iter().filter(|&&byte| byte == b',').count()
 }
 
 /// CHGFROM.

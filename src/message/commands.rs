@@ -45,7 +45,7 @@ pub struct Commands<'m> {
 
 impl<'m> Message<'m> {
     /// The commands of this message, for a filter with which this was negotiated. They have no macros: see
-    /// [`Commands::with_macros`].
+    /// [`Commands::with_macros`]. The message needs a recipient, since no session sends DATA without one.
     #[must_use]
     pub fn commands(&'m self, negotiated: &Negotiated) -> Commands<'m> {
         Commands { message: self, form: Form::new(negotiated), cursor: Cursor::new(Step::Mail) }
@@ -236,7 +236,8 @@ impl Step {
             }
             Self::Header(at) => {
                 let headers = message.headers.iter().enumerate().skip(at);
-                let mut shown = headers.filter(|(_, header)| header.is_visible());
+                // An edit can make a line that is no header: no session sends it.
+                let mut shown = headers.filter(|(_, header)| header.is_visible() && header.has_name());
                 shown.next().map_or(Self::EndOfHeaders, |(at, _)| Self::Header(at))
             }
             Self::Body(at) if at >= message.body().len() => Self::EndOfMessage,

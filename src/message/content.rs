@@ -119,13 +119,24 @@ impl<'m> Message<'m> {
         self.headers.iter().filter(|header| header.is_written())
     }
 
+    /// Adds a header below the others. Filters see it. An edit of a filter adds its headers elsewhere in some MTAs: see
+    /// [`EditRules`](super::EditRules).
+    pub fn add_header(&mut self, header: Header<'m>) {
+        let line_end = self.line_end();
+        if let Some(last) = self.headers.last_mut() {
+            last.terminate(line_end);
+        }
+        self.headers.push(header.with_origin(Origin::Message));
+    }
+
     /// Adds a header that the MTA itself adds above all others: its Received. Filters do not see it.
     pub fn add_trace(&mut self, header: Header<'m>) {
         self.headers.insert(0, header.with_origin(Origin::Trace));
     }
 
     /// Adds a header that the MTA itself adds because the message has none of that name, such as Date. Filters do not see
-    /// it. This is how Sendmail does it; for Postfix, such a header is a part of the message.
+    /// it. This is how Sendmail does it, and in its order: Date, From, Message-Id. In Postfix such a header is a part of the
+    /// message: see [`add_header`](Self::add_header).
     pub fn add_default(&mut self, header: Header<'m>) {
         let place = self.headers.iter().take_while(|header| header.origin() != Origin::Message).count();
         self.headers.insert(place, header.with_origin(Origin::Default));

@@ -70,9 +70,10 @@ impl Edits {
     /// caller may read on until the verdict, or close the connection.
     pub fn push(&mut self, edit: Edit<'_>, status: EditStatus) -> Result<(), EditsTooLong> {
         let len = Response::Edit(edit).encode().len().saturating_add(EACH);
-        self.bytes = self.bytes.saturating_add(len);
-        self.is_overrun |= self.bytes > self.max_bytes;
+        let bytes = self.bytes.saturating_add(len);
+        self.is_overrun |= bytes > self.max_bytes;
         self.check_overrun()?;
+        self.bytes = bytes;
         self.edits.push((edit.into(), status));
         Ok(())
     }
@@ -99,11 +100,6 @@ impl Edits {
         self.edits.clear();
         self.bytes = 0;
         self.is_overrun = false;
-    }
-
-    /// Bytes of the edits for which there was no room.
-    pub(super) const fn excess(&self) -> usize {
-        self.bytes.saturating_sub(self.max_bytes)
     }
 
     /// Fails if an edit did not fit.

@@ -78,6 +78,12 @@ pub enum ApplyError {
     /// There are more edits than the MTA can keep.
     #[error(transparent)]
     TooLong(#[from] EditsTooLong),
+    /// The filter adds or deletes more recipients than a message may have.
+    #[error("the filter adds and deletes more than {max} recipients of one message, the limit of the MTA")]
+    TooManyRecipients {
+        /// The limit.
+        max: usize,
+    },
     /// Postfix stops using a filter that sends CHGHEADER without a name.
     #[error("the filter sent CHGHEADER without a header name (edit {edit}), where Postfix expects a name")]
     EmptyName {

@@ -9,7 +9,8 @@ use std::path::Path;
 use milter_proto::filter::{Options, Support};
 use milter_proto::macros::{MacroDefaults, MacroRequests, MacroStore, MacroValues};
 use milter_proto::message::{
-    ApplyError, Chain, ChainFilter, ChainStep, EditRules, Edits, EnvelopeAddress, FailureAction, Header,
+    AnswerReason, ApplyError, Chain, ChainFilter, ChainStep, EditRules, Edits, EnvelopeAddress,
+    FailureAction, Header,
 };
 use milter_proto::monitor::Message;
 use milter_proto::mta::Sent;
@@ -356,6 +357,7 @@ fn chain(shown: &Shown) {
     let mut chain = Chain::new(EditRules::POSTFIX);
     shown.debug(ChainFilter::new());
     shown.debug(FailureAction::Tempfail);
+    shown.debug(AnswerReason::Failure);
     chain.add(ChainFilter::new());
     shown.both(chain.send(Command::EndOfHeaders).unwrap_err());
     chain.send(Command::Negotiate(Offer::FULL)).unwrap();
@@ -364,7 +366,9 @@ fn chain(shown: &Shown) {
         shown.debug(&step);
         match step {
             ChainStep::Done(answer) => break shown.debug(answer),
-            ChainStep::Read { filter, .. } => chain.fail(filter),
+            ChainStep::Read { filter, .. } => {
+                shown.both(chain.receive(filter, &mut &b"\xffGET\x1b\n"[..]).unwrap_err());
+            }
             ChainStep::Write { .. } | ChainStep::Close { .. } => {}
         }
     }

@@ -56,8 +56,7 @@ impl ChainFilter {
         Self { on_failure, ..self }
     }
 
-    /// With room for this many bytes of edits: see [`Edits::with_max_bytes`](crate::message::Edits::with_max_bytes). If there
-    /// are more, the message is refused for now.
+    /// With room for this many bytes of edits: see [`Edits::with_max_bytes`](crate::message::Edits::with_max_bytes).
     pub const fn with_max_edit_bytes(self, max_edit_bytes: usize) -> Self {
         Self { max_edit_bytes, ..self }
     }
@@ -76,7 +75,7 @@ pub enum FilterError {
     /// It broke a rule.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
-    /// It asked for edits without end: 1 MiB more than [`ChainFilter::with_max_edit_bytes`] has room for.
+    /// It asked for more edits of one message than the MTA keeps: see [`ChainFilter::with_max_edit_bytes`].
     #[error(transparent)]
     Edits(#[from] EditsTooLong),
 }

@@ -15,13 +15,13 @@ impl<'m> Chain<'m> {
         self.members.get(filter).map(|member| &member.session)
     }
 
-    /// The edits of a filter for the last message that is over, in order, with what came of each. That is `None` unless the
-    /// edits were applied: they are not if the filter refused the message. A filter that failed has none.
+    /// The edits of a filter for the last message, in order, with what came of each. That is `None` unless the edits were
+    /// applied: they are not if the filter refused the message. A filter that failed has none.
     pub fn edits(&self, filter: usize) -> impl Iterator<Item = (Edit<'_>, EditStatus, Option<EditOutcome>)> {
         self.members.get(filter).into_iter().flat_map(|member| {
-            let (edits, outcomes) = &member.last_edits;
-            let outcomes = outcomes.iter().copied().map(Some).chain(core::iter::repeat(None));
-            edits.iter().zip(outcomes).map(|((edit, status), outcome)| (edit, status, outcome))
+            let outcomes = member.outcomes.iter().copied().map(Some);
+            let outcomes = outcomes.chain(core::iter::repeat(None));
+            member.edits.iter().zip(outcomes).map(|((edit, status), outcome)| (edit, status, outcome))
         })
     }
 
@@ -57,7 +57,10 @@ impl<'m> Chain<'m> {
     ) -> Result<(), FilterError> {
         let Some(member) = self.members.get_mut(filter) else { return Ok(()) };
         let received = member.receive(input, &mut on_event);
-        received.inspect_err(|error| member.fail_with(*error))
+        if received.is_err() {
+            member.fail();
+        }
+        received
     }
 
     /// Begins with the first part of the message, after DATA: the commands up to those of that kind, which is HEADER, EOH or

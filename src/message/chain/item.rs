@@ -1,7 +1,5 @@
 //! A command for a filter, and what becomes of it.
 
-use super::answer::Objection;
-use crate::Wait;
 use crate::message::envelope::without_brackets;
 use crate::mta::{Sent, VerdictKind};
 use crate::order::CommandKind;
@@ -13,27 +11,6 @@ pub(super) struct Item {
     pub(super) command: CommandBuf,
     /// It is a recipient that the MTA itself refused.
     pub(super) is_rejected: bool,
-}
-
-/// What was sent last.
-#[derive(Clone, Debug)]
-pub(super) enum Current {
-    Nothing,
-    Command(Item),
-    /// What the cursor stands on.
-    Message,
-    /// An ABORT in the place of a command.
-    Abort,
-}
-
-/// What a filter needs next.
-#[derive(Debug)]
-pub(super) enum Progress {
-    Write,
-    Read(Wait),
-    Close,
-    /// It is done with its task, and objects with this verdict if it does.
-    Done(Option<Objection>),
 }
 
 /// What the session says about a command, without the frame.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::answer::{AnswerReason, Objection};
 use super::filter::{ChainFilter, FailureAction, FilterError};
-use super::item::{Current, Item, Plan, Progress, is_of_message, mailbox};
+use super::item::{Item, Plan, is_of_message, mailbox};
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
@@ -18,10 +18,7 @@ use crate::wire::{
     Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text,
     Verdict, VerdictBuf,
 };
-use crate::{Misuse, MtaSession};
-
-/// Bytes of edits that are read and dropped once there is no room for them: up to there, the connection stays in sync.
-const MAX_EXCESS: usize = 1024 * 1024;
+use crate::{Misuse, MtaSession, Wait};
 
 /// A filter, and how far it has come with its task.
 #[derive(Debug)]
@@ -32,8 +29,10 @@ pub(super) struct Member {
     on_failure: FailureAction,
     lists: MacroListsBuf,
     pub(super) edits: Edits,
-    /// The edits of the last message that is over, and what came of them if they were applied.
-    pub(super) last_edits: (Edits, Vec<EditOutcome>),
+    /// What came of the edits, once they were applied.
+    pub(super) outcomes: Vec<EditOutcome>,
+    /// They are those of a message that is over.
+    pub(super) has_old_edits: bool,
     /// What is still to be sent.
     script: VecDeque<Item>,
     /// The message, if that is to be sent.
@@ -64,6 +63,27 @@ enum State {
     Left,
 }
 
+/// What was sent last.
+#[derive(Clone, Debug)]
+enum Current {
+    Nothing,
+    Command(Item),
+    /// What the cursor stands on.
+    Message,
+    /// An ABORT in the place of a command.
+    Abort,
+}
+
+/// What a filter needs next.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Write,
+    Read(Wait),
+    Close,
+    /// It is done with its task, and objects with this verdict if it does.
+    Done(Option<Objection>),
+}
+
 impl Member {
     pub(super) fn new(filter: ChainFilter) -> Self {
         Self {
@@ -73,7 +93,8 @@ impl Member {
             on_failure: filter.on_failure,
             lists: MacroListsBuf::new(),
             edits: Edits::with_max_bytes(filter.max_edit_bytes),
-            last_edits: (Edits::with_max_bytes(filter.max_edit_bytes), Vec::new()),
+            outcomes: Vec::new(),
+            has_old_edits: false,
             script: VecDeque::new(),
             cursor: None,
             last: None,
@@ -115,8 +136,8 @@ impl Member {
             self.state = State::Leaving;
         }
         match command.as_command() {
-            Command::MailFrom { .. } => self.forget_message(),
-            command if is_of_message(&command) => self.objection = self.lost_message.clone(),
+            Command::MailFrom { .. } | Command::Quit | Command::QuitNewConnection => self.forget_message(),
+            command if is_of_message(&command) => self.go_on(),
             _ => {}
         }
         if self.objection.is_none() {
@@ -127,40 +148,39 @@ impl Member {
     /// Begins with the message, up to the commands of that kind.
     pub(super) fn begin_message(&mut self, last: Option<CommandKind>) {
         self.rest();
+        self.go_on();
         self.last = last;
-        self.objection = self.lost_message.clone();
         self.cursor = self.objection.is_none().then(|| Cursor::new(Step::Header(0)));
     }
 
     /// Begins with ABORT, if the filter knows of a message.
     pub(super) fn begin_abort(&mut self, values: &MacroValues) {
         self.rest();
-        if !self.edits.is_empty() {
-            self.end_edits(Vec::new());
-        }
         self.forget_message();
+        self.has_old_edits = true;
         if self.session.stage().is_in_message() {
             self.push(Item { command: Command::Abort.into(), is_rejected: false }, values);
         }
     }
 
+    /// Goes on with a message.
+    fn go_on(&mut self) {
+        self.objection = self.lost_message.clone();
+        if self.has_old_edits {
+            self.forget_edits();
+        }
+    }
+
     fn forget_message(&mut self) {
         self.envelope.clear();
-        self.edits.clear();
         self.lost_message = None;
     }
 
-    /// Keeps the edits of a message that is over, to be shown.
-    pub(super) fn end_edits(&mut self, outcomes: Vec<EditOutcome>) {
-        core::mem::swap(&mut self.edits, &mut self.last_edits.0);
+    /// Forgets the edits of the last message.
+    pub(super) fn forget_edits(&mut self) {
         self.edits.clear();
-        self.last_edits.1 = outcomes;
-    }
-
-    /// Forgets the edits that are shown.
-    pub(super) fn forget_last_edits(&mut self) {
-        self.last_edits.0.clear();
-        self.last_edits.1.clear();
+        self.outcomes.clear();
+        self.has_old_edits = false;
     }
 
     /// Has nothing to do.
@@ -365,11 +385,7 @@ impl Member {
             on_event(&event);
             match event {
                 Event::Negotiated { answer } => self.lists = answer.macro_lists.into(),
-                Event::Edit { edit, status, .. } => {
-                    // If there is no room, the message will be refused, and the filter may go on for a while.
-                    let kept = self.edits.push(edit, status);
-                    kept.or_else(|error| if self.edits.excess() > MAX_EXCESS { Err(error) } else { Ok(()) })?;
-                }
+                Event::Edit { edit, status, .. } => self.edits.push(edit, status)?,
                 Event::Verdict { verdict, scope, closes_smtp_session, .. } => {
                     if matches!(scope, Scope::Message | Scope::Connection) {
                         self.settled = verdict.into();
@@ -404,20 +420,11 @@ impl Member {
         }
         let ending = self.session.disconnect(self.assembler.pending());
         self.rest();
-        self.edits.clear();
-        self.forget_last_edits();
+        self.forget_edits();
         self.lost_message = None;
         self.state = State::Failing;
         if ending.body_incomplete && self.failure().is_none() {
             self.objection = Some(Objection::new(Verdict::Tempfail, AnswerReason::Failure));
-        }
-    }
-
-    /// Gives the filter up because of what it sent. After too many edits, the message cannot pass.
-    pub(super) fn fail_with(&mut self, error: FilterError) {
-        self.fail();
-        if let FilterError::Edits(error) = error {
-            self.objection = Some(Objection::new(Verdict::Tempfail, AnswerReason::Edits(error.into())));
         }
     }
 

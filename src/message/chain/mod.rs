@@ -14,8 +14,8 @@ use crate::macros::MacroValues;
 use crate::order::CommandKind;
 use crate::wire::{Command, CommandBuf, Verdict};
 use answer::Objection;
-use item::{Progress, is_of_message};
-use member::Member;
+use item::is_of_message;
+use member::{Member, Progress};
 
 pub use answer::{AnswerReason, ChainAnswer, ChainError, ChainStep};
 pub use filter::{ChainFilter, FailureAction, FilterError};
@@ -211,7 +211,7 @@ impl<'m> Chain<'m> {
             self.discards = None;
         }
         if matches!(command, Command::MailFrom { .. }) {
-            self.members.iter_mut().for_each(Member::forget_last_edits);
+            self.members.iter_mut().for_each(Member::forget_edits);
         }
         match (&self.discards, command) {
             (Some(answer), _) if is_of_message(&command) => self.answer = answer.clone(),
@@ -290,6 +290,7 @@ impl<'m> Chain<'m> {
         let (objection, stops) = match &self.task {
             Task::Message(None) => (objection.or_else(|| self.apply_edits(filter)), true),
             Task::Message(Some(_)) => {
+                // The others would get the message after the first.
                 self.at = self.members.len();
                 (objection, true)
             }
@@ -310,9 +311,10 @@ impl<'m> Chain<'m> {
         if member.quarantines() {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
+        member.has_old_edits = true;
         match member.edits.apply(message, self.rules, member.leading_space()) {
             Ok(outcomes) => {
-                member.end_edits(outcomes);
+                member.outcomes = outcomes;
                 None
             }
             Err(error) => Some(Objection::new(Verdict::Tempfail, AnswerReason::Edits(error))),
@@ -356,8 +358,7 @@ impl<'m> Chain<'m> {
     /// before a command: see [`MtaSession::next_event`](crate::MtaSession::next_event).
     ///
     /// # Errors
-    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called. After edits without end, the
-    /// message is refused for now, whatever the action is.
+    /// [`FilterError`]: the filter has failed, as if [`fail`](Self::fail) was called.
     pub fn receive(&mut self, filter: usize, input: &mut &[u8]) -> Result<(), FilterError> {
         self.receive_with(filter, input, |_| {})
     }

@@ -423,3 +423,30 @@ fn sendmail_cuts_long_names_and_lines() {
     // One byte is lost at the first cut, and everything at the second.
     assert_eq!(lengths(SENDMAIL), [2303 + 2, 1 + (3000 + 202 - 2304) + 2, 2303 + 2, 2]);
 }
+
+#[test]
+fn the_recipients_that_a_filter_adds_are_limited() {
+    // As one list or many, and whether the MTA reads lists or not.
+    for count in [1, 100] {
+        let list = (0..12_000 / count).map(|number| format!("r{number}@x")).collect::<Vec<_>>().join(",");
+        for edit in [Edit::add_recipient(&list).unwrap(), Edit::delete_recipient(&list).unwrap()] {
+            for rules in [POSTFIX, SENDMAIL] {
+                let mut message = message();
+                let refused = try_apply(&mut message, rules, &vec![edit; count]);
+                assert_eq!(refused, Err(ApplyError::TooManyRecipients { max: 10_000 }));
+                assert_eq!(recipients(&message), ["<r@x>"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn headers_of_the_mta_have_their_places() {
+    let mut message = Message::parse(b"A: 1");
+    message.add_header(Header::new("B", " 2"));
+    message.add_trace(Header::new("Received", " here"));
+    message.add_default(Header::new("Date", " now"));
+    assert_eq!(headers(&message), "Received: here|Date: now|A: 1|B: 2");
+    let shown = message.headers().filter(|header| header.is_visible()).map(|header| header.name());
+    assert_eq!(shown.collect::<Vec<_>>(), [b"A", b"B"]);
+}

@@ -440,7 +440,7 @@ impl ByHand {
         if self.session.check(&kind.command()).is_err() {
             return None;
         }
-        if matches!(kind, Kind::Mail | Kind::Abort) {
+        if ends_session || matches!(kind, Kind::Mail | Kind::Abort) {
             (self.envelope, self.lost) = (Vec::new(), None);
         }
         let answer = self.send(kind);

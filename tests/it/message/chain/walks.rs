@@ -4,9 +4,10 @@ use milter_proto::macros::MacroDefaults;
 use milter_proto::message::{
     AnswerReason, ApplyError, Chain, ChainError, ChainFilter, ChainStep, EditRules, FilterError,
 };
+use milter_proto::mta::Policy;
 use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{Command, Offer, ReplyText, Text, Verdict};
-use milter_proto::{ReceiveError, Wait};
+use milter_proto::{MtaSession, ReceiveError, Wait};
 
 use super::filters::{Part, Script};
 use super::talk::{BODY, CONNECT, HELO, MAIL, Talk, decision, rcpt};
@@ -312,6 +313,11 @@ fn a_filter_that_refuses_the_envelope_the_second_time_refuses_the_message() {
         talk.deliver(BODY);
         assert_eq!(talk.news(), ["MRTLNBE"; 2]);
     }
+    // After QUIT nothing is left of it.
+    let mut talk = data_refused_once(says("M2", b"r"), false);
+    assert_eq!(decision(&talk.ask(Command::Data)), (Some(0), Verdict::Reject));
+    talk.ask(Command::Quit);
+    assert!(talk.chain.send(rcpt("<b@x>")).is_err());
     // ACCEPT is as good as ever.
     let mut talk = data_refused_once(says("R3", b"a"), false);
     assert_eq!(decision(&talk.ask(Command::Data)), (Some(1), Verdict::Tempfail));
@@ -342,14 +348,27 @@ fn a_connection_can_be_used_for_another_session_after_quit_nc() {
 }
 
 #[test]
-fn more_edits_than_there_is_room_for_refuse_the_message_and_keep_the_filter() {
+fn more_edits_than_there_is_room_for_are_a_failure() {
     let many: [&[u8]; 4] = [b"hX-A\0 a\0", b"hX-B\0 b\0", b"hX-C\0 c\0", b"c"];
     let small = ChainFilter::new().with_max_edit_bytes(300);
     let mut talk = Talk::with([(plain().with("E", &many), small), (plain(), ChainFilter::new())]).greeted();
     talk.passes([MAIL, rcpt("<b@x>"), Command::Data]);
     let answer = talk.ask_message(BODY);
-    assert_eq!(decision(&answer), (Some(0), Verdict::Tempfail));
-    assert!(matches!(answer.reason, AnswerReason::Edits(ApplyError::TooLong(it)) if it.max_bytes == 300));
+    assert_eq!((decision(&answer), answer.reason), ((Some(0), Verdict::Tempfail), AnswerReason::Failure));
+    assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+}
+
+#[test]
+fn edits_that_cannot_be_applied_refuse_the_message_and_keep_the_filter() {
+    // Sendmail accepts chunks of a new body with edits between them, the rules of Postfix do not.
+    let edits: [&[u8]; 4] = [b"bNew ", b"hX-A\0 a\0", b"bbody\r\n", b"c"];
+    let lenient = ChainFilter::new().with_session(MtaSession::with_policy(Policy::SENDMAIL));
+    let mut talk =
+        Talk::with([(plain().with("E", &edits), lenient), (plain(), ChainFilter::new())]).greeted();
+    talk.passes([MAIL, rcpt("<b@x>"), Command::Data]);
+    let answer = talk.ask_message(BODY);
+    let expected = AnswerReason::Edits(ApplyError::BodyInterrupted { edit: 2 });
+    assert_eq!((decision(&answer), answer.reason), ((Some(0), Verdict::Tempfail), expected));
     assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
     assert_eq!(talk.deliver(BODY).to_bytes(), BODY);
 }
@@ -479,4 +498,16 @@ fn edits_of_a_refused_message_are_not_those_of_the_next() {
     talk.passes([Command::Data]);
     assert!(talk.ask_message(BODY).passes());
     assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+}
+
+#[test]
+fn a_filter_is_not_shown_a_line_of_another_that_is_no_header() {
+    for name in ["X Y", ""] {
+        let edit = format!("h{name}\0yes\0");
+        let mut talk = Talk::new([plain().with("E", &[edit.as_bytes(), b"c"]), plain()]).greeted();
+        let message = talk.deliver(BODY);
+        let expected = format!("Subject: one\r\n{name}: yes\r\n\r\nHello\r\n");
+        assert_eq!(message.to_bytes(), expected.as_bytes());
+        assert_eq!(talk.stories()[1], "OCHMRTLNBE");
+    }
 }
