@@ -428,7 +428,7 @@ fn sendmail_cuts_long_names_and_lines() {
 fn the_recipients_that_a_filter_adds_are_limited() {
     // As one list or many, and whether the MTA reads lists or not.
     for count in [1, 100] {
-        let list = (0..12_000 / count).map(|number| format!("r{number}@x")).collect::<Vec<_>>().join(",");
+        let list = (0..12_000_usize.div_euclid(count)).map(|number| format!("r{number}@x")).collect::<Vec<_>>().join(",");
         for edit in [Edit::add_recipient(&list).unwrap(), Edit::delete_recipient(&list).unwrap()] {
             for rules in [POSTFIX, SENDMAIL] {
                 let mut message = message();
