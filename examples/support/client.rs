@@ -6,7 +6,7 @@ mod outcome;
 use std::fs;
 use std::io::{Write, stderr};
 
-use milter_proto::message::{Chain, ChainAnswer, ChainFilter, FailureAction, Message};
+use milter_proto::message::{AnswerReason, Chain, ChainAnswer, ChainFilter, FailureAction, Message};
 use milter_proto::mta::{Event, Scope};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Command, Offer, Text, TextList, Verdict};
@@ -167,12 +167,7 @@ impl<'m> Client<'m> {
                 return Ok(());
             }
             Step::Abort => Command::Abort,
-            Step::NewConnection if self.chain.send(Command::QuitNewConnection).is_ok() => return Ok(()),
-            // Not every filter can take another session.
-            Step::NewConnection => {
-                self.step = Step::Helo.next(letter);
-                return self.begin();
-            }
+            Step::NewConnection => Command::QuitNewConnection,
             Step::Quit => Command::Quit,
         };
         Ok(self.chain.send(command)?)
@@ -206,7 +201,6 @@ impl<'m> Client<'m> {
         }
         let (program, number) = (env!("CARGO_BIN_NAME"), filter.saturating_add(1));
         let _ = stderr().write_all(format!("{program}: filter {number} failed: {failure}\n").as_bytes());
-        self.at = None;
         self.chain.fail(filter);
         Ok(())
     }
@@ -220,10 +214,12 @@ impl<'m> Client<'m> {
             let written = fs::write(path, message.to_bytes());
             written.map_err(|error| Failure::File(path.display().to_string(), error))?;
         }
-        let at = self.at.take().filter(|_| ending.is_by_verdict());
+        let is_by_filter = ending.is_by_verdict() && answer.reason == AnswerReason::Verdict;
+        let at = self.at.take().filter(|_| is_by_filter);
         (self.show)(&Outcome {
             ending,
             at: at.or((ending == Ending::Accepted).then_some(CommandKind::EndOfMessage)),
+            reason: answer.reason,
             by: answer.filter.filter(|_| ending.is_by_verdict()),
             reply: reply_to(&answer.verdict.as_verdict()).filter(|_| ending.is_by_verdict()),
             refused: &self.refused,
@@ -243,7 +239,7 @@ impl<'m> Client<'m> {
     fn after_message(&self) -> Step {
         match self.left {
             0 => Step::Quit,
-            _ if self.letter.quit_nc => Step::NewConnection,
+            _ if self.letter.quit_nc && self.chain.can_reuse() => Step::NewConnection,
             _ => Step::Helo.next(self.letter),
         }
     }

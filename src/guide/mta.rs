@@ -7,7 +7,7 @@
 //!
 //! # From a file to a delivered message
 //!
-//! With the feature `alloc`, a [`Chain`] does nearly everything on this page, for one filter or for several in a row: it
+//! With the feature `alloc`, a `message::Chain` does nearly everything on this page, for one filter or for several in a row: it
 //! knows who is asked next, skips what a filter does not want, sends macros, and applies edits as Postfix or Sendmail does. The
 //! program does the I/O, and acts on the answers:
 //!
@@ -241,7 +241,7 @@
 //! ```
 //!
 //! * What an edit does to the message is not the same in all MTAs: which header is number 2, where a new one goes.
-//!   [`Edits`](crate::message::Edits) applies them to a [`Message`](crate::message::Message) as Postfix or Sendmail does, and
+//!   `message::Edits` applies them to a `Message` as Postfix or Sendmail does, and
 //!   tells what it ignored. Check header names, addresses and ESMTP arguments as you check those of a client.
 //! * Without an allocator: a header value becomes one header by [`LeadingSpace::decode_pieces`]. The first
 //!   [`Edit::ReplaceBody`] of a message replaces the body, later ones append to it.
@@ -252,7 +252,7 @@
 //!
 //! # Several filters
 //!
-//! A [`Chain`] does it. By hand, use one session for each filter. Ask them one after another, at each command; send the content
+//! A `message::Chain` does it. By hand, use one session for each filter. Ask them one after another, at each command; send the content
 //! to a filter after the verdict of the one before it, since it sees the headers and the body as changed by that one. The first
 //! refusal is the answer to the client, DISCARD as well; ACCEPT is about one filter alone. When a message ends early, send ABORT
 //! to those that know of it. SPEC_NOTES has the chapter "Several filters".
@@ -308,8 +308,6 @@
 //! ```
 #![expect(unused_imports, reason = "the page links to them")]
 
-#[cfg(feature = "alloc")]
-use crate::message::Chain;
 use crate::mta::{EditStatus, Ending, Scope, Sent, VerdictKind};
 use crate::wire::{Edit, LeadingSpace, ReplyText};
 use crate::{Limits, MtaSession, Timeouts};

@@ -8,6 +8,7 @@ use super::arguments::{Arguments, revived};
 use super::content::{Message, Recipient};
 use super::edits::Edits;
 use super::envelope::EnvelopeAddress;
+use super::list::{concat, lines};
 use super::outcome::{ApplyError, EditOutcome, Effect, IgnoreReason};
 use super::rules::{EditRules, Rules};
 use super::slots::HeaderList;
@@ -90,7 +91,7 @@ impl Edits {
             outcomes.push(outcome);
         }
         if let Some(body) = body {
-            message.body = Cow::Owned(lines(&body, line_end));
+            message.body = Cow::Owned(with_line_ends(&body, line_end));
         }
         Ok(outcomes)
     }
@@ -100,7 +101,7 @@ impl Edits {
         self.check_overrun()?;
         let mut last_chunk = None;
         let mut addresses = 0_usize;
-        for (at, (edit, status)) in self.iter().enumerate() {
+        for (at, (edit, status)) in (0..self.len()).zip(self.iter()) {
             match edit {
                 _ if status == EditStatus::Ignored => {}
                 _ if status == EditStatus::RejectsMessage => {
@@ -131,7 +132,7 @@ impl Edits {
 
 /// How many commas a list of addresses has.
 fn commas(list: Text<'_>) -> usize {
-    list.as_bytes().iter().filter(|&&byte| byte == b',').count()
+    list.as_bytes().iter().fold(0, |count: usize, &byte| count.saturating_add((byte == b',').into()))
 }
 
 /// CHGFROM.
@@ -235,13 +236,13 @@ fn delete_recipient(recipients: &mut [Recipient], rules: &Rules, address: Text<'
 
 /// An address in angle brackets.
 fn bracketed(mailbox: &[u8]) -> Vec<u8> {
-    [b"<", mailbox, b">"].concat()
+    concat(&[b"<", mailbox, b">"])
 }
 
 /// A new body, in lines with this line end, the last line included.
-fn lines(body: &[u8], line_end: &[u8]) -> Vec<u8> {
+fn with_line_ends(body: &[u8], line_end: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len().saturating_add(line_end.len()));
-    for line in body.split_inclusive(|&byte| byte == b'\n') {
+    for line in lines(body) {
         let text = match line {
             [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text,
             text => text,

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::content::Message;
 use super::header::Header;
+use super::list::with_places;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::negotiation::Negotiated;
 use crate::order::CommandKind;
@@ -230,12 +231,12 @@ impl Step {
     fn or_later(self, message: &Message<'_>) -> Self {
         match self {
             Self::Rcpt(at) => {
-                let recipients = message.recipients.iter().enumerate().skip(at);
+                let recipients = with_places(message.recipients.iter()).skip(at);
                 let mut kept = recipients.filter(|(_, recipient)| !recipient.is_deleted);
                 kept.next().map_or(Self::Data, |(at, _)| Self::Rcpt(at))
             }
             Self::Header(at) => {
-                let headers = message.headers.iter().enumerate().skip(at);
+                let headers = with_places(message.headers.iter()).skip(at);
                 // An edit can make a line that is no header: no session sends it.
                 let mut shown = headers.filter(|(_, header)| header.is_visible() && header.has_name());
                 shown.next().map_or(Self::EndOfHeaders, |(at, _)| Self::Header(at))

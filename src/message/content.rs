@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::envelope::EnvelopeAddress;
 use super::header::{Header, Origin, split_first, without_line_end};
+use super::list::{insert, lines};
 use crate::debug::debug_fields;
 use crate::wire::Text;
 
@@ -131,7 +132,7 @@ impl<'m> Message<'m> {
 
     /// Adds a header that the MTA itself adds above all others: its Received. Filters do not see it.
     pub fn add_trace(&mut self, header: Header<'m>) {
-        self.headers.insert(0, header.with_origin(Origin::Trace));
+        insert(&mut self.headers, 0, header.with_origin(Origin::Trace));
     }
 
     /// Adds a header that the MTA itself adds because the message has none of that name, such as Date. Filters do not see
@@ -139,7 +140,7 @@ impl<'m> Message<'m> {
     /// message: see [`add_header`](Self::add_header).
     pub fn add_default(&mut self, header: Header<'m>) {
         let place = self.headers.iter().take_while(|header| header.origin() != Origin::Message).count();
-        self.headers.insert(place, header.with_origin(Origin::Default));
+        insert(&mut self.headers, place, header.with_origin(Origin::Default));
     }
 
     /// The body.
@@ -205,12 +206,11 @@ impl<'m> Message<'m> {
 /// Copies nothing if there is no such LF.
 #[must_use]
 pub fn with_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let lines = || bytes.split_inclusive(|&byte| byte == b'\n');
-    if !lines().any(is_bare) {
+    if !lines(bytes).any(is_bare) {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());
-    for line in lines() {
+    for line in lines(bytes) {
         if is_bare(line) {
             out.extend_from_slice(without_line_end(line));
             out.extend_from_slice(b"\r\n");

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
+use super::list::{concat, split_line};
 use crate::wire::LeadingSpace;
 
 /// A header of a message: its bytes, with its folds and its line end.
@@ -55,7 +56,7 @@ impl<'m> Header<'m> {
     #[must_use]
     pub fn new(name: impl AsRef<[u8]>, after_colon: impl AsRef<[u8]>) -> Self {
         let value = LeadingSpace::Preserved.decode_value(after_colon.as_ref());
-        Self::from_bytes([name.as_ref(), b":", &value, b"\r\n"].concat().into())
+        Self::from_bytes(concat(&[name.as_ref(), b":", &value, b"\r\n"]).into())
     }
 
     /// Makes a header from its bytes.
@@ -135,8 +136,7 @@ impl<'m> Header<'m> {
 
     /// The first line, without its line end.
     pub(super) fn first_line(&self) -> &[u8] {
-        let line = self.bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
-        without_line_end(line)
+        split_line(&self.bytes).map_or(&[], |(line, _)| without_line_end(line))
     }
 
     /// Whether the bytes begin with a blank: below another header they are a part of that one.
@@ -146,7 +146,7 @@ impl<'m> Header<'m> {
 
     /// Adds further lines.
     pub(super) fn extend(&mut self, lines: &[u8]) {
-        self.bytes.to_mut().extend_from_slice(lines);
+        self.bytes = Cow::Owned(concat(&[&self.bytes, lines]));
     }
 
     /// Takes the header for one of the MTA's. Sendmail's rules for trace headers depend on the name alone.
@@ -160,7 +160,7 @@ impl<'m> Header<'m> {
     /// Adds the final line end if it is missing.
     pub(super) fn terminate(&mut self, line_end: &[u8]) {
         if !self.bytes.ends_with(b"\n") {
-            self.bytes.to_mut().extend_from_slice(line_end);
+            self.extend(line_end);
         }
     }
 
@@ -199,7 +199,7 @@ pub(super) fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Bytes of the first line, line end included.
 fn line_len(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at.saturating_add(1))
+    split_line(bytes).map_or(0, |(line, _)| line.len())
 }
 
 /// The bytes before the final line end.

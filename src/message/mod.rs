@@ -21,6 +21,7 @@ mod content;
 mod edits;
 mod envelope;
 mod header;
+mod list;
 mod outcome;
 mod rules;
 mod slots;

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::header::{Header, Origin, name_len, without_line_end};
+use super::list::{concat, insert, remove, with_places};
 use super::outcome::{EditOutcome, Effect, IgnoreReason};
 use super::rules::{Rules, SENDMAIL_HEADERS, is_resent, is_withheld_by_sendmail};
 use crate::wire::LeadingSpace;
@@ -93,7 +94,7 @@ impl HeaderList<'_, '_> {
     /// no other.
     fn find(&self, number: usize, name: &[u8]) -> Option<usize> {
         let own = if self.rules.has_slots { None } else { self.own() };
-        let headers = self.headers.iter().enumerate().take(self.readable());
+        let headers = with_places(self.headers.iter()).take(self.readable());
         let mut namesakes = headers.filter(|(place, header)| header.is_named(name) && Some(*place) != own);
         if !self.rules.has_slots {
             return namesakes.nth(number.saturating_sub(1)).map(|(place, _)| place);
@@ -116,7 +117,7 @@ impl HeaderList<'_, '_> {
     fn delete(&mut self, place: usize) -> EditOutcome {
         match self.headers.get_mut(place) {
             Some(header) if self.rules.has_slots => header.is_absent = true,
-            Some(_) => drop(self.headers.remove(place)),
+            Some(_) => remove(self.headers, place),
             None => {}
         }
         Effect::HeaderDeleted.into()
@@ -142,7 +143,7 @@ impl HeaderList<'_, '_> {
             above.extend(header.as_bytes());
             return Effect::HeaderAdded.into();
         }
-        self.headers.insert(place, header);
+        insert(self.headers, place, header);
         self.outcome(place, Effect::HeaderAdded)
     }
 
@@ -170,7 +171,7 @@ impl HeaderList<'_, '_> {
 /// A header from the name and value of an edit.
 fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], value: &[u8]) -> Header<'static> {
     let name = name.get(..rules.max_name).unwrap_or(name);
-    let text = [name, b":", space.before(), value].concat();
+    let text = concat(&[name, b":", space.before(), value]);
     let mut bytes = Vec::with_capacity(text.len().saturating_add(line_end.len()));
     let mut lines = text.split(|&byte| byte == b'\n').peekable();
     while let Some(mut line) = lines.next() {

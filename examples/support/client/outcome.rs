@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, BufWriter, Write, stdout};
 
-use milter_proto::message::{Chain, EditOutcome, Message};
+use milter_proto::message::{AnswerReason, Chain, EditOutcome, Message};
 use milter_proto::mta::EditStatus;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Edit, LeadingSpace, Text, Verdict};
@@ -17,6 +17,8 @@ pub(crate) struct Outcome<'c> {
     pub(super) ending: Ending,
     /// The command whose verdict decided.
     pub(super) at: Option<CommandKind>,
+    /// Why the answer of the chain is what it is.
+    pub(super) reason: AnswerReason,
     /// The filter that refused or discarded the message.
     pub(super) by: Option<usize>,
     /// The reply to the SMTP client, if the message is refused.
@@ -177,13 +179,18 @@ impl fmt::Display for Outcome<'_> {
         }
         let by = By(self.by.filter(|_| self.filters.len() > 1));
         let reply = self.reply.as_deref().map(printable).unwrap_or_default();
-        match (self.ending, self.at) {
-            (Ending::Accepted, _) => self.write_message(f),
-            (Ending::Discarded, _) => write!(f, "# accepted from the client, and thrown away{by}"),
-            (Ending::Aborted, _) => f.write_str("# given up by the client"),
-            (Ending::Refused, Some(at)) => write!(f, "# refused at {at}{by}: {reply}"),
-            (Ending::Refused, None) => write!(f, "# refused, because a filter failed{by}: {reply}"),
-            (Ending::Undeliverable, _) => f.write_str("# refused: no recipient is left"),
+        match self.ending {
+            Ending::Accepted => self.write_message(f),
+            Ending::Discarded => write!(f, "# accepted from the client, and thrown away{by}"),
+            Ending::Aborted => f.write_str("# given up by the client"),
+            Ending::Undeliverable => f.write_str("# refused: no recipient is left"),
+            Ending::Refused => match (self.reason, self.at) {
+                (AnswerReason::Failure, _) => write!(f, "# refused, because a filter failed{by}: {reply}"),
+                (AnswerReason::Edits(error), _) => write!(f, "# refused, because {error}{by}: {reply}"),
+                (AnswerReason::NotSendable(error), _) => write!(f, "# refused, because {error}{by}: {reply}"),
+                (_, Some(at)) => write!(f, "# refused at {at}{by}: {reply}"),
+                (_, None) => write!(f, "# refused{by}: {reply}"),
+            },
         }
     }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::answer::{AnswerReason, Objection};
 use super::filter::{ChainFilter, FailureAction, FilterError};
 use super::item::{Item, Plan, is_of_message, mailbox};
+use crate::debug::debug_fields;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::message::commands::{Cursor, Form, Step};
 use crate::message::content::Message;
@@ -21,7 +22,6 @@ use crate::wire::{
 use crate::{Misuse, MtaSession, Wait};
 
 /// A filter, and how far it has come with its task.
-#[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: MtaSession,
     assembler: Assembler<Vec<u8>>,
@@ -51,6 +51,26 @@ pub(super) struct Member {
     lost_message: Option<Objection>,
     state: State,
 }
+
+debug_fields!(Member {
+    session,
+    assembler,
+    defaults,
+    on_failure,
+    lists,
+    edits,
+    outcomes,
+    has_old_edits,
+    script,
+    cursor,
+    last,
+    current,
+    envelope,
+    objection,
+    settled,
+    lost_message,
+    state
+});
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::content::Message;
 use super::rules::EditRules;
+use crate::debug::debug_fields;
 use crate::macros::MacroValues;
 use crate::order::CommandKind;
 use crate::wire::{Command, CommandBuf, Verdict};
@@ -78,7 +79,6 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 ///
 /// # Source
 /// SPEC_NOTES CHN-1 to CHN-28.
-#[derive(Debug)]
 pub struct Chain<'m> {
     rules: EditRules,
     macros: MacroValues,
@@ -94,6 +94,8 @@ pub struct Chain<'m> {
     /// A filter discards the message: nobody is asked about the rest of it.
     discards: Option<ChainAnswer>,
 }
+
+debug_fields!(Chain<'_> { rules, macros, members, message, task, at, has_begun, answer, discards });
 
 /// What the chain is doing.
 #[derive(Clone, Debug)]
@@ -234,7 +236,7 @@ impl<'m> Chain<'m> {
         if *command == Command::Abort || self.discards.is_some() && is_of_message(command) {
             return Ok(());
         }
-        for (filter, member) in self.members.iter().enumerate() {
+        for (filter, member) in (0..self.members.len()).zip(&self.members) {
             member.check(command, is_rejected).map_err(|error| ChainError::Misuse { filter, error })?;
             if stops_at_objection(command) && member.will_object(command) {
                 break;

@@ -334,12 +334,6 @@ pub fn chain_edits(chain: &Chain<'_>, filter: usize) {
 }
 
 #[cfg(feature = "alloc")]
-pub fn chain_receive_with(
-    chain: &mut Chain<'_>,
-    filter: usize,
-    input: &mut &[u8],
-) -> Result<(), FilterError> {
-    chain.receive_with(filter, input, |event| {
-        black_box(event);
-    })
+pub fn chain_receive_with(chain: &mut Chain<'_>, filter: usize, mut bytes: &[u8]) -> Result<(), FilterError> {
+    chain.receive_with(filter, &mut bytes, |event| _ = black_box(event))
 }
