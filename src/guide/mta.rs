@@ -62,9 +62,9 @@
 //!     message.set_sender(from);
 //!     message.add_recipient(to);
 //!     chain.send_message(message)?;
-//!     let answer = ask(&mut chain, streams);
-//!     let message = chain.take_message().filter(|_| answer.passes());
-//!     Ok(message.map(|message| message.to_bytes())) // to message.recipients(), from message.sender()
+//!     ask(&mut chain, streams);
+//!     // To message.recipients(), from message.sender().
+//!     Ok(chain.take_message().map(|message| message.to_bytes()))
 //! }
 //! # }
 //! # #[cfg(feature = "alloc")] {

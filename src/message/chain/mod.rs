@@ -174,15 +174,21 @@ impl<'m> Chain<'m> {
 
     fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
         self.check(&Command::EndOfHeaders, false)?;
-        self.message = Some(message);
         match self.discards.take() {
-            Some(answer) => self.finish_message(answer),
-            None => self.begin(Task::Message(last)),
+            Some(answer) => {
+                self.message = None;
+                self.finish_message(answer);
+            }
+            None => {
+                self.message = Some(message);
+                self.begin(Task::Message(last));
+            }
         }
         Ok(())
     }
 
-    /// The message with the edits of the filters that have let it pass. `None` before one was sent, and once it was taken.
+    /// The message with the edits of the filters, once all of them have let it pass. `None` if one refused or discarded it,
+    /// before one was sent, and once it was taken.
     pub const fn take_message(&mut self) -> Option<Message<'m>> {
         self.message.take()
     }
@@ -328,7 +334,11 @@ impl<'m> Chain<'m> {
         let task = core::mem::replace(&mut self.task, Task::Idle);
         let Some(filter) = self.answer.filter else { return true };
         let ends_message = match &task {
-            Task::Message(_) => true,
+            Task::Message(_) => {
+                // Nobody can deliver it by mistake.
+                self.message = None;
+                true
+            }
             Task::Ask(..) if self.answer.verdict.as_verdict() == Verdict::Discard => {
                 self.discards = Some(self.answer.clone());
                 false

@@ -355,7 +355,7 @@ fn more_edits_than_there_is_room_for_are_a_failure() {
     talk.passes([MAIL, rcpt("<b@x>"), Command::Data]);
     let answer = talk.ask_message(BODY);
     assert_eq!((decision(&answer), answer.reason), ((Some(0), Verdict::Tempfail), AnswerReason::Failure));
-    assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+    assert!(talk.chain.take_message().is_none());
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn edits_that_cannot_be_applied_refuse_the_message_and_keep_the_filter() {
     let answer = talk.ask_message(BODY);
     let expected = AnswerReason::Edits(ApplyError::BodyInterrupted { edit: 2 });
     assert_eq!((decision(&answer), answer.reason), ((Some(0), Verdict::Tempfail), expected));
-    assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+    assert!(talk.chain.take_message().is_none());
     assert_eq!(talk.deliver(BODY).to_bytes(), BODY);
 }
 
