@@ -19,6 +19,9 @@ pub(crate) use options::{Letter, Options};
 pub(crate) use outcome::Outcome;
 use outcome::{Ending, Refused, reply_to};
 
+/// Bytes of the edits of one message, more than most mail servers accept in a message.
+const MAX_EDIT_BYTES: usize = 16 * 1024 * 1024;
+
 /// The macros of a recipient that the MTA itself refused.
 const REJECTED: [(&str, &str); 3] =
     [("{rcpt_addr}", "5.1.1 no such user"), ("{rcpt_host}", "5.1.1"), ("{rcpt_mailer}", "error")];
@@ -77,7 +80,7 @@ impl<'m> Client<'m> {
     ) -> Self {
         let mut chain = Chain::new(letter.edit_rules());
         let action = letter.failure_action().unwrap_or(FailureAction::Tempfail);
-        let filter = ChainFilter::new().with_failure_action(action);
+        let filter = ChainFilter::new().with_max_edit_bytes(MAX_EDIT_BYTES).with_failure_action(action);
         chain.extend(filters.iter().map(|_| filter.clone().with_session(MtaSession::with_policy(policy))));
         let client = &*letter.client.host;
         let usual = [("j", "mta.example"), ("{daemon_name}", "mta.example"), ("v", "milter-proto")];

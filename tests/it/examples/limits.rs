@@ -50,7 +50,7 @@ fn edit_without_end(mta: &str, chunk: &[u8]) {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let complaint =
-        "the edits of the filter for one message need more than 67108864 bytes, the limit of the MTA\n";
+        "the edits of the filter for one message need more than 16777216 bytes, the limit of the MTA\n";
     assert!(said.ends_with(complaint), "{mta}: {said}");
     assert_eq!(output.status.code(), Some(1), "{mta}");
 }

