@@ -368,8 +368,7 @@ impl Member {
 
     /// Keeps MAIL and recipients that the filter has let pass.
     fn note_passed(&mut self, item: &Item) {
-        let is_kept = matches!(item.command.as_command(), Command::MailFrom { .. } | Command::RcptTo { .. });
-        if is_kept && self.objection.is_none() {
+        if matches!(item.command.as_command(), Command::MailFrom { .. } | Command::RcptTo { .. }) {
             self.envelope.push(item.clone());
         }
     }

@@ -287,7 +287,10 @@ impl Walk {
         let first = tape.iter().find(|entry| {
             let is_usual =
                 matches!(entry.answer.as_slice(), [Part::Frame(frame)] if refuses(entry.code, frame[0]));
-            is_usual && !self.io.failed[entry.filter] && !self.io.filters[entry.filter].is_odd
+            // Sent again, a recipient that the MTA refused looks like any other.
+            let is_again =
+                entry.code == 'R' && tape.iter().any(|it| it.filter == entry.filter && it.code == 'M');
+            is_usual && !is_again && !self.io.failed[entry.filter] && !self.io.filters[entry.filter].is_odd
         });
         if let Some(first) = first {
             let decided = answer.filter.unwrap_or_else(|| panic!("{first:?} has to decide"));

@@ -167,6 +167,11 @@ fn replies_421_and_521_and_shutdown_end_the_smtp_session() {
             talk.io.assert_left();
         }
     }
+    // Also where the verdict does not count otherwise.
+    let script = says("R", b"y421 4.3.2 closing\0").with_steps(REJECTED_RCPT);
+    let mut talk = Talk::new([script]).greeted();
+    talk.passes([MAIL]);
+    assert!(talk.ask_rejected(rcpt("<nobody@x>")).closes_smtp_session());
 }
 
 #[test]
@@ -312,6 +317,13 @@ fn a_filter_that_refuses_the_envelope_the_second_time_refuses_the_message() {
         assert_eq!(talk.news(), if command == "M2" { ["", "A"] } else { ["A", "A"] });
         talk.deliver(BODY);
         assert_eq!(talk.news(), ["MRTLNBE"; 2]);
+    }
+    // A filter that fails there has its failure action, whatever it said before.
+    let surplus = [Part::Frame(b"r".to_vec()), Part::Frame(b"c".to_vec())];
+    let mut talk = data_refused_once(plain().with_parts("M2", &surplus), false);
+    for _ in 0..2 {
+        let answer = talk.ask(Command::Data);
+        assert_eq!((decision(&answer), answer.reason), ((Some(0), Verdict::Tempfail), AnswerReason::Failure));
     }
     // After QUIT nothing is left of it.
     let mut talk = data_refused_once(says("M2", b"r"), false);
@@ -488,16 +500,17 @@ fn the_text_of_a_reply_is_kept_for_the_commands_that_it_answers() {
 }
 
 #[test]
-fn edits_of_a_refused_message_are_not_those_of_the_next() {
-    // The next one begins with DATA only: the filter has declined what comes before.
-    let script =
-        plain().with("E", &[b"hX-Refused\0yes\0", b"r"]).with("T2", &[b"a"]).with_steps(NO_MAIL | NO_RCPT);
-    let mut talk = Talk::new([script]).greeted();
-    talk.passes([Command::Data]);
-    assert_eq!(decision(&talk.ask_message(BODY)), (Some(0), Verdict::Reject));
-    talk.passes([Command::Data]);
-    assert!(talk.ask_message(BODY).passes());
-    assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+fn edits_of_a_message_are_not_those_of_the_next() {
+    for verdict in [b"r", b"c"] {
+        // The next one begins with DATA only: the filter has declined what comes before.
+        let script = plain().with("E", &[b"hX-First\0yes\0", verdict]).with("T2", &[b"a"]);
+        let mut talk = Talk::new([script.with_steps(NO_MAIL | NO_RCPT)]).greeted();
+        talk.passes([Command::Data]);
+        assert_eq!(talk.ask_message(BODY).passes(), verdict == b"c");
+        talk.passes([Command::Data]);
+        assert!(talk.ask_message(BODY).passes());
+        assert_eq!(talk.chain.take_message().unwrap().to_bytes(), BODY);
+    }
 }
 
 #[test]
