@@ -9,8 +9,10 @@ from lab.peer import debian
 
 from .filter import Filter, listening, offline
 
-PEER = debian("OpenDKIM", "opendkim", "openssl")
+PEER = debian("OpenDKIM", "opendkim", "openssl", "libfaketime")
 
+# The loader of programs knows what $LIB is.
+CLOCK = "/usr/$LIB/faketime/libfaketimeMT.so.1"
 SIGN = """\
 Mode s
 Domain example.com
@@ -40,10 +42,16 @@ def make_key(home: Path) -> None:
 
 
 @contextmanager
-def run(home: Path, name: str, configuration: str) -> Iterator[str]:
+def run(home: Path, name: str, configuration: str, keys: Path | None = None, time: str = "") -> Iterator[str]:
+    """Runs it with a configuration until the end of the block. The key is in `keys`, or in `home`.
+
+    `time` is what its clock always shows, in UTC: the same message then gets the same signature again.
+    """
     file, socket = home / f"{name}.conf", home / f"{name}.sock"
-    file.write_text(configuration.format(home=home))
-    with listening(offline(home, "opendkim", "-f", "-x", file, "-p", f"local:{socket}"), home, socket, name=name):
+    file.write_text(configuration.format(home=keys or home))
+    clock = ["env", f"LD_PRELOAD={CLOCK}", "TZ=UTC", f"FAKETIME={time}", "DONT_FAKE_MONOTONIC=1"] if time else []
+    command = offline(home, *clock, "opendkim", "-f", "-x", file, "-p", f"local:{socket}")
+    with listening(command, home, socket, name=name):
         yield f"unix:{socket}"
 
 

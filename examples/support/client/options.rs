@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use milter_proto::message::{EditRules, FailureAction, Message, with_crlf};
+use milter_proto::message::{EditRules, FailureAction, Header, Message, with_crlf};
 use milter_proto::mta;
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Offer, Peer, Steps, Text, Version};
@@ -41,6 +41,10 @@ pub(crate) struct Letter {
     /// Apply the edits of the filters as this MTA does
     #[arg(long, value_name = "MTA", default_value = "postfix")]
     rules: Rules,
+    /// Add a Received header with this value above the message, as MTAs do. Filters do not see it, but it has a place among
+    /// the headers: without it, one that a filter inserts at 1 comes below the first header of the message
+    #[arg(long, value_name = "VALUE")]
+    received: Option<String>,
     /// Do this if a filter fails, and go on; without this option, the failure of a filter ends the connection
     #[arg(long, value_name = "ACTION")]
     on_failure: Option<OnFailure>,
@@ -89,10 +93,13 @@ impl Letter {
         Ok(with_crlf(&bytes).into_owned())
     }
 
-    /// The message with its sender, for no recipient yet.
+    /// The message with its sender, for no recipient yet, and with the header that the MTA itself adds.
     pub(super) fn draft<'m>(&self, bytes: &'m [u8]) -> Message<'m> {
         let mut message = Message::parse(bytes);
         message.set_sender(text(&self.from));
+        if let Some(value) = &self.received {
+            message.add_trace(Header::new("Received", format!(" {value}")));
+        }
         message
     }
 

@@ -200,6 +200,30 @@ fn the_rules_of_an_mta_can_be_chosen() {
 }
 
 #[test]
+fn the_received_header_of_the_mta_counts_where_headers_are_inserted_and_no_filter_sees_it() {
+    let options = ["--insert-header", "1:X-Second=yes", "--at", "header/Received: *=reject"];
+    let filter = Filter::start("filter_blocking", LOOPBACK, &options);
+    for mta in WITH_CONVERSE {
+        for (received, top) in [
+            (&[][..], "From: Alice Example <alice@sender.example>\r\nX-Second: yes\r\n"),
+            (
+                &["--received", "by a.example;\n\tnow"],
+                "Received: by a.example;\r\n\tnow\r\nX-Second: yes\r\nFrom: ",
+            ),
+        ] {
+            let output = scratch(&format!("{mta}-received.eml"));
+            let _ = fs::remove_file(&output);
+            let written = ["--filter", &filter.spec, "--output", output.to_str().unwrap()];
+            let ended = run(mta, &[&written[..], received].concat());
+            assert!(ended.status.success(), "{mta}: {}", text(&ended.stderr));
+            let message = text(&fs::read(&output).unwrap());
+            assert!(message.starts_with(top), "{mta}: {message}");
+        }
+    }
+    assert!(filter.stop().success());
+}
+
+#[test]
 fn the_first_filter_that_refuses_decides_and_is_named() {
     let marks = ["--add-header", "X-Seen=yes", "--log"];
     let refuses = ["--at", "header/Subject:*=550 5.7.1 no", "--log"];
