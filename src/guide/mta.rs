@@ -96,6 +96,9 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! If your MTA adds a Received header, give it to the message with `Message::add_trace`: filters do not see it, but the positions
+//! of INSHEADER count it.
+//!
 //! The rest of the page is about the session with one filter, which a chain uses, and which works without an allocator.
 //!
 //! # The loop
