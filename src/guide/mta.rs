@@ -96,6 +96,23 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! In an SMTP server, each event is a call:
+//!
+//! | SMTP | chain | if a filter objects |
+//! | --- | --- | --- |
+//! | the client connects | `send` NEGOTIATE, then CONNECT | 554, or 421 |
+//! | HELO, EHLO | `send` ABORT if a message is in progress, then HELO | refuse what follows: the chain gives the same answer |
+//! | MAIL, RCPT | `send` | the reply of the verdict: 550, 451, or the filter's own |
+//! | RCPT that the server refuses itself | `send_rejected` | the server's own reply |
+//! | DATA, if a recipient was accepted | `send` | the reply of the verdict; 354 otherwise |
+//! | the final dot | `send_message`, with the accepted sender and recipients | the reply of the verdict |
+//! | RSET, or the server gives the message up | `send` ABORT | |
+//! | QUIT, or the connection ends | `send` QUIT | |
+//!
+//! DISCARD counts as an objection: answer the client as if nothing had happened, with 250 and 354, and go on: the chain
+//! answers DISCARD to the rest of the message without asking. If the answer `closes_smtp_session`, reply 421, send QUIT to the
+//! filters and close.
+//!
 //! If your MTA adds a Received header, give it to the message with `Message::add_trace`: filters do not see it, but the positions
 //! of INSHEADER count it.
 //!

@@ -126,6 +126,7 @@ impl HeaderList<'_, '_> {
     /// Gives the header at a place a value.
     fn set(&mut self, place: usize, name: &[u8], value: &[u8], effect: Effect) -> EditOutcome {
         let Some(header) = self.headers.get_mut(place) else { return IgnoreReason::NoSuchHeader.into() };
+        let effect = if header.is_absent { Effect::HeaderAdded } else { effect };
         let kept = self.rules.keeps_spelling.then(|| header.name().to_vec());
         let name = kept.as_deref().unwrap_or(name);
         let new = encode(self.rules, self.space, self.line_end, name, value);

@@ -70,7 +70,8 @@ impl ChainAnswer {
         Self { verdict: Verdict::Continue.into(), filter: None, reason: AnswerReason::Verdict }
     }
 
-    /// Whether no filter objects: the command is accepted, or the message is to be delivered.
+    /// Whether no filter objects: the command is accepted, or the message is to be delivered. DISCARD is an objection, too: the
+    /// client is told 250, and nothing is delivered.
     #[must_use]
     pub const fn passes(&self) -> bool {
         self.filter.is_none()

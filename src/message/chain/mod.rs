@@ -35,6 +35,10 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 /// * A filter that fails is handled as its [`ChainFilter`] says, and is not asked again. Its action is its answer from then on.
 /// * A filter that refuses CONNECT or HELO answers all that follows with that.
 ///
+/// A chain serves one SMTP session, or several in turn after QUIT_NC; after QUIT, make another. It does not check the order of
+/// SMTP commands, beyond what the filters' sessions need: that is the server's task. If messages come and go, it is a
+/// `Chain<'static>`, and [`Message::into_owned`] copies what it gets.
+///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
 /// and its edits until the next message (see [`Edits`](super::Edits)). The body of the message is not copied.
@@ -143,8 +147,8 @@ impl<'m> Chain<'m> {
     /// Begins with a command: NEGOTIATE first, which goes to all filters, then CONNECT, HELO, MAIL, RCPT, DATA, UNKNOWN, and
     /// ABORT, QUIT or QUIT_NC.
     ///
-    /// Send ABORT when the SMTP client gives a message up, by RSET or HELO; where a filter refuses MAIL or the message, the
-    /// chain does it.
+    /// Send ABORT when the SMTP client gives a message up, by RSET, HELO or another MAIL; where a filter refuses MAIL or the
+    /// message, the chain does it. Do not send DATA if no recipient was accepted.
     ///
     /// QUIT may come at any time, also before [`ChainStep::Done`]: a connection on which a reply is outstanding is closed
     /// without it.
@@ -165,6 +169,9 @@ impl<'m> Chain<'m> {
     }
 
     /// Begins with the message, after DATA. Take it back with [`take_message`](Self::take_message).
+    ///
+    /// Its sender and recipients are those that were accepted: edits of the envelope change them. Filters get header values of
+    /// up to 60,000 bytes, and without NUL; the message keeps all of them.
     ///
     /// # Errors
     /// As [`send`](Self::send); the message is dropped.
@@ -188,9 +195,9 @@ impl<'m> Chain<'m> {
     }
 
     /// The message with the edits of the filters, once all of them have let it pass. `None` if one refused or discarded it,
-    /// before one was sent, and once it was taken.
-    pub const fn take_message(&mut self) -> Option<Message<'m>> {
-        self.message.take()
+    /// before [`ChainStep::Done`], after the next command, and once it was taken.
+    pub fn take_message(&mut self) -> Option<Message<'m>> {
+        if matches!(self.task, Task::Idle) { self.message.take() } else { None }
     }
 
     /// Whether QUIT_NC can be sent now, and the connections be used for another SMTP session: see
@@ -212,6 +219,7 @@ impl<'m> Chain<'m> {
             return Err(ChainError::SentByChain(kind));
         }
         self.check(&command, is_rejected)?;
+        self.message = None;
         if matches!(
             command,
             Command::MailFrom { .. } | Command::Abort | Command::Quit | Command::QuitNewConnection

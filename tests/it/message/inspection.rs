@@ -164,3 +164,24 @@ fn a_filter_that_edits_without_end_fails_and_none_of_its_edits_counts() {
         assert_eq!(delivered, passes.then(|| message().to_bytes()));
     }
 }
+
+#[test]
+fn a_message_can_be_taken_only_once_all_filters_have_let_it_pass() {
+    let mut filters = Filters::new(ChainFilter::new(), &[frame(b'c', b"")]);
+    filters.begin_message();
+    filters.chain.send_message(message()).unwrap();
+    assert!(filters.chain.take_message().is_none(), "nobody was asked");
+    let ChainStep::Write { .. } = filters.chain.next_step() else { panic!() };
+    assert!(filters.chain.take_message().is_none(), "the answer has not come");
+}
+
+#[test]
+fn a_message_that_was_not_taken_is_not_that_of_the_next_command() {
+    let mut filters = Filters::new(ChainFilter::new(), &[frame(b'c', b"")]);
+    filters.begin_message();
+    filters.chain.send_message(message()).unwrap();
+    assert!(filters.run());
+    filters.chain.send(Command::Abort).unwrap();
+    assert!(filters.run());
+    assert!(filters.chain.take_message().is_none());
+}

@@ -178,7 +178,7 @@ impl Postfix {
                 self.headers.push(written(name.as_bytes(), value.as_bytes(), self.space, b'\t'));
             }
             Edit::InsertHeader { index, name, value } => {
-                let place = self.find(usize::try_from(index).unwrap() + 1, None);
+                let place = self.find(usize::try_from(index).unwrap().saturating_add(1), None);
                 let header = written(name.as_bytes(), value.as_bytes(), self.space, b'\t');
                 self.headers.insert(place.unwrap_or(self.headers.len()), header);
             }
