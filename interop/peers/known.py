@@ -61,7 +61,6 @@ KNOWN: Mapping[str, Mapping[str, Known]] = {
         "changes the sender with arguments": Known(
             "its ChangeFrom takes no arguments", r'"change-from", "address": "<new@example.com>"\}'
         ),
-        "replaces the body": Known("it makes LF of every CRLF in a new body", r'"body": "new\\n"'),
         "macros that it asked for": NO_MACRO_LISTS,
         **no_call("skip", scenarios=("body skip",)),
         **no_call("addrcpt_par", scenarios=("adds a recipient with arguments",)),
