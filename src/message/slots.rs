@@ -184,7 +184,7 @@ fn encode(rules: &Rules, space: LeadingSpace, line_end: &[u8], name: &[u8], valu
             let max = rules.max_line.saturating_sub(needs_blank.into());
             bytes.extend_from_slice(line.get(..max).unwrap_or(line));
             bytes.extend_from_slice(line_end);
-            // Sendmail goes on behind the byte that was next, but drops the rest of the last line.
+            // Sendmail continues after the byte that was next, but drops the rest of the last line.
             match line.get(max.saturating_add(1)..) {
                 Some(rest) if line.len() > max && lines.peek().is_some() => line = rest,
                 _ => break,

@@ -132,7 +132,7 @@ impl<'m> Chain<'m> {
         }
     }
 
-    /// Adds a filter behind the others, before the first command. Returns its number, from 0.
+    /// Adds a filter after the others, before the first command. Returns its number, from 0.
     pub fn add(&mut self, filter: ChainFilter) -> usize {
         self.members.push(Member::new(filter));
         self.members.len().saturating_sub(1)
@@ -391,7 +391,7 @@ impl<'m> Chain<'m> {
     }
 }
 
-/// Adds filters behind the others, in their order.
+/// Adds filters after the others, in their order.
 impl Extend<ChainFilter> for Chain<'_> {
     fn extend<I: IntoIterator<Item = ChainFilter>>(&mut self, filters: I) {
         self.members.extend(filters.into_iter().map(Member::new));
