@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use milter_proto::order::{CommandKind, Stage, transitions, verdicts};
 use milter_proto::wire::Verdict;
 
-use super::super::table_rows::stage_after;
 use super::canvas::{Anchor, Canvas, INK, Line, MONO, Point};
+use crate::order::stage_after;
 
 const SIZE: Point = (960, 724);
 const NODE: Point = (132, 38);

@@ -1,6 +1,6 @@
-//! The pictures of the law of order, drawn from its tables.
+//! The pictures of the documents, drawn from tables of the crate.
 //!
-//! `UPDATE_DIAGRAMS=1 cargo test --test it order::diagrams` draws them again. Look at the result.
+//! `UPDATE_DIAGRAMS=1 cargo test --test it pictures` draws them again. Look at the result.
 #![allow(clippy::integer_division, reason = "half a width is a whole number here")]
 
 mod canvas;
@@ -47,7 +47,7 @@ fn compare(path: &str, picture: &str) {
         fs::write(&file, picture).unwrap();
     }
     let committed = fs::read_to_string(file).unwrap();
-    assert!(committed == picture, "{path}: run UPDATE_DIAGRAMS=1 cargo test --test it order::diagrams");
+    assert!(committed == picture, "{path}: run UPDATE_DIAGRAMS=1 cargo test --test it pictures");
 }
 
 fn root() -> &'static Path {
