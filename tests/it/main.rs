@@ -29,6 +29,7 @@ mod negotiation;
 mod order;
 #[cfg(all(feature = "std", not(miri)))]
 mod owned;
+mod pictures;
 mod project;
 #[cfg(feature = "std")]
 mod pull;

@@ -7,3 +7,5 @@ mod random;
 mod recorded;
 mod talk;
 mod walks;
+
+pub(crate) use recorded::{Recorded, order, recorded, words};

@@ -8,3 +8,5 @@ mod properties;
 mod recorded;
 mod rules;
 mod shown;
+
+pub(crate) use chain::{Recorded, order, recorded, words};

@@ -2,7 +2,6 @@
 
 mod connect;
 mod content;
-mod diagrams;
 mod endings;
 mod engine_states;
 #[cfg(feature = "alloc")]
@@ -19,3 +18,5 @@ mod tables;
 mod undefined_verdicts;
 mod unknown;
 mod verdicts;
+
+pub(crate) use table_rows::stage_after;

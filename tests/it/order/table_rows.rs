@@ -293,7 +293,7 @@ const fn scope_of(effect: Effect) -> Option<Scope> {
 }
 
 /// The stage that follows a verdict under the strict law.
-pub(super) const fn stage_after(effect: Effect, stage: Stage) -> Stage {
+pub(crate) const fn stage_after(effect: Effect, stage: Stage) -> Stage {
     match effect {
         Effect::RejectData => Stage::Recipients,
         Effect::EndMessage => Stage::Greeted,

@@ -10,13 +10,13 @@ use super::filters::Entry;
 use super::play::{Case, Mta, Play, is_reply};
 
 /// What was recorded of a case: the lines by their first word, and the messages that were delivered.
-struct Recorded {
-    lines: BTreeMap<String, String>,
-    delivered: Vec<String>,
+pub(crate) struct Recorded {
+    pub(crate) lines: BTreeMap<String, String>,
+    pub(crate) delivered: Vec<String>,
 }
 
 /// The cases of a file of interop/chain/expected.py, by their names.
-fn recorded(file: &Path) -> BTreeMap<String, Recorded> {
+pub(crate) fn recorded(file: &Path) -> BTreeMap<String, Recorded> {
     let text = fs::read_to_string(file).unwrap();
     let blocks = text.split("== ").skip(1);
     blocks
@@ -38,7 +38,7 @@ fn recorded(file: &Path) -> BTreeMap<String, Recorded> {
 }
 
 /// The words of a line. A blank between braces separates nothing.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut depth = 0_usize;
     for letter in line.chars() {
@@ -71,7 +71,7 @@ fn compared(line: &str) -> Vec<String> {
 }
 
 /// Who was asked what, in order: `1M`, `2M`.
-fn order(line: &str) -> Vec<String> {
+pub(crate) fn order(line: &str) -> Vec<String> {
     let mut order = Vec::new();
     for word in line.split_whitespace() {
         if let Some((filter, codes)) = word.split_once(':') {

@@ -14,6 +14,11 @@ pub(super) const MONO: &str = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu
 const STYLE: &str = "svg:root{color:#1f2328;background:#fff}\
     @media (prefers-color-scheme:dark){svg:root{color:#e6edf3;background:#0d1117}}";
 const CORNER: i32 = 8;
+/// The size of text without attributes, and the smallest one.
+const SIZE: i32 = 13;
+const SMALLEST: i32 = 11;
+/// Between text and the edge.
+const MARGIN: i32 = 4;
 
 /// The side of a position on which a text stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,43 +36,58 @@ pub(super) struct Line {
 }
 
 /// An unfinished picture. It must not contain an empty line, because Markdown ends an HTML block there.
-pub(super) struct Canvas(String);
+pub(super) struct Canvas {
+    picture: String,
+    size: Point,
+}
 
 impl Canvas {
     pub(super) fn new((width, height): Point, title: &str, description: &str) -> Self {
-        let mut canvas = Self(String::new());
+        let mut canvas = Self { picture: String::new(), size: (width, height) };
         canvas.line(&format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             style=\"max-width:100%;height:auto\" role=\"img\" font-family=\"{SANS}\" font-size=\"13\" \
+             style=\"max-width:100%;height:auto\" role=\"img\" font-family=\"{SANS}\" font-size=\"{SIZE}\" \
              fill=\"{INK}\">"
         ));
-        canvas.line(&format!("<title>{title}</title>"));
-        canvas.line(&format!("<desc>{description}</desc>"));
+        canvas.line(&format!("<title>{}</title>", escaped(title)));
+        canvas.line(&format!("<desc>{}</desc>", escaped(description)));
         canvas.line(&format!("<style>{STYLE}</style>"));
         canvas
     }
 
     pub(super) fn finish(mut self) -> String {
         self.line("</svg>");
-        self.0
+        self.picture
     }
 
     pub(super) fn line(&mut self, text: &str) {
         assert!(!text.is_empty() && !text.contains(['[', ']', '\n']), "Markdown would interpret {text}");
-        self.0 += text;
-        self.0.push('\n');
+        self.picture += text;
+        self.picture.push('\n');
     }
 
-    /// Text with attributes of its own, such as `font-weight="600"`.
+    /// Text with attributes of its own, such as `font-weight="600"`. It has to fit into the picture in the usual fonts.
     pub(super) fn text(&mut self, (x, y): Point, anchor: Anchor, attributes: &str, text: &str) {
-        let anchor = match anchor {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
+        let width = width_of(text, attributes);
+        let (anchor, left) = match anchor {
+            Anchor::Start => ("start", x),
+            Anchor::Middle => ("middle", x - width / 2),
+            Anchor::End => ("end", x - width),
         };
+        let fits = left >= MARGIN && left + width <= self.size.0 - MARGIN && y >= 11 && y + 3 <= self.size.1;
+        assert!(fits, "{text:?} from {left} to {} at {y} is outside {:?}", left + width, self.size);
         let space = if attributes.is_empty() { "" } else { " " };
         self.line(&format!(
-            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"{space}{attributes}>{text}</text>"
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"{space}{attributes}>{}</text>",
+            escaped(text)
+        ));
+    }
+
+    /// Text that runs upwards, around its middle.
+    pub(super) fn upward_text(&mut self, (x, y): Point, text: &str) {
+        self.line(&format!(
+            "<text transform=\"translate({x} {y}) rotate(-90)\" text-anchor=\"middle\" fill=\"{INK}\">{}</text>",
+            escaped(text)
         ));
     }
 
@@ -78,6 +98,22 @@ impl Canvas {
              fill-opacity=\"{tint}\" stroke=\"{colour}\" stroke-width=\"1.5\"/>",
             x - width / 2,
             y - height / 2
+        ));
+    }
+
+    /// A rectangle from its upper left corner, filled with a tint of its colour, and without a border.
+    pub(super) fn area(&mut self, (x, y): Point, (width, height): Point, colour: &str, tint: &str) {
+        self.line(&format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\" \
+             fill-opacity=\"{tint}\"/>"
+        ));
+    }
+
+    /// A thin line in the background.
+    pub(super) fn guide(&mut self, from: Point, to: Point) {
+        self.line(&format!(
+            "<path d=\"M{} {}L{} {}\" stroke=\"{INK}\" stroke-opacity=\"0.35\"/>",
+            from.0, from.1, to.0, to.1
         ));
     }
 
@@ -129,6 +165,31 @@ impl Canvas {
     pub(super) fn dot(&mut self, (x, y): Point, colour: &str) {
         self.line(&format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"{colour}\"/>"));
     }
+}
+
+/// The width of a text with its attributes, estimated: a letter of a monospaced font is as wide as 0.6 of its height, one of
+/// the other font has about this width.
+fn width_of(text: &str, attributes: &str) -> i32 {
+    let size = attributes
+        .split_once("font-size=\"")
+        .map_or(SIZE, |(_, rest)| rest.split_once('"').unwrap().0.parse().unwrap());
+    assert!(size >= SMALLEST, "{text:?} is too small");
+    let is_bold = attributes.contains("font-weight") && !attributes.contains(MONO);
+    count(text.chars().count()) * size * if is_bold { 70 } else { 60 } / 100
+}
+
+/// The attributes of monospaced text of a size.
+pub(super) fn mono(size: i32) -> String {
+    format!("font-family=\"{MONO}\" font-size=\"{size}\"")
+}
+
+/// A number of items, as a factor of lengths.
+pub(super) fn count(items: usize) -> i32 {
+    i32::try_from(items).unwrap()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The path of a line whose corners are rounded.

@@ -3,7 +3,7 @@
 use milter_proto::order::{Effect, verdicts};
 use milter_proto::wire::code_name;
 
-use super::canvas::{Anchor, Canvas, MONO};
+use super::canvas::{Anchor, Canvas, count, mono};
 
 const LEFT: i32 = 112;
 const TOP: i32 = 62;
@@ -20,7 +20,6 @@ pub(super) fn draw() -> String {
     // A code that answers no command needs no column.
     let answers = |verdict| rows.iter().any(|row| row.1 == verdict && row.2 != Effect::Invalid);
     let columns: Vec<_> = columns.filter(|verdict| answers(*verdict)).map(|verdict| verdict.code()).collect();
-    let count = |items: usize| i32::try_from(items).unwrap();
     let size = (LEFT + WIDTH * count(columns.len()) + 16, TOP + HEIGHT * count(commands.len()) + 16);
     let mut canvas = Canvas::new(
         size,
@@ -29,7 +28,7 @@ pub(super) fn draw() -> String {
          about the connection at CONNECT and HELO. They decide about the message from MAIL on, but for refusals of RCPT \
          and DATA, which decide about the recipient and about DATA. A refusal of UNKNOWN refuses that command alone.",
     );
-    let mono = format!("font-family=\"{MONO}\" font-size=\"12\"");
+    let mono = mono(12);
     canvas.text((LEFT - 14, 30), Anchor::End, "font-style=\"italic\"", "in reply to");
     for (column, code) in columns.iter().enumerate() {
         let x = LEFT + WIDTH * count(column) + WIDTH / 2;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use milter_proto::order::{CommandKind, Stage, transitions, verdicts};
 use milter_proto::wire::Verdict;
 
-use super::super::table_rows::stage_after;
-use super::canvas::{Anchor, Canvas, INK, Line, MONO, Point};
+use super::canvas::{Anchor, Canvas, INK, Line, Point, mono};
+use crate::order::stage_after;
 
 const SIZE: Point = (960, 724);
 const NODE: Point = (132, 38);
@@ -78,9 +78,11 @@ enum Ends {
 pub(super) fn draw() -> String {
     let mut canvas = Canvas::new(
         SIZE,
-        "The life of a connection under the strict law",
-        "OPTNEG, CONNECT and HELO lead to Greeted. MAIL begins a message: RCPT, DATA, HEADER, EOH, BODY and BODYEOB \
-         follow, and its verdict leads back to Greeted. QUIT closes the connection at any stage.",
+        "The stages of a Milter connection",
+        "Each stage is a box, and each arrow is a command that is in order there under the strict law, or a verdict. OPTNEG, \
+         CONNECT and HELO lead to Greeted. MAIL begins a message: RCPT, DATA, HEADER, EOH, BODY and BODYEOB follow, and \
+         the verdict leads back to Greeted. In a message, ABORT and HELO lead there, too, and MAIL begins another \
+         message. QUIT closes the connection at any stage.",
     );
     canvas.shape(&MESSAGE_AREA, MESSAGE, "0.06");
     canvas.shape(&ENVELOPE_AREA, MESSAGE, "0.07");
@@ -299,7 +301,7 @@ fn draw_arrow(canvas: &mut Canvas, arrow: &Arrow, edges: &[(Edge, bool)]) {
 }
 
 fn command(canvas: &mut Canvas, at: Point, anchor: Anchor, name: &str) {
-    canvas.text(at, anchor, &format!("font-family=\"{MONO}\" font-size=\"12\""), name);
+    canvas.text(at, anchor, &mono(12), name);
 }
 
 fn draw_stages(canvas: &mut Canvas) {
@@ -322,9 +324,7 @@ fn draw_stages(canvas: &mut Canvas) {
     }
     canvas.text((158, 560), Anchor::End, "font-style=\"italic\"", "any other stage");
     canvas.text((808, 560), Anchor::Start, "font-style=\"italic\"", "Connected, Greeted");
-    canvas.line(&format!(
-        "<text transform=\"translate(922 258) rotate(-90)\" text-anchor=\"middle\" fill=\"{INK}\">verdict on the message</text>"
-    ));
+    canvas.upward_text((922, 258), "verdict on the message");
 }
 
 /// The kinds of lines, and the commands that change no stage.

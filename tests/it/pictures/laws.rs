@@ -2,9 +2,9 @@
 
 use milter_proto::order::{CommandKind, Transition, transitions};
 
-use super::canvas::{Anchor, Canvas, INK, MONO};
+use super::canvas::{Anchor, Canvas, INK, count, mono};
 
-const LEFT: i32 = 122;
+const LEFT: i32 = 130;
 const TOP: i32 = 48;
 const WIDTH: i32 = 59;
 const HEIGHT: i32 = 30;
@@ -20,7 +20,6 @@ pub(super) fn draw() -> String {
     let mut stages: Vec<_> = rows.iter().map(|row| row.stage).collect();
     stages.dedup();
     let commands: Vec<_> = rows.iter().filter(|row| row.stage == stages[0]).map(|row| row.command).collect();
-    let count = |items: usize| i32::try_from(items).unwrap();
     let bottom = TOP + HEIGHT * count(stages.len());
     let size = (LEFT + WIDTH * count(commands.len()) + 12, bottom + 82);
     let mut canvas = Canvas::new(
@@ -29,7 +28,6 @@ pub(super) fn draw() -> String {
         "One row for each stage, one column for each command. In order are mainly the commands from OPTNEG to BODYEOB, \
          each at its stage. The robust law accepts every command. libmilter ignores most of what is out of order.",
     );
-    let mono = |size| format!("font-family=\"{MONO}\" font-size=\"{size}\"");
     canvas.text((LEFT - 12, 30), Anchor::End, "font-style=\"italic\"", "at the stage");
     for (column, command) in commands.iter().enumerate() {
         let x = LEFT + WIDTH * count(column) + WIDTH / 2;
