@@ -30,8 +30,8 @@ const REMARKS: [Remark; 11] = [
     (
         "OPTNEG",
         0,
-        "Negotiation. Postfix offers version 6, all edits and all options. The filter requests one edit, ADDHEADER, and no \
-         option: every command is sent to it, and it has to reply to each.",
+        "Negotiation. Postfix offers version 6, all edits, and all options but the larger data sizes. The filter requests \
+         one action, which permits it to add headers, and no option: no command and no reply is left out.",
     ),
     ("MACRO", 0, "The SMTP client connects. MACRO comes before the command that its macros belong to."),
     ("MACRO", 1, "EHLO. Without TLS, Postfix has no macros for it, and sends an empty list."),
