@@ -4,6 +4,8 @@
 mod aliases;
 #[cfg(all(feature = "std", not(miri)))]
 mod modules;
+#[cfg(all(feature = "std", not(miri)))]
+mod notes;
 #[cfg(not(miri))]
 mod package;
 mod spec_notes;

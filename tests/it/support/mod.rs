@@ -4,12 +4,16 @@ pub(crate) mod alphabet;
 #[cfg(all(feature = "std", not(miri)))]
 pub(crate) mod example;
 pub(crate) mod hostile;
+#[cfg(all(feature = "std", not(miri)))]
+pub(crate) mod layout;
 #[cfg(feature = "alloc")]
 pub(crate) mod libmilter;
 #[cfg(feature = "alloc")]
 pub(crate) mod memory;
 pub(crate) mod offers;
 pub(crate) mod pair;
+#[cfg(all(feature = "std", not(miri)))]
+pub(crate) mod parsed;
 #[cfg(feature = "alloc")]
 pub(crate) mod recorded;
 #[cfg(all(feature = "std", unix, not(miri)))]
