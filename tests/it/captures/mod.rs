@@ -1,4 +1,5 @@
 //! Recorded sessions of real programs.
 
 mod frames;
+mod layout;
 mod replay;

@@ -4,6 +4,8 @@ pub(crate) mod alphabet;
 #[cfg(all(feature = "std", not(miri)))]
 pub(crate) mod example;
 pub(crate) mod hostile;
+#[cfg(all(feature = "std", not(miri)))]
+pub(crate) mod layout;
 #[cfg(feature = "alloc")]
 pub(crate) mod libmilter;
 #[cfg(feature = "alloc")]
