@@ -77,14 +77,14 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// The number of bytes in the payload.
-    pub(crate) fn size(self) -> usize {
+    /// The value as it stands in the payload.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
-            Self::U8(_) => 1,
-            Self::U16(_) => 2,
-            Self::U32(_) => 4,
-            Self::Text(text) => text.len() + 1,
-            Self::Bytes(bytes) => bytes.len(),
+            Self::U8(number) => number.to_be_bytes().to_vec(),
+            Self::U16(number) => number.to_be_bytes().to_vec(),
+            Self::U32(number) => number.to_be_bytes().to_vec(),
+            Self::Text(text) => [text, b"\0"].concat(),
+            Self::Bytes(bytes) => bytes.to_vec(),
         }
     }
 }
@@ -215,7 +215,7 @@ const ARGUMENTS: Field = Field {
     presence: Presence::Optional,
     ..field("arguments", Kind::Text, "all ESMTP arguments, separated by blanks")
 };
-const CHUNK: &str = "at most 65,535 bytes, or the negotiated data size; line ends are CRLF";
+const CHUNK: &str = "at most 65,535 bytes, unless a larger data size was negotiated; line ends are CRLF";
 
 /// Every message: the commands, then the responses, each in the order of a session as far as there is one.
 pub(crate) const MESSAGES: [Message; 36] = [
@@ -274,7 +274,14 @@ pub(crate) const MESSAGES: [Message; 36] = [
     to_filter(command::DATA, &[]),
     to_filter(command::HEADER, &[HEADER_NAME, HEADER_VALUE]),
     to_filter(command::EOH, &[]),
-    to_filter(command::BODY, &[field("chunk", Kind::Bytes, "1 to 65,535 bytes; line ends are CRLF")]),
+    to_filter(
+        command::BODY,
+        &[field(
+            "chunk",
+            Kind::Bytes,
+            "at least one byte; at most 65,535, unless a larger data size was negotiated; line ends are CRLF",
+        )],
+    ),
     to_filter(
         command::BODYEOB,
         &[field(

@@ -12,6 +12,8 @@ pub(crate) mod libmilter;
 pub(crate) mod memory;
 pub(crate) mod offers;
 pub(crate) mod pair;
+#[cfg(all(feature = "std", not(miri)))]
+pub(crate) mod parsed;
 #[cfg(feature = "alloc")]
 pub(crate) mod recorded;
 #[cfg(all(feature = "std", unix, not(miri)))]
