@@ -74,6 +74,7 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// libmilter as a filter: 7210 s for each read and write (`MI_TIMEOUT` in libmilter/libmilter.h).
+    ///
     /// The waits of an MTA are Sendmail's.
     pub const LIBMILTER: Self = Self { write: Duration::from_secs(7210), ..Self::SENDMAIL };
 

@@ -80,7 +80,8 @@ def document(outcomes: list[Outcome], day: date) -> str:
         "# What was tried with real programs\n",
         f"Written by `interop/run --write` on {day.isoformat()}. [interop/README.md](interop/README.md) says how to\n"
         "run it and what the scenarios are. A peer is the real program at the other end of the connection; `faults` are sockets\n"
-        "that misbehave on purpose, and their version is that of Python.\n",
+        "that misbehave on purpose, and `captures` are recorded sessions that `interop/decode.py` reads; the version of both is that\n"
+        "of Python.\n",
         table(outcomes) + "\n",
     ]
     for title, result in (("Failed", "failed"), ("Known not", "known not")):

@@ -76,7 +76,9 @@ deviations! {
     EmptyEdit = 19,
     /// TOL-20: bytes after the last field of another edit. Sendmail ignores the edit, Postfix closes the connection.
     EditSurplus = 20,
-    /// TOL-21: REPLYCODE with a control byte other than a tab. [`UnescapedReply`](super::UnescapedReply) drops it.
+    /// TOL-21: REPLYCODE with a control byte other than a tab.
+    ///
+    /// [`UnescapedReply`](super::UnescapedReply) drops it.
     ReplyUnprintable = 21,
 }
 

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "std", not(miri)))]
 mod aliases;
 #[cfg(all(feature = "std", not(miri)))]
+mod milter_json;
+#[cfg(all(feature = "std", not(miri)))]
 mod modules;
 #[cfg(all(feature = "std", not(miri)))]
 mod notes;

@@ -19,6 +19,8 @@ pub(crate) mod recorded;
 #[cfg(all(feature = "std", unix, not(miri)))]
 pub(crate) mod running;
 pub(crate) mod sides;
+#[cfg(all(feature = "std", not(miri)))]
+pub(crate) mod source;
 pub(crate) mod strategies;
 
 use milter_proto::Limits;
