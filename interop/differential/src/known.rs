@@ -130,7 +130,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "unknown-by-version",
         "version 2 has no UNKNOWN, but what may follow ABORT depends on the callback for it alone",
-        "libmilter/engine.c fix_stm; SPEC_NOTES ORD-29",
+        "libmilter/engine.c fix_stm; SPEC_NOTES DEV-57",
         Remedy::Turns(turns::after_abort_at_version_2),
     ),
     row(

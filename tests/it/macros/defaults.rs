@@ -149,3 +149,23 @@ fn a_filter_that_asks_for_one_macro_again_and_again_gets_no_more_than_a_frame_ho
         assert_eq!(macros.list().iter().any(|text| text.len() == len), len <= 65_526, "{len}");
     }
 }
+
+/// MAC-18: every macro that an MTA sends in a recorded session, or by itself, is in the table of the specification.
+#[test]
+fn every_macro_that_mtas_send_is_explained() {
+    let notes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/SPEC_NOTES.md")).unwrap();
+    let (_, table) = notes.split_once("**MAC-18**").unwrap();
+    let (table, _) = table.split_once("<a id=").unwrap();
+    let explained: BTreeSet<&[u8]> = table.split('`').skip(1).step_by(2).map(str::as_bytes).collect();
+    let mut sent = BTreeSet::new();
+    for session in sessions() {
+        for frame in session.frames(Side::Mta).0 {
+            let Ok(Command::Macros(macros)) = Command::parse(frame.as_frame()) else { continue };
+            sent.extend(macros.iter().map(|(name, _)| name.as_bytes().to_vec()));
+        }
+    }
+    assert!(sent.len() > 20, "{}", sent.len());
+    let missing: Vec<_> = sent.iter().filter(|name| !explained.contains(name.as_slice())).collect();
+    let missing: Vec<_> = missing.iter().map(|name| String::from_utf8_lossy(name)).collect();
+    assert!(missing.is_empty(), "MAC-18 lacks {missing:?}");
+}

@@ -1,7 +1,9 @@
-//! The repository: its notes, its manifest.
+//! The repository: its documents, its manifest.
 
 #[cfg(all(feature = "std", not(miri)))]
 mod aliases;
+#[cfg(all(feature = "std", not(miri)))]
+mod documents;
 #[cfg(all(feature = "std", not(miri)))]
 mod milter_json;
 #[cfg(all(feature = "std", not(miri)))]
@@ -10,4 +12,7 @@ mod modules;
 mod notes;
 #[cfg(not(miri))]
 mod package;
+#[cfg(all(feature = "std", not(miri)))]
+mod rules;
+#[cfg(all(feature = "std", not(miri)))]
 mod spec_notes;

@@ -352,6 +352,6 @@ pub(crate) const MESSAGES: [Message; 36] = [
     to_mta(response::ADDRCPT_PAR, &[RECIPIENT, ARGUMENTS]),
     to_mta(response::DELRCPT, &[RECIPIENT]),
     to_mta(response::REPLBODY, &[field("chunk", Kind::Bytes, CHUNK)]),
-    to_mta(response::QUARANTINE, &[field("reason", Kind::Text, "for the operator; not empty")]),
+    to_mta(response::QUARANTINE, &[field("reason", Kind::Text, "for the operator; it should not be empty")]),
     to_mta(response::SETSYMLIST, &[field("payload", Kind::Bytes, "not defined; the message is reserved")]),
 ];

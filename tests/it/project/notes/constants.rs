@@ -4,6 +4,8 @@ use core::fmt::Write;
 
 use milter_proto::wire::{Command, DataSize, Direction, ListStage, Peer, Response, Steps, Text, Verdict};
 
+use crate::project::documents::with_links;
+
 use super::source::{self, Item};
 use super::{bytes_of, examples};
 use crate::support::layout::{MESSAGES, Message};
@@ -23,7 +25,7 @@ pub(super) fn print() -> String {
     macro_stages(&mut text);
     families(&mut text);
     data_sizes(&mut text);
-    text
+    with_links(&text)
 }
 
 fn commands(text: &mut String) {

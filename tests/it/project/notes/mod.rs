@@ -1,4 +1,4 @@
-//! The parts of SPEC_NOTES.md that are generated: frames in hex, tables of fields, a session, the constants.
+//! The parts of SPEC_NOTES.md and docs/IMPLEMENTATIONS.md that are generated.
 //!
 //! `UPDATE_NOTES=1 cargo test --test it project::notes` writes them again. Look at the result.
 //!
@@ -10,7 +10,11 @@
 //! | `fields command MAIL`, `fields response SKIP` | the table of its fields |
 //! | `session` | a captured session, frame by frame |
 //! | `constants` | all codes, bits and stages |
+//! | `card command MAIL`, `card response SKIP` | the table at the head of its card |
+//! | `contents` | the headings, as links |
+//! | `links` | where the ids in the text lead to; in docs/IMPLEMENTATIONS.md, too |
 
+mod cards;
 mod constants;
 mod examples;
 mod fields;
@@ -21,11 +25,11 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use milter_proto::wire::{Direction, Frame};
 
+use super::documents::{self, IMPLEMENTATIONS, SPECIFICATION, document, root};
 use crate::support::layout::{MESSAGES, Message, Value};
 use crate::support::parsed::parsed;
 use crate::support::whole;
@@ -35,25 +39,28 @@ const END: &str = "<!-- end -->";
 
 #[test]
 fn the_generated_parts_are_not_stale() {
-    let notes = notes();
-    for part in parts(notes) {
-        let expected = content(part.name);
-        assert!(
-            part.text == expected,
-            "{} is stale: run UPDATE_NOTES=1 cargo test --test it project::notes",
-            part.name
-        );
+    for (document, text) in up_to_date() {
+        for part in parts(text) {
+            let expected = content(document, text, part.name);
+            assert!(
+                part.text == expected,
+                "{document}: {} is stale: run UPDATE_NOTES=1 cargo test --test it project::",
+                part.name
+            );
+        }
     }
 }
 
 #[test]
-fn every_message_has_its_frame_and_its_fields_once() {
+fn every_message_has_its_card_once() {
     let names: Vec<_> = parts(notes()).iter().map(|part| part.name).collect();
     let known: BTreeSet<_> = names.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(known.len(), names.len(), "a part stands there twice");
-    let of_messages =
-        MESSAGES.iter().flat_map(|message| [frame_name(message), format!("fields {}", title(message))]);
-    let expected: BTreeSet<_> = of_messages.chain(["session", "constants"].map(str::to_owned)).collect();
+    let of_messages = MESSAGES.iter().flat_map(|message| {
+        [frame_name(message), format!("fields {}", title(message)), format!("card {}", title(message))]
+    });
+    let others = ["contents", "session", "constants", "links"].map(str::to_owned);
+    let expected: BTreeSet<_> = of_messages.chain(others).collect();
     assert_eq!(known, expected);
 }
 
@@ -116,20 +123,23 @@ fn a_line_is_at_most_100_columns_wide_and_a_frame_at_most_16_lines_long() {
 fn a_part_is_found_and_replaced_and_all_else_stays() {
     let text = "a\n<!-- generated: fields command DATA -->\nold\n<!-- end -->\nb <!-- end -->\n";
     let expected = "a\n<!-- generated: fields command DATA -->\n\nThe payload is empty.\n\n<!-- end -->\nb <!-- end -->\n";
-    assert_eq!(update(text), expected);
-    assert_eq!(update(expected), expected);
+    assert_eq!(update(SPECIFICATION, text), expected);
+    assert_eq!(update(SPECIFICATION, expected), expected);
 }
 
 #[test]
 #[should_panic(expected = "there is no part of the name fields command DATE")]
 fn a_part_of_an_unknown_name_is_refused() {
-    update("<!-- generated: fields command DATE -->\n<!-- end -->\n");
+    update(SPECIFICATION, "<!-- generated: fields command DATE -->\n<!-- end -->\n");
 }
 
 #[test]
 #[should_panic(expected = "fields command DATA has no end")]
 fn a_part_without_an_end_is_refused() {
-    update("<!-- generated: fields command DATA -->\n<!-- generated: constants -->\n<!-- end -->\n");
+    update(
+        SPECIFICATION,
+        "<!-- generated: fields command DATA -->\n<!-- generated: constants -->\n<!-- end -->\n",
+    );
 }
 
 /// A generated part, as it stands in the file.
@@ -139,29 +149,34 @@ struct Part<'a> {
     text: &'a str,
 }
 
-/// SPEC_NOTES.md, brought up to date if that was asked for.
 fn notes() -> &'static str {
-    static NOTES: OnceLock<String> = OnceLock::new();
-    NOTES.get_or_init(|| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("SPEC_NOTES.md");
-        let text = fs::read_to_string(&path).unwrap();
-        if std::env::var_os("UPDATE_NOTES").is_none() {
-            return text;
-        }
-        let updated = update(&text);
-        fs::write(path, &updated).unwrap();
-        updated
+    &up_to_date()[0].1
+}
+
+/// Both documents, brought up to date if that was asked for.
+fn up_to_date() -> &'static [(&'static str, String); 2] {
+    static DOCUMENTS: OnceLock<[(&str, String); 2]> = OnceLock::new();
+    DOCUMENTS.get_or_init(|| {
+        [SPECIFICATION, IMPLEMENTATIONS].map(|name| {
+            let text = document(name);
+            if std::env::var_os("UPDATE_NOTES").is_none() {
+                return (name, text);
+            }
+            let updated = update(name, &text);
+            fs::write(root().join(name), &updated).unwrap();
+            (name, updated)
+        })
     })
 }
 
-fn update(text: &str) -> String {
+fn update(document: &str, text: &str) -> String {
     let mut updated = String::new();
     let mut rest = text;
     for part in parts(text) {
         let at = part.text.as_ptr().addr() - rest.as_ptr().addr();
         let (before, tail) = rest.split_at(at);
         updated.push_str(before);
-        updated.push_str(&content(part.name));
+        updated.push_str(&content(document, text, part.name));
         rest = tail.split_at(part.text.len()).1;
     }
     updated + rest
@@ -182,9 +197,12 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// What has to stand between the lines of a part.
-fn content(name: &str) -> String {
+/// What has to stand between the lines of a part of a document.
+fn content(document: &str, whole: &str, name: &str) -> String {
     let text = match name {
+        "contents" => documents::contents(whole),
+        "links" => documents::links(document),
+        _ if name.starts_with("card ") => cards::table(name.strip_prefix("card ").unwrap()),
         "session" => session::print(),
         "constants" => constants::print(),
         _ => {
