@@ -9,7 +9,9 @@ pub(crate) struct Item {
     pub(crate) name: String,
     /// Its names in C: `doc(alias)`.
     pub(crate) aliases: Vec<String>,
-    /// The first paragraph of its documentation, without marks of links and code.
+    /// The first paragraph of its documentation.
+    pub(crate) doc: String,
+    /// The same without marks of links and code.
     pub(crate) text: String,
 }
 
@@ -53,8 +55,9 @@ pub(crate) fn items(file: &str, begin: &str) -> Vec<Item> {
             let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             // The end of an attribute or of a block has none.
             if !name.is_empty() {
-                items.push(Item { name, aliases: core::mem::take(&mut aliases), text: plain(&text) });
-                (text, is_first) = (String::new(), true);
+                let doc = core::mem::take(&mut text).trim().to_owned();
+                items.push(Item { name, aliases: core::mem::take(&mut aliases), text: plain(&doc), doc });
+                is_first = true;
             }
         }
     }
