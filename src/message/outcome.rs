@@ -1,5 +1,7 @@
 //! What came of an edit.
 
+use core::fmt;
+
 use super::edits::EditsTooLong;
 
 /// What an edit did, and what of it was ignored: one of both, or both.
@@ -54,8 +56,51 @@ pub enum IgnoreReason {
     NoAddress,
     /// Only the first of several addresses counts.
     FurtherAddresses,
-    /// Some ESMTP arguments do not count.
+    /// Some ESMTP arguments do not count. In Sendmail, such a recipient is not added at all.
     Arguments,
+}
+
+/// What it did, and what was ignored, in words: `a header was added`, for example.
+impl fmt::Display for EditOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.effect, self.ignored) {
+            (None, None) => f.write_str("nothing happened"),
+            (Some(effect), None) => effect.fmt(f),
+            (None, Some(reason)) => write!(f, "ignored: {reason}"),
+            (Some(effect), Some(reason)) => write!(f, "{effect}; but {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HeaderAdded => "a header was added",
+            Self::HeaderChanged => "a header was changed",
+            Self::HeaderDeleted => "a header was deleted",
+            Self::SenderChanged => "the sender was changed",
+            Self::RecipientAdded => "a recipient was added",
+            Self::RecipientDeleted => "a recipient was deleted",
+            Self::BodyReplaced => "the body was replaced",
+            Self::Quarantined => "the message is held",
+        })
+    }
+}
+
+impl fmt::Display for IgnoreReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotCounted => "the session ignores edits",
+            Self::EmptyKey => "the header name or the address is empty",
+            Self::NoSuchHeader => "there is no header of that name and number",
+            Self::NotDelivered => "Sendmail does not send this header to other hosts",
+            Self::NoSuchRecipient => "there is no such recipient",
+            Self::KnownRecipient => "there is such a recipient already",
+            Self::NoAddress => "there is no address in the text",
+            Self::FurtherAddresses => "only the first of several addresses counts",
+            Self::Arguments => "some of the ESMTP arguments do not count",
+        })
+    }
 }
 
 impl From<Effect> for EditOutcome {

@@ -1,5 +1,7 @@
 //! What a chain tells its caller.
 
+use core::fmt;
+
 use crate::message::outcome::ApplyError;
 use crate::mta::VerdictKind;
 use crate::order::CommandKind;
@@ -65,6 +67,18 @@ pub enum AnswerReason {
     NotSendable(Misuse),
 }
 
+/// For a log.
+impl fmt::Display for AnswerReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verdict => f.write_str("the verdict of the filter"),
+            Self::Failure => f.write_str("the filter has failed"),
+            Self::Edits(error) => error.fmt(f),
+            Self::NotSendable(misuse) => write!(f, "the message cannot be sent to the filter: {misuse}"),
+        }
+    }
+}
+
 impl ChainAnswer {
     pub(super) fn pass() -> Self {
         Self { verdict: Verdict::Continue.into(), filter: None, reason: AnswerReason::Verdict }
@@ -89,7 +103,7 @@ impl ChainAnswer {
 #[non_exhaustive]
 pub enum ChainError {
     /// The session with a filter does not allow it.
-    #[error("the caller sent a command that filter {filter} cannot be asked about: {error}")]
+    #[error("filter {filter} cannot be asked about this now, see the order of SMTP commands: {error}")]
     Misuse {
         /// The number of the filter.
         filter: usize,
