@@ -60,18 +60,35 @@ pub enum IgnoreReason {
     Arguments,
 }
 
-/// What it did, and what was ignored, in words: `a header was added`, for example.
+/// For a log: `a header was changed`, `ignored: there is no such recipient`, or both in one line.
+///
+/// # Examples
+/// ```
+/// use milter_proto::message::{EditRules, Edits, Message};
+/// use milter_proto::mta::EditStatus;
+/// use milter_proto::wire::{Edit, LeadingSpace};
+///
+/// let mut edits = Edits::new();
+/// edits.push(Edit::add_header("X-Seen", "yes")?, EditStatus::Negotiated)?;
+/// edits.push(Edit::delete_header(3, "X-Seen")?, EditStatus::Negotiated)?;
+/// let mut message = Message::parse(b"Subject: one\r\n\r\nHello\r\n");
+/// let outcomes = edits.apply(&mut message, EditRules::POSTFIX, LeadingSpace::Stripped)?;
+/// let log: Vec<_> = outcomes.iter().map(ToString::to_string).collect();
+/// assert_eq!(log, ["a header was added", "ignored: there is no header of that name and number"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 impl fmt::Display for EditOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.effect, self.ignored) {
             (None, None) => f.write_str("nothing happened"),
             (Some(effect), None) => effect.fmt(f),
             (None, Some(reason)) => write!(f, "ignored: {reason}"),
-            (Some(effect), Some(reason)) => write!(f, "{effect}; but {reason}"),
+            (Some(effect), Some(reason)) => write!(f, "{effect}, but {reason}"),
         }
     }
 }
 
+/// For a log.
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -87,10 +104,11 @@ impl fmt::Display for Effect {
     }
 }
 
+/// For a log.
 impl fmt::Display for IgnoreReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotCounted => "the session ignores edits",
+            Self::NotCounted => "the session ignores this edit",
             Self::EmptyKey => "the header name or the address is empty",
             Self::NoSuchHeader => "there is no header of that name and number",
             Self::NotDelivered => "Sendmail does not send this header to other hosts",
@@ -137,7 +155,7 @@ pub enum ApplyError {
     },
     /// Postfix stops using a filter that sends other edits between chunks of a new body.
     #[error(
-        "the filter sent another chunk of a new body behind other edits (edit {edit}), where Postfix expects all chunks in a row"
+        "the filter sent another chunk of a new body after other edits (edit {edit}), where Postfix expects all chunks in a row"
     )]
     BodyInterrupted {
         /// The number of the second chunk, from 0.

@@ -209,7 +209,7 @@ fn fault(shown: &Shown, error: DecodeError) {
     shown.both(error);
 }
 
-/// A filter that is told of this behind a negotiation.
+/// A filter that gets this after a negotiation.
 fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
     let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let offer = Command::Negotiate(Offer::FULL).encode().segments().flatten().copied().collect::<Vec<_>>();
@@ -351,13 +351,15 @@ fn streams(shown: &Shown) {
     }
 }
 
-/// What holds no text of anybody, for the sake of the list.
 /// A chain of one filter, which fails.
 fn chain(shown: &Shown) {
     let mut chain = Chain::new(EditRules::POSTFIX);
     shown.debug(ChainFilter::new());
     shown.debug(FailureAction::Tempfail);
-    shown.debug(AnswerReason::Failure);
+    let misuse = FilterSession::new().send(Response::Progress).unwrap_err();
+    for reason in [AnswerReason::Verdict, AnswerReason::Failure, AnswerReason::NotSendable(misuse)] {
+        shown.both(reason);
+    }
     chain.add(ChainFilter::new());
     shown.both(chain.send(Command::EndOfHeaders).unwrap_err());
     chain.send(Command::Negotiate(Offer::FULL)).unwrap();
@@ -394,9 +396,9 @@ fn message(shown: &Shown, text: Text<'_>) {
     for rules in [EditRules::POSTFIX, EditRules::SENDMAIL] {
         shown.debug(rules);
         for outcome in edits.apply(&mut message, rules, LeadingSpace::Stripped).unwrap() {
-            shown.debug(outcome);
-            outcome.effect.into_iter().for_each(|effect| shown.debug(effect));
-            outcome.ignored.into_iter().for_each(|reason| shown.debug(reason));
+            shown.both(outcome);
+            outcome.effect.into_iter().for_each(|effect| shown.both(effect));
+            outcome.ignored.into_iter().for_each(|reason| shown.both(reason));
         }
     }
     message.headers().for_each(|header| {
@@ -408,10 +410,13 @@ fn message(shown: &Shown, text: Text<'_>) {
     shown.debug(message);
     let error = Edits::with_max_bytes(0).push(Edit::Quarantine { reason: text }, mta::EditStatus::Negotiated);
     shown.both(error.unwrap_err());
-    shown.both(ApplyError::from(error.unwrap_err()));
+    let error = ApplyError::from(error.unwrap_err());
+    shown.both(error);
+    shown.both(AnswerReason::Edits(error));
     shown.debug(edits);
 }
 
+/// What holds no text of anybody, to complete the list.
 fn values_without_text(shown: &Shown) {
     shown.both(Version::V6);
     shown.debug(Steps::ALL);

@@ -8,3 +8,4 @@ mod properties;
 mod recorded;
 mod rules;
 mod shown;
+mod texts;
