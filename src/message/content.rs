@@ -2,11 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::envelope::EnvelopeAddress;
 use super::header::{Header, Origin, split_first, without_line_end};
 use super::list::{insert, lines};
-use crate::debug::debug_fields;
+use crate::debug::Bytes;
 use crate::wire::Text;
 
 /// A message as an MTA has it: the envelope, the headers in order, and the body.
@@ -43,7 +44,20 @@ pub struct Message<'m> {
     pub(super) is_resent: Option<bool>,
 }
 
-debug_fields!(Message<'_> { sender, recipients, headers, separator, body, quarantine, is_resent });
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender, recipients, headers, separator, body, quarantine, is_resent } = self;
+        f.debug_struct("Message")
+            .field("sender", sender)
+            .field("recipients", recipients)
+            .field("headers", headers)
+            .field("separator", &Bytes(separator))
+            .field("body", &Bytes(body))
+            .field("quarantine", &quarantine.as_deref().map(Bytes))
+            .field("is_resent", is_resent)
+            .finish()
+    }
+}
 
 /// A recipient and what edits did to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

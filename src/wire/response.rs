@@ -16,6 +16,7 @@ use super::reply::ReplyText;
 use super::scan::find_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
+use crate::debug::debug_variants;
 
 /// A response, from the filter to the MTA.
 ///
@@ -33,7 +34,7 @@ use super::tolerance::{Deviation, Tolerance};
 /// # Source
 /// libmilter/smfi.c and libmilter/engine.c write them, sendmail/milter.c and Postfix
 /// src/milter/milter8.c read them. SPEC_NOTES RSP-1 to RSP-21.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Response<'a> {
     /// The answer to OPTNEG: what the filter requests.
@@ -56,6 +57,13 @@ pub enum Response<'a> {
     },
     /// A frame whose code is not a response. Sendmail and Postfix stop using a filter that sends it.
     Other(Frame<'a>),
+}
+
+debug_variants! {
+    Response<'_>
+    units { Progress }
+    tuples { Negotiate, Edit, Verdict, Other }
+    structs { MacroList { payload } }
 }
 
 /// A filter's decision on the command, the recipient, the message or the connection.

@@ -42,6 +42,7 @@ impl Shown {
             .insert(core::any::type_name::<T>().split('<').next().unwrap().rsplit("::").next().unwrap());
         let line = format!("{value:?}");
         is_one_line(&line);
+        assert!(!has_list_of_numbers(&line), "{line}");
         // The only line ends are those of the layout. What is long takes a while, and shows no more.
         if line.len() < 1000 {
             is_one_line(&format!("{value:#?}").replace('\n', ""));
@@ -59,6 +60,17 @@ impl Shown {
 #[track_caller]
 fn is_one_line(shown: &str) {
     assert!(shown.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", shown.escape_debug());
+}
+
+/// Whether bytes are shown as numbers: two or more in a row.
+fn has_list_of_numbers(shown: &str) -> bool {
+    let is_number = |item: &&str| item.parse::<u8>().is_ok();
+    let mut lists = shown.split('[');
+    lists.any(|list| {
+        // Most are none: quickly.
+        list.starts_with(|first: char| first.is_ascii_digit())
+            && list.split(", ").take(2).filter(is_number).count() == 2
+    })
 }
 
 /// Frames of every known code, and of some that are none, with hostile bytes in every place.
