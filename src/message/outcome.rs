@@ -40,24 +40,25 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IgnoreReason {
-    /// The session says so: [`EditStatus::Ignored`](crate::mta::EditStatus::Ignored).
-    NotCounted,
+    /// The session ignores the edits of this message: [`EditStatus::Ignored`](crate::mta::EditStatus::Ignored).
+    EditsIgnored,
     /// The name of the header, or the address, is empty.
-    EmptyKey,
+    EmptyNameOrAddress,
     /// The message has no header of that name and number.
     NoSuchHeader,
     /// The header has a value now, but Sendmail does not send it to other hosts: Return-Path, for example.
-    NotDelivered,
+    HeaderNotSent,
     /// The message has no such recipient.
     NoSuchRecipient,
     /// The message has that recipient already.
-    KnownRecipient,
+    DuplicateRecipient,
     /// The text has no address.
     NoAddress,
     /// Only the first of several addresses counts.
     FurtherAddresses,
-    /// Some ESMTP arguments do not count. In Sendmail, such a recipient is not added at all.
-    Arguments,
+    /// Some ESMTP arguments are not known to the MTA, have a value that it does not accept, or are given twice. In Sendmail,
+    /// a recipient with an argument of the first two kinds is not added at all.
+    UnsupportedArguments,
 }
 
 /// For a log: `a header was changed`, `ignored: there is no such recipient`, or both in one line.
@@ -108,15 +109,15 @@ impl fmt::Display for Effect {
 impl fmt::Display for IgnoreReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotCounted => "the session ignores this edit",
-            Self::EmptyKey => "the header name or the address is empty",
+            Self::EditsIgnored => "the session ignores this edit",
+            Self::EmptyNameOrAddress => "the header name or the address is empty",
             Self::NoSuchHeader => "there is no header of that name and number",
-            Self::NotDelivered => "Sendmail does not send this header to other hosts",
+            Self::HeaderNotSent => "Sendmail does not send this header to other hosts",
             Self::NoSuchRecipient => "there is no such recipient",
-            Self::KnownRecipient => "there is such a recipient already",
+            Self::DuplicateRecipient => "there is such a recipient already",
             Self::NoAddress => "there is no address in the text",
             Self::FurtherAddresses => "only the first of several addresses counts",
-            Self::Arguments => "some of the ESMTP arguments do not count",
+            Self::UnsupportedArguments => "some of the ESMTP arguments do not count",
         })
     }
 }

@@ -69,7 +69,7 @@ fn what_came_of_an_edit_is_a_sentence() {
             assert_eq!(*text, effect.to_string());
         }
     }
-    assert_eq!(IgnoreReason::NotDelivered.to_string(), "Sendmail does not send this header to other hosts");
+    assert_eq!(IgnoreReason::HeaderNotSent.to_string(), "Sendmail does not send this header to other hosts");
 }
 
 #[test]
