@@ -110,6 +110,12 @@ pub enum ChainError {
         /// Why not.
         error: Misuse,
     },
+    /// The message was given before DATA, or once more.
+    #[error("send_message was called, but DATA has not been sent for this message (filter {filter})")]
+    NoData {
+        /// The number of the filter.
+        filter: usize,
+    },
     /// The chain sends macros and content itself.
     #[error("the caller sent {0}, which the chain sends itself: see send_message")]
     SentByChain(CommandKind),

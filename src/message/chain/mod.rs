@@ -12,7 +12,7 @@ use super::content::Message;
 use super::rules::EditRules;
 use crate::debug::debug_fields;
 use crate::macros::MacroValues;
-use crate::order::CommandKind;
+use crate::order::{CommandKind, Rule};
 use crate::wire::{Command, CommandBuf, Verdict};
 use answer::Objection;
 use item::is_of_message;
@@ -37,7 +37,7 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 ///
 /// A chain serves one SMTP session, or several in turn after QUIT_NC; after QUIT, make another. It does not check the order of
 /// SMTP commands, beyond what the filters' sessions need: that is the server's task. If messages come and go, it is a
-/// `Chain<'static>`, and [`Message::into_owned`] copies what it gets.
+/// `Chain<'static>`; give [`Message::parse`] a vector for it, and the body is not copied.
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
@@ -180,7 +180,12 @@ impl<'m> Chain<'m> {
     }
 
     fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
-        self.check(&Command::EndOfHeaders, false)?;
+        self.check(&Command::EndOfHeaders, false).map_err(|error| match error {
+            ChainError::Misuse { filter, error } if error.rule == Rule::Order => {
+                ChainError::NoData { filter }
+            }
+            error => error,
+        })?;
         match self.discards.take() {
             Some(answer) => {
                 self.message = None;

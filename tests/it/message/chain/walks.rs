@@ -427,7 +427,12 @@ fn commands_out_of_order_are_refused_and_nothing_is_sent() {
         assert_eq!(talk.chain.send(command), Err(ChainError::SentByChain(kind)));
     }
     assert!(talk.chain.send(rcpt("<b@x>")).is_err());
-    assert!(talk.chain.send_message(milter_proto::message::Message::parse(BODY)).is_err());
+    let error = talk.chain.send_message(milter_proto::message::Message::parse(BODY)).unwrap_err();
+    assert_eq!(error, ChainError::NoData { filter: 0 });
+    assert_eq!(
+        error.to_string(),
+        "send_message was called, but DATA has not been sent for this message (filter 0)"
+    );
     assert!(talk.chain.take_message().is_none());
     assert_eq!(talk.stories(), ["OCH", "OCH"]);
     // A second command before the answer to the first.
