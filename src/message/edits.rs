@@ -108,6 +108,27 @@ impl Edits {
     }
 }
 
+/// Adds edits. If one does not fit, neither it nor a later one is kept, and [`apply`](Edits::apply) refuses the message, as
+/// after a [`push`](Edits::push) that failed.
+impl<'e> Extend<(Edit<'e>, EditStatus)> for Edits {
+    fn extend<I: IntoIterator<Item = (Edit<'e>, EditStatus)>>(&mut self, edits: I) {
+        for (edit, status) in edits {
+            if self.push(edit, status).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Edits in their order, with room for 64 MiB, as in [`Edits::new`].
+impl<'e> FromIterator<(Edit<'e>, EditStatus)> for Edits {
+    fn from_iter<I: IntoIterator<Item = (Edit<'e>, EditStatus)>>(edits: I) -> Self {
+        let mut collected = Self::new();
+        collected.extend(edits);
+        collected
+    }
+}
+
 impl Default for Edits {
     fn default() -> Self {
         Self::new()
