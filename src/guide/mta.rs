@@ -57,8 +57,7 @@
 //!             return Ok(None); // an SMTP server replies to its client here
 //!         }
 //!     }
-//!     let bytes = with_crlf(file).into_owned();
-//!     let mut message = Message::parse(&bytes).into_owned();
+//!     let mut message = Message::parse(with_crlf(file).into_owned());
 //!     message.set_sender(from);
 //!     message.add_recipient(to);
 //!     chain.send_message(message)?;

@@ -114,7 +114,7 @@ fn what_is_delivered_is_what_the_edits_of_all_filters_make_of_the_message() {
 
     for (name, rules) in [("postfix", EditRules::POSTFIX), ("sendmail", EditRules::SENDMAIL)] {
         let bytes = with_crlf(MESSAGE);
-        let mut expected = Message::parse(&bytes);
+        let mut expected = Message::parse(bytes);
         expected.set_sender(Text::new(b"<a@x>").unwrap());
         expected.add_recipient(Text::new(b"<b@x>").unwrap());
         let original = expected.to_bytes();
