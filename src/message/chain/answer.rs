@@ -5,7 +5,7 @@ use core::fmt;
 use crate::message::outcome::ApplyError;
 use crate::mta::VerdictKind;
 use crate::order::CommandKind;
-use crate::wire::{OutgoingFrame, Verdict, VerdictBuf};
+use crate::wire::{OutgoingFrame, ReplyText, Verdict, VerdictBuf};
 use crate::{Misuse, Wait};
 
 /// What to do next for a [`Chain`](super::Chain).
@@ -89,6 +89,13 @@ impl ChainAnswer {
     #[must_use]
     pub const fn passes(&self) -> bool {
         self.filter.is_none()
+    }
+
+    /// The reply for the SMTP client, if the verdict refuses: see [`Verdict::smtp_reply`]. `None` if the client is told of a
+    /// success.
+    #[must_use]
+    pub fn smtp_reply(&self) -> Option<ReplyText<'_>> {
+        self.verdict.as_verdict().smtp_reply()
     }
 
     /// Whether the SMTP session ends, whatever was asked about: 421, 521 and SHUTDOWN.
