@@ -447,7 +447,7 @@ impl Member {
         }
     }
 
-    const fn has_failed(&self) -> bool {
+    pub(super) const fn has_failed(&self) -> bool {
         matches!(self.state, State::Failing | State::Failed)
     }
 
