@@ -95,9 +95,9 @@ impl Edits {
         self.edits.is_empty()
     }
 
-    /// Forgets the edits: for the next message.
+    /// Forgets the edits, and frees their memory: for the next message.
     pub fn clear(&mut self) {
-        self.edits.clear();
+        self.edits = Vec::new();
         self.bytes = 0;
         self.is_overrun = false;
     }

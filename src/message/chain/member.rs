@@ -199,7 +199,7 @@ impl Member {
     /// Forgets the edits of the last message.
     pub(super) fn forget_edits(&mut self) {
         self.edits.clear();
-        self.outcomes.clear();
+        self.outcomes = Vec::new();
         self.has_old_edits = false;
     }
 
@@ -438,6 +438,10 @@ impl Member {
             return;
         }
         let ending = self.session.disconnect(self.assembler.pending());
+        // It is not asked any more.
+        self.assembler = Assembler::new(Vec::new());
+        self.lists = MacroListsBuf::new();
+        self.envelope = Vec::new();
         self.rest();
         self.forget_edits();
         self.lost_message = None;

@@ -41,7 +41,9 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
-/// and its edits until the next message (see [`Edits`](super::Edits)). The body of the message is not copied.
+/// and its edits until the next message (see [`Edits`](super::Edits)). A filter that failed holds none of the latter four. The
+/// message grows by what edits add to it: up to about four times the bytes of the edits. Its body is not copied, unless a
+/// filter replaces it.
 ///
 /// # Examples
 /// A filter that adds a header, without a socket:
