@@ -90,7 +90,7 @@
 //! | SMTP | chain | if a filter objects |
 //! | --- | --- | --- |
 //! | the client connects | `send` NEGOTIATE, then CONNECT | 554, or 421 |
-//! | HELO, EHLO | `send` ABORT if a message is in progress, then HELO | refuse what follows: the chain gives the same answer |
+//! | HELO, EHLO | `send`; a message in progress ends | refuse what follows: the chain gives the same answer |
 //! | MAIL, RCPT | `send` | `smtp_reply` of the answer: the filter's own, or Postfix's text |
 //! | RCPT that the server refuses itself | `send_rejected` | the server's own reply |
 //! | DATA, if a recipient was accepted | `send` | `smtp_reply`; 354 otherwise |

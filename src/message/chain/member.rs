@@ -178,9 +178,14 @@ impl Member {
         self.rest();
         self.forget_message();
         self.has_old_edits = true;
-        if self.session.stage().is_in_message() {
+        if self.is_in_message() {
             self.push(Item { command: Command::Abort.into(), is_rejected: false }, values);
         }
+    }
+
+    /// Whether the filter knows of a message that is not over.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.session.stage().is_in_message()
     }
 
     /// Goes on with a message.

@@ -28,6 +28,27 @@ fn says(command: &str, frame: &[u8]) -> Script {
 }
 
 #[test]
+fn helo_and_mail_in_a_message_come_after_an_abort() {
+    // The second filter accepted the message, the third does not want MAIL.
+    let scripts = [Script::new(), Script::new().with("M", &[b"a"]), Script::new().with_steps(0x04)];
+    for again in [HELO, MAIL] {
+        let mut talk = Talk::new(scripts.clone()).greeted();
+        talk.passes([MAIL, rcpt("<b@x>")]);
+        talk.news();
+        talk.passes([again]);
+        let code = if again == HELO { "H" } else { "M" };
+        let third = if again == HELO { "AH" } else { "A" };
+        assert_eq!(talk.news(), [&format!("A{code}"), code, third], "{again:?}");
+        // Outside of a message nothing comes before them.
+        if again == HELO {
+            talk.passes([HELO]);
+            assert_eq!(talk.news(), ["H"; 3]);
+        }
+        talk.deliver(BODY);
+    }
+}
+
+#[test]
 fn a_chain_without_filters_lets_everything_pass() {
     let mut talk = Talk::new([]).greeted();
     assert_eq!(talk.deliver(BODY).to_bytes(), BODY);
