@@ -16,8 +16,8 @@ use crate::mta::{Event, Scope, Turn, VerdictKind};
 use crate::negotiation::Negotiated;
 use crate::order::{CommandKind, Stage};
 use crate::wire::{
-    Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text,
-    Verdict, VerdictBuf,
+    Assembler, Command, CommandBuf, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text, Verdict,
+    VerdictBuf,
 };
 use crate::{Misuse, MtaSession, Wait};
 
@@ -474,9 +474,5 @@ impl Member {
     /// Whether the message is to be held, because this filter failed.
     pub(super) const fn quarantines(&self) -> bool {
         self.has_failed() && matches!(self.on_failure, FailureAction::Quarantine)
-    }
-
-    pub(super) fn leading_space(&self) -> LeadingSpace {
-        self.session.negotiated().map_or(LeadingSpace::Stripped, Negotiated::leading_space)
     }
 }

@@ -348,7 +348,7 @@ impl<'m> Chain<'m> {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
         member.has_old_edits = true;
-        match member.edits.apply(message, self.rules, member.leading_space()) {
+        match member.edits.apply(message, self.rules, member.session.leading_space()) {
             Ok(outcomes) => {
                 member.outcomes = outcomes;
                 None
