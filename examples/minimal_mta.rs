@@ -11,11 +11,11 @@ type Done = Result<(), Box<dyn core::error::Error>>;
 
 fn main() -> Done {
     let path = env::args().nth(1).ok_or("give a file, and the addresses of filters")?;
-    let bytes = with_crlf(&fs::read(path)?).into_owned();
+    let file = fs::read(path)?;
     let streams = env::args().skip(2).map(TcpStream::connect).collect::<Result<Vec<_>, _>>()?;
     let mut chain = Chain::new(EditRules::POSTFIX);
     chain.extend(streams.iter().map(|_| ChainFilter::new()));
-    let delivered = deliver(Message::parse(&bytes), &mut chain, &streams);
+    let delivered = deliver(Message::parse(with_crlf(&file)), &mut chain, &streams);
     chain.send(Command::Quit)?;
     ask(&mut chain, &streams).and(delivered)
 }

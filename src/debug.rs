@@ -1,6 +1,6 @@
-//! `Debug` for structs of more than five fields and for maps.
+//! `Debug` for bytes, and for structs of more than five fields and maps.
 //!
-//! Used in place of `derive` and `debug_map` only because `core`'s code for them contains assertions, which
+//! The latter are used in place of `derive` and `debug_map` only because `core`'s code for them contains assertions, which
 //! `tests/proofs` reports as panics (a single derived struct is inlined and passes, a second one does not).
 
 use core::fmt;
@@ -19,6 +19,54 @@ macro_rules! debug_fields {
     };
 }
 pub(crate) use debug_fields;
+
+/// Bytes that are shown as a byte string, with escapes: `b"Hello\r\n"`.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// `Debug` as derived, except that the fields `chunk` and `payload` are shown as [`Bytes`]. Variants are listed by their kind.
+macro_rules! debug_variants {
+    (
+        $name:ident<'_>
+        units { $($unit:ident),* }
+        tuples { $($tuple:ident),* }
+        structs { $($variant:ident { $($field:ident),* }),* }
+    ) => {
+        impl core::fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                match self {
+                    $(Self::$unit => f.write_str(stringify!($unit)),)*
+                    $(Self::$tuple(value) => f.debug_tuple(stringify!($tuple)).field(value).finish(),)*
+                    $(Self::$variant { $($field),* } => f
+                        .debug_struct(stringify!($variant))
+                        $(.field(stringify!($field), $crate::debug::shown!($field, $field)))*
+                        .finish(),)*
+                }
+            }
+        }
+    };
+}
+pub(crate) use debug_variants;
+
+/// What a field is shown as.
+macro_rules! shown {
+    (chunk, $value:ident) => {
+        &$crate::debug::Bytes($value)
+    };
+    (payload, $value:ident) => {
+        &$crate::debug::Bytes($value)
+    };
+    ($field:ident, $value:ident) => {
+        $value
+    };
+}
+pub(crate) use shown;
 
 /// Shows pairs as the entries of a map, of which `core` asserts that every key has its value.
 pub(crate) fn map<K: fmt::Debug, V: fmt::Debug>(

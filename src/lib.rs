@@ -91,6 +91,8 @@
 //! * [`filter`] and [`mta`]: the types that each session uses: options, events, turns, policies.
 //! * [`order`]: which command may follow which, and the effect of each verdict. All three follow these rules.
 //! * [`macros`]: stores the macros of a connection for a filter, and selects the requested ones for an MTA.
+//! * [`message`], with the feature `alloc`: a message, what the edits of a filter make of it in Postfix and in Sendmail, and
+//!   [`message::Chain`], with which an MTA asks several filters in a row.
 //! * [`guide`]: a [tutorial](guide::tutorial), and a page for each task.
 //! * [`wire`]: frames and their content: [`wire::Assembler`], [`wire::Command`], [`wire::Response`].
 //! * [`negotiation`] and [`error`]: the result of a negotiation, and the errors of the sessions.
@@ -168,7 +170,7 @@
 //! | feature | what it adds | what it costs |
 //! | --- | --- | --- |
 //! | none | everything else, in memory that the caller provides | |
-//! | `alloc` | storage in `Vec`, owned values and builders, the transcript reader | an allocator |
+//! | `alloc` | storage in `Vec`, owned values and builders, `message`, the transcript reader | an allocator |
 //! | `std` (default) | `OutgoingFrame::io_slices`, `wire::fill_chunk` | std |
 //! | `arbitrary` | `Arbitrary` for every value of [`wire`] | the arbitrary crate |
 //! | `proptest` | proptest strategies for every value of [`wire`] | the proptest crate |
@@ -176,6 +178,10 @@
 //! # Minimum supported Rust version
 //!
 //! 1.85. Raising it is a minor release.
+//!
+#![cfg_attr(feature = "alloc", doc = "[`message::Chain`]: message::Chain")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`message`]: crate#features")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`message::Chain`]: crate#features")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -124,7 +124,7 @@ impl<'m> Client<'m> {
             Step::Unknown if !answer.closes_smtp_session() => {}
             Step::RejectedRcpt(_) if !decides => {}
             Step::Rcpt(at) if !decides => {
-                let reply = reply_to(&verdict).unwrap_or_default();
+                let reply = reply_to(answer).unwrap_or_default();
                 let recipient = nth(&letter.recipients, at);
                 self.refused.push(Refused { recipient, reply });
             }
@@ -224,7 +224,7 @@ impl<'m> Client<'m> {
             at: at.or((ending == Ending::Accepted).then_some(CommandKind::EndOfMessage)),
             reason: answer.reason,
             by: answer.filter.filter(|_| ending.is_by_verdict()),
-            reply: reply_to(&answer.verdict.as_verdict()).filter(|_| ending.is_by_verdict()),
+            reply: reply_to(answer).filter(|_| ending.is_by_verdict()),
             refused: &self.refused,
             message: &message,
             chain: &self.chain,

@@ -10,12 +10,12 @@ import struct
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from faults.wire import frame, split
+from lab.ports import stop_listening
 
 # Commands that have a reply, and the step by which a filter promises not to give it.
 NO_REPLY = {
@@ -108,10 +108,7 @@ class Filter:
             self._thread.start()
 
     def close(self) -> None:
-        # A thread that waits in accept is woken up by this, not by a close alone.
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        stop_listening(self._listener)
         if self._thread is not None:
             self._thread.join()
 

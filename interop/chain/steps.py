@@ -20,6 +20,21 @@ LISTS = (
 REFUSED = ("EHLO", "MAIL", "RCPT nobody", "RCPT bob", "DATA", "QUIT")
 REFUSED_LATE = ("EHLO", "MAIL", "RCPT |prog", "RCPT bob", "DATA", "QUIT")
 
+
+def _answered(what: str, steps: tuple[str, ...]) -> list[Case]:
+    """A recipient that the MTA refuses, to which the first filter gives a verdict."""
+    asked = Script(steps=REJECTED_RCPT)
+    return [
+        Case(
+            f"{what}, {verdict} to it by 1, 3 asked for it, too",
+            steps,
+            {1: Script({"R": (code,)}, steps=REJECTED_RCPT), 3: asked},
+            show="R",
+        )
+        for verdict, code in (("REJECT", b"r"), ("ACCEPT", b"a"))
+    ]
+
+
 CASES = [
     Case("all continue"),
     Case("all continue, with UNKNOWN", WITH_UNKNOWN),
@@ -107,18 +122,7 @@ CASES = [
         {1: Script(steps=REJECTED_RCPT), 3: Script(steps=REJECTED_RCPT)},
         show="R",
     ),
-    Case(
-        "a recipient that the MTA refuses, REJECT to it by 1, 3 asked for it, too",
-        REFUSED,
-        {1: Script({"R": (b"r",)}, steps=REJECTED_RCPT), 3: Script(steps=REJECTED_RCPT)},
-        show="R",
-    ),
-    Case(
-        "a recipient that the MTA refuses, ACCEPT to it by 1, 3 asked for it, too",
-        REFUSED,
-        {1: Script({"R": (b"a",)}, steps=REJECTED_RCPT), 3: Script(steps=REJECTED_RCPT)},
-        show="R",
-    ),
+    *_answered("a recipient that the MTA refuses", REFUSED),
     Case("a recipient that Sendmail refuses late", REFUSED_LATE, show="R"),
     Case(
         "a recipient that Sendmail refuses late, 2 asked for it",
@@ -126,18 +130,7 @@ CASES = [
         {2: Script(steps=REJECTED_RCPT)},
         show="DR",
     ),
-    Case(
-        "a recipient that Sendmail refuses late, REJECT to it by 1, 3 asked for it, too",
-        REFUSED_LATE,
-        {1: Script({"R": (b"r",)}, steps=REJECTED_RCPT), 3: Script(steps=REJECTED_RCPT)},
-        show="R",
-    ),
-    Case(
-        "a recipient that Sendmail refuses late, ACCEPT to it by 1, 3 asked for it, too",
-        REFUSED_LATE,
-        {1: Script({"R": (b"a",)}, steps=REJECTED_RCPT), 3: Script(steps=REJECTED_RCPT)},
-        show="R",
-    ),
+    *_answered("a recipient that Sendmail refuses late", REFUSED_LATE),
     Case("REJECT at RCPT by 1 is not shown to the others", SESSION, {1: Script({"R": (b"r",)})}, show="R"),
     Case("REJECT at RCPT by 2 was shown to 1", SESSION, {2: Script({"R": (b"r",)})}, show="R"),
     Case(

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 # Ports that were handed out: the program that will listen on one may not have started yet.
@@ -21,6 +22,13 @@ def free_port(host: str = "127.0.0.1") -> int:
             _GIVEN.add((host, port))
             return port
     raise RuntimeError(f"no free port on {host}")
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Closes a socket that listens, and wakes up a thread that waits in accept, which closing alone does not."""
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def listens(where: tuple[str, int] | Path) -> bool:

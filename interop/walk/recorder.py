@@ -11,10 +11,11 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from lab.ports import stop_listening
 
 # Commands that have a reply, and the step by which a filter promises not to give it.
 NO_REPLY = {
@@ -120,10 +121,7 @@ class Recorder:
             return ended, list(self._kept)
 
     def close(self) -> None:
-        # A thread that waits in accept is woken up by this, not by a close alone.
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        stop_listening(self._listener)
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:

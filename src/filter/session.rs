@@ -157,10 +157,7 @@ impl FilterSession {
     #[must_use]
     #[doc(alias = "SMFIP_HDR_LEADSPC")]
     pub const fn leading_space(&self) -> LeadingSpace {
-        match self.negotiated() {
-            Some(negotiated) => negotiated.leading_space(),
-            None => LeadingSpace::Stripped,
-        }
+        self.conversation.leading_space()
     }
 
     /// Whether edits that need these actions may be sent now: the end of the message is being answered, and the actions

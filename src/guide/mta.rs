@@ -1,49 +1,41 @@
 //! A mail server that asks filters: sending, skipped commands, edits, verdicts, reuse of connections.
 //!
 //! The example `minimal_mta` is a complete program in one file; `mta_blocking` and `mta_tokio` show what production needs. All
-//! of them ask several filters and apply their edits with `message::Chain`, which does what this page explains: read on if you
+//! of them ask several filters and apply their edits with [`message::Chain`], which does what this page explains: read on if you
 //! use sessions without it, or want to know what it does. `mta_blocking --filter SPEC --filter SPEC --message FILE --output FILE`
 //! writes what would be delivered, by the `--rules` of Postfix or Sendmail.
 //!
 //! # From a file to a delivered message
 //!
-//! With the feature `alloc`, a `message::Chain` does nearly everything on this page, for one filter or for several in a row: it
+//! With the feature `alloc`, a [`message::Chain`] does nearly everything on this page, for one filter or for several in a row: it
 //! knows who is asked next, skips what a filter does not want, sends macros, and applies edits as Postfix or Sendmail does. The
 //! program does the I/O, and acts on the answers:
 //!
 //! ```
 //! # #[cfg(feature = "alloc")] mod page {
+//! # type Error = Box<dyn core::error::Error>;
 //! use std::io::{Read, Write};
 //!
-//! use milter_proto::message::{Chain, ChainAnswer, ChainStep, Message, with_crlf};
+//! use milter_proto::message::{Chain, ChainStep, Message, with_crlf};
 //! use milter_proto::wire::{Command, Offer, Peer, Text, TextList};
 //!
-//! /// Asks the filters about a command or a message that was given to the chain. `streams` are their connections, in order.
-//! fn ask<S: Read + Write>(chain: &mut Chain<'_>, streams: &mut [S]) -> ChainAnswer {
+//! /// Asks filters about the message in a file, and returns it as it is to be delivered, with its envelope.
+//! pub fn deliver<S: Read + Write>(mut chain: Chain<'static>, streams: &mut [S], file: &[u8]) -> Result<Message<'static>, Error> {
 //!     let mut buffer = [0; 16_384];
-//!     loop {
+//!     let mut ask = |chain: &mut Chain<'_>| loop {
 //!         match chain.next_step() {
-//!             ChainStep::Done(answer) => return answer,
+//!             ChainStep::Done(answer) => break answer.passes().then_some(()).ok_or("a filter objects"),
 //!             ChainStep::Close { .. } => {} // close the connection to this filter
 //!             ChainStep::Write { filter, frame } => {
 //!                 let written = frame.segments().try_for_each(|piece| streams[filter].write_all(piece));
 //!                 written.unwrap_or_else(|_| chain.fail(filter));
 //!             }
-//!             // With the timeout of `wait`.
-//!             ChainStep::Read { filter, wait: _ } => match streams[filter].read(&mut buffer) {
+//!             ChainStep::Read { filter, .. } => match streams[filter].read(&mut buffer) { // with the timeout of `wait`
 //!                 Ok(count @ 1..) => drop(chain.receive(filter, &mut &buffer[..count])), // an error is for the log
 //!                 _ => chain.fail(filter),
 //!             },
 //!         }
-//!     }
-//! }
-//!
-//! /// Returns the message as it is to be delivered, unless a filter refuses or discards it.
-//! pub fn deliver<S: Read + Write>(
-//!     mut chain: Chain<'_>,
-//!     streams: &mut [S],
-//!     file: &[u8],
-//! ) -> Result<Option<Vec<u8>>, Box<dyn core::error::Error>> {
+//!     };
 //!     let [host, from, to] = [c"localhost", c"<a@example.org>", c"<b@example.org>"].map(Text::from_c_str);
 //!     for command in [
 //!         Command::Negotiate(Offer::FULL),
@@ -53,18 +45,14 @@
 //!         Command::Data,
 //!     ] {
 //!         chain.send(command)?;
-//!         if !ask(&mut chain, streams).passes() {
-//!             return Ok(None); // an SMTP server replies to its client here
-//!         }
+//!         ask(&mut chain)?;
 //!     }
-//!     let bytes = with_crlf(file).into_owned();
-//!     let mut message = Message::parse(&bytes).into_owned();
+//!     let mut message = Message::parse(with_crlf(file).into_owned());
 //!     message.set_sender(from);
 //!     message.add_recipient(to);
 //!     chain.send_message(message)?;
-//!     ask(&mut chain, streams);
-//!     // To message.recipients(), from message.sender().
-//!     Ok(chain.take_message().map(|message| message.to_bytes()))
+//!     ask(&mut chain)?;
+//!     Ok(chain.take_message().ok_or("there is no message")?)
 //! }
 //! # }
 //! # #[cfg(feature = "alloc")] {
@@ -87,11 +75,12 @@
 //! # };
 //! # let mut chain = Chain::new(EditRules::POSTFIX);
 //! # chain.extend([ChainFilter::new(), ChainFilter::new()]);
-//! # let delivered = page::deliver(chain, &mut [filter(), filter()], b"Subject: hi\n\nHello\n")?.unwrap();
-//! # assert_eq!(delivered, b"Subject: hi\r\nX-Seen: yes\r\nX-Seen: yes\r\n\r\nHello\r\n");
+//! # let delivered = page::deliver(chain, &mut [filter(), filter()], b"Subject: hi\n\nHello\n")?;
+//! # assert_eq!(delivered.to_bytes(), b"Subject: hi\r\nX-Seen: yes\r\nX-Seen: yes\r\n\r\nHello\r\n");
 //! # let mut chain = Chain::new(EditRules::POSTFIX);
 //! # chain.add(ChainFilter::new());
-//! # assert_eq!(page::deliver(chain, &mut [Filter(Default::default())], b"")?, None); // it has left
+//! # let error = page::deliver(chain, &mut [Filter(Default::default())], b"").unwrap_err(); // it has left
+//! # assert_eq!(error.to_string(), "a filter objects");
 //! # }
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
@@ -101,11 +90,11 @@
 //! | SMTP | chain | if a filter objects |
 //! | --- | --- | --- |
 //! | the client connects | `send` NEGOTIATE, then CONNECT | 554, or 421 |
-//! | HELO, EHLO | `send` ABORT if a message is in progress, then HELO | refuse what follows: the chain gives the same answer |
-//! | MAIL, RCPT | `send` | the reply of the verdict: 550, 451, or the filter's own |
+//! | HELO, EHLO | `send`; a message in progress ends | refuse what follows: the chain gives the same answer |
+//! | MAIL, RCPT | `send` | `smtp_reply` of the answer: the filter's own, or Postfix's text |
 //! | RCPT that the server refuses itself | `send_rejected` | the server's own reply |
-//! | DATA, if a recipient was accepted | `send` | the reply of the verdict; 354 otherwise |
-//! | the final dot | `send_message`, with the accepted sender and recipients | the reply of the verdict |
+//! | DATA, if a recipient was accepted | `send` | `smtp_reply`; 354 otherwise |
+//! | the final dot | `send_message`, with the accepted sender and recipients | `smtp_reply` |
 //! | RSET, or the server gives the message up | `send` ABORT | |
 //! | QUIT, or the connection ends | `send` QUIT | |
 //!
@@ -113,7 +102,7 @@
 //! answers DISCARD to the rest of the message without asking. If the answer `closes_smtp_session`, reply 421, send QUIT to the
 //! filters and close.
 //!
-//! If your MTA adds a Received header, give it to the message with `Message::add_trace`: filters do not see it, but the positions
+//! If your MTA adds a Received header, give it to the message with [`Message::add_trace`]: filters do not see it, but the positions
 //! of INSHEADER count it.
 //!
 //! The rest of the page is about the session with one filter, which a chain uses, and which works without an allocator.
@@ -261,7 +250,7 @@
 //! ```
 //!
 //! * What an edit does to the message is not the same in all MTAs: which header is number 2, where a new one goes.
-//!   `message::Edits` applies them to a `Message` as Postfix or Sendmail does, and
+//!   [`message::Edits`] applies them to a [`Message`] as Postfix or Sendmail does, and
 //!   tells what it ignored. Check header names, addresses and ESMTP arguments as you check those of a client.
 //! * Without an allocator: a header value becomes one header by [`LeadingSpace::decode_pieces`]. The first
 //!   [`Edit::ReplaceBody`] of a message replaces the body, later ones append to it.
@@ -272,7 +261,7 @@
 //!
 //! # Several filters
 //!
-//! A `message::Chain` does it. By hand, use one session for each filter. Ask them one after another, at each command; send the content
+//! A [`message::Chain`] does it. By hand, use one session for each filter. Ask them one after another, at each command; send the content
 //! to a filter after the verdict of the one before it, since it sees the headers and the body as changed by that one. The first
 //! refusal is the answer to the client, DISCARD as well; ACCEPT is about one filter alone. When a message ends early, send ABORT
 //! to those that know of it. SPEC_NOTES has the chapter "Several filters".
@@ -326,6 +315,15 @@
 //! assert!(matches!(finish(&mut session)?, (Some(_), false))); // no message yet
 //! # Ok::<(), milter_proto::Misuse>(())
 //! ```
+//!
+#![cfg_attr(feature = "alloc", doc = "[`message::Chain`]: crate::message::Chain")]
+#![cfg_attr(feature = "alloc", doc = "[`message::Edits`]: crate::message::Edits")]
+#![cfg_attr(feature = "alloc", doc = "[`Message`]: crate::message::Message")]
+#![cfg_attr(feature = "alloc", doc = "[`Message::add_trace`]: crate::message::Message::add_trace")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`message::Chain`]: crate#features")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`message::Edits`]: crate#features")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`Message`]: crate#features")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`Message::add_trace`]: crate#features")]
 #![expect(unused_imports, reason = "the page links to them")]
 
 use crate::mta::{EditStatus, Ending, Scope, Sent, VerdictKind};

@@ -1,5 +1,7 @@
 //! The macros of a connection, with the lifetime that they have in libmilter, but without its bugs.
 
+use core::fmt;
+
 use crate::filter::Event;
 use crate::filter::event::Flags;
 use crate::wire::codes::command;
@@ -73,7 +75,7 @@ const LAST_THAT_FORGETS: usize = 3;
 /// # Source
 /// `st_macros`, `mi_clr_macros` in libmilter/engine.c; `smfi_getsymval` in libmilter/smfi.c.
 /// SPEC_NOTES MAC-7 to MAC-12.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct MacroStore<B> {
     buffer: B,
     /// Where the list of each slot in `filled` ends; it begins where the one before it ends.
@@ -291,6 +293,15 @@ impl<B: Buffer> MacroStore<B> {
         let Some(row) = row.and_then(|row| row.get_mut(..len.saturating_add(by))) else { return };
         let Some(kept) = row.len().checked_sub(by) else { return };
         if to < from { row.copy_within(by.., 0) } else { row.copy_within(..kept, by) }
+    }
+}
+
+/// Shows the macros that are stored.
+impl<B: Buffer> fmt::Debug for MacroStore<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stages = SLOTS.iter().map(|&stage| self.stage(stage));
+        f.write_str("MacroStore ")?;
+        f.debug_set().entries(stages.filter(|macros| !macros.list().is_empty())).finish()
     }
 }
 

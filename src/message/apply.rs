@@ -53,9 +53,9 @@ impl Edits {
         let mut body: Option<Vec<u8>> = None;
         for (edit, status) in self.iter() {
             let outcome = if status == EditStatus::Ignored {
-                IgnoreReason::NotCounted.into()
+                IgnoreReason::EditsIgnored.into()
             } else if rules.ignores_empty && edit.has_empty_key() {
-                IgnoreReason::EmptyKey.into()
+                IgnoreReason::EmptyNameOrAddress.into()
             } else {
                 match edit {
                     Edit::AddHeader { name, value } => headers.add(name.as_bytes(), value.as_bytes()),
@@ -152,7 +152,7 @@ fn change_sender(
     *sender = EnvelopeAddress::from_bytes(address).with_arguments(kept.chain(new.counted.iter().copied()));
     let ignored = match found.len() {
         2.. => Some(IgnoreReason::FurtherAddresses),
-        _ => new.has_ignored.then_some(IgnoreReason::Arguments),
+        _ => new.has_ignored.then_some(IgnoreReason::UnsupportedArguments),
     };
     EditOutcome { effect: Some(Effect::SenderChanged), ignored }
 }
@@ -169,7 +169,7 @@ fn add_recipient(
     let taken = if rules.takes_lists && arguments.is_none() { found.len() } else { 1 };
     let new = Arguments::read(arguments, &rules.recipient_arguments);
     if new.is_cut {
-        return IgnoreReason::Arguments.into();
+        return IgnoreReason::UnsupportedArguments.into();
     }
     let mut outcome = EditOutcome { effect: None, ignored: None };
     for mailbox in found.iter().take(taken) {
@@ -183,7 +183,7 @@ fn add_recipient(
                 known.address.set_arguments(arguments);
             }
             Some(_) => {
-                outcome.ignored = Some(IgnoreReason::KnownRecipient);
+                outcome.ignored = Some(IgnoreReason::DuplicateRecipient);
                 continue;
             }
             None => recipients.push(Recipient { address, is_added: true, is_deleted: false }),
@@ -193,7 +193,7 @@ fn add_recipient(
     outcome.ignored = match (found.len(), outcome.ignored) {
         (0, _) => Some(IgnoreReason::NoAddress),
         (len, None) if len > taken => Some(IgnoreReason::FurtherAddresses),
-        (_, None) if new.has_ignored => Some(IgnoreReason::Arguments),
+        (_, None) if new.has_ignored => Some(IgnoreReason::UnsupportedArguments),
         (_, ignored) => ignored,
     };
     outcome

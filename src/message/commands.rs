@@ -1,10 +1,12 @@
 //! A message as the commands that an MTA sends.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::content::Message;
 use super::header::Header;
 use super::list::with_places;
+use crate::debug::Bytes;
 use crate::macros::{MacroDefaults, MacroRequests, MacroValues};
 use crate::negotiation::Negotiated;
 use crate::order::CommandKind;
@@ -126,13 +128,24 @@ impl<'a> Form<'a> {
 }
 
 /// The position in the commands of a message.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Cursor {
     /// The step of the current command, or of the next one.
     step: Step,
     current: Current,
     /// The value of a header in the form in which it is sent.
     value: Vec<u8>,
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, current, value } = self;
+        f.debug_struct("Cursor")
+            .field("step", step)
+            .field("current", current)
+            .field("value", &Bytes(value))
+            .finish()
+    }
 }
 
 /// What the cursor stands on.

@@ -2,17 +2,18 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::envelope::EnvelopeAddress;
 use super::header::{Header, Origin, split_first, without_line_end};
-use super::list::{insert, lines};
-use crate::debug::debug_fields;
+use super::list::{insert, keep_last, lines};
+use crate::debug::Bytes;
 use crate::wire::Text;
 
 /// A message as an MTA has it: the envelope, the headers in order, and the body.
 ///
-/// It borrows the bytes that it was parsed from. What no edit changes comes out byte for byte. Long parts are only copied
-/// by [`into_owned`](Self::into_owned), and where an edit changes them.
+/// It borrows the bytes that it was parsed from, or keeps them if it was given a vector. What no edit changes comes out byte
+/// for byte. The body is only copied by [`into_owned`](Self::into_owned), and where an edit replaces it.
 ///
 /// # Examples
 /// ```
@@ -43,7 +44,20 @@ pub struct Message<'m> {
     pub(super) is_resent: Option<bool>,
 }
 
-debug_fields!(Message<'_> { sender, recipients, headers, separator, body, quarantine, is_resent });
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender, recipients, headers, separator, body, quarantine, is_resent } = self;
+        f.debug_struct("Message")
+            .field("sender", sender)
+            .field("recipients", recipients)
+            .field("headers", headers)
+            .field("separator", &Bytes(separator))
+            .field("body", &Bytes(body))
+            .field("quarantine", &quarantine.as_deref().map(Bytes))
+            .field("is_resent", is_resent)
+            .finish()
+    }
+}
 
 /// A recipient and what edits did to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,8 +77,29 @@ impl<'m> Message<'m> {
     ///
     /// Filters get the body as it is, and expect CRLF. If the message comes from a file with LF, use
     /// [`with_crlf`] first.
+    ///
+    /// The message borrows a slice. It owns a vector, and is a `Message<'static>` then: the headers are copied, and the body
+    /// stays in the memory of the vector.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::message::{Message, with_crlf};
+    ///
+    /// let file = b"Subject: one\n\nHello\n".to_vec();
+    /// let message = Message::parse(with_crlf(&file));
+    /// assert_eq!(message.body(), b"Hello\r\n");
+    /// let kept: Message<'static> = Message::parse(file);
+    /// assert_eq!(kept.body(), b"Hello\n");
+    /// ```
     #[must_use]
-    pub fn parse(bytes: &'m [u8]) -> Self {
+    pub fn parse(bytes: impl Into<Cow<'m, [u8]>>) -> Self {
+        match bytes.into() {
+            Cow::Borrowed(bytes) => Self::borrow(bytes),
+            Cow::Owned(bytes) => Message::keep(bytes),
+        }
+    }
+
+    fn borrow(bytes: &'m [u8]) -> Self {
         let mut headers = Vec::new();
         let mut rest = bytes;
         while let Some((header, tail)) = split_first(rest) {
@@ -170,7 +205,7 @@ impl<'m> Message<'m> {
         bytes
     }
 
-    /// Copies what the message borrows.
+    /// Copies what the message borrows, and nothing else.
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {
         Message {
@@ -201,15 +236,26 @@ impl<'m> Message<'m> {
     }
 }
 
+impl Message<'static> {
+    /// Takes a message apart that stands in a vector.
+    fn keep(bytes: Vec<u8>) -> Self {
+        let parsed = Message::borrow(&bytes);
+        let body_len = parsed.body.len();
+        let front = Message { body: Cow::Borrowed(&[]), ..parsed }.into_owned();
+        Self { body: Cow::Owned(keep_last(bytes, body_len)), ..front }
+    }
+}
+
 /// A message with CRLF as its line ends, as SMTP and Milter have it: each LF without a CR before it becomes CRLF.
 ///
-/// Copies nothing if there is no such LF.
+/// Copies nothing if there is no such LF, and otherwise once.
 #[must_use]
 pub fn with_crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !lines(bytes).any(is_bare) {
+    let bare = lines(bytes).fold(0_usize, |count, line| count.saturating_add(is_bare(line).into()));
+    if bare == 0 {
         return Cow::Borrowed(bytes);
     }
-    let mut out = Vec::with_capacity(bytes.len());
+    let mut out = Vec::with_capacity(bytes.len().saturating_add(bare));
     for line in lines(bytes) {
         if is_bare(line) {
             out.extend_from_slice(without_line_end(line));

@@ -95,9 +95,9 @@ impl Edits {
         self.edits.is_empty()
     }
 
-    /// Forgets the edits: for the next message.
+    /// Forgets the edits, and frees their memory: for the next message.
     pub fn clear(&mut self) {
-        self.edits.clear();
+        self.edits = Vec::new();
         self.bytes = 0;
         self.is_overrun = false;
     }
@@ -105,6 +105,27 @@ impl Edits {
     /// Fails if an edit did not fit.
     pub(super) const fn check_overrun(&self) -> Result<(), EditsTooLong> {
         if self.is_overrun { Err(EditsTooLong { max_bytes: self.max_bytes }) } else { Ok(()) }
+    }
+}
+
+/// Adds edits. If one does not fit, neither it nor a later one is kept, and [`apply`](Edits::apply) refuses the message, as
+/// after a [`push`](Edits::push) that failed.
+impl<'e> Extend<(Edit<'e>, EditStatus)> for Edits {
+    fn extend<I: IntoIterator<Item = (Edit<'e>, EditStatus)>>(&mut self, edits: I) {
+        for (edit, status) in edits {
+            if self.push(edit, status).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Edits in their order, with room for 64 MiB, as in [`Edits::new`].
+impl<'e> FromIterator<(Edit<'e>, EditStatus)> for Edits {
+    fn from_iter<I: IntoIterator<Item = (Edit<'e>, EditStatus)>>(edits: I) -> Self {
+        let mut collected = Self::new();
+        collected.extend(edits);
+        collected
     }
 }
 

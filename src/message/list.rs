@@ -20,6 +20,15 @@ pub(super) fn remove<T>(list: &mut Vec<T>, place: usize) {
     });
 }
 
+/// Keeps that many bytes at the end, in the same memory.
+pub(super) fn keep_last(mut bytes: Vec<u8>, len: usize) -> Vec<u8> {
+    if let Some(front) = bytes.len().checked_sub(len) {
+        bytes.copy_within(front.., 0);
+        bytes.truncate(len);
+    }
+    bytes
+}
+
 /// The items with their places.
 pub(super) fn with_places<T>(
     items: impl DoubleEndedIterator<Item = T> + ExactSizeIterator + Clone,
@@ -59,7 +68,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::{concat, insert, lines, remove, with_places};
+    use super::{concat, insert, keep_last, lines, remove, with_places};
 
     #[test]
     fn a_list_is_changed_at_any_place() {
@@ -76,6 +85,9 @@ mod tests {
         }
         assert_eq!(with_places([5, 6].iter()).rev().collect::<Vec<_>>(), [(1, &6), (0, &5)]);
         assert_eq!(concat(&[b"a", b"", b"bc"]), b"abc");
+        for (len, kept) in [(0, &b""[..]), (2, b"bc"), (3, b"abc"), (4, b"abc")] {
+            assert_eq!(keep_last(b"abc".to_vec(), len), kept);
+        }
     }
 
     #[test]

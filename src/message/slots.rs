@@ -153,7 +153,7 @@ impl HeaderList<'_, '_> {
         let Some(header) = self.headers.get_mut(place) else { return effect.into() };
         let is_resent = self.is_resent == Some(true);
         header.is_withheld = self.rules.has_slots && is_withheld_by_sendmail(header.name(), is_resent);
-        let ignored = header.is_withheld.then_some(IgnoreReason::NotDelivered);
+        let ignored = header.is_withheld.then_some(IgnoreReason::HeaderNotSent);
         EditOutcome { effect: Some(effect), ignored }
     }
 

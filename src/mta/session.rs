@@ -204,10 +204,7 @@ impl MtaSession {
     #[must_use]
     #[doc(alias = "SMFIP_HDR_LEADSPC")]
     pub const fn leading_space(&self) -> LeadingSpace {
-        match self.negotiated() {
-            Some(negotiated) => negotiated.leading_space(),
-            None => LeadingSpace::Stripped,
-        }
+        self.conversation.leading_space()
     }
 
     /// The verdict that decided the message or the connection, if one did: the answer to the commands that are skipped.

@@ -7,7 +7,7 @@ use super::table::{
 use crate::debug::debug_fields;
 use crate::error::ErrorContext;
 use crate::negotiation::Negotiated;
-use crate::wire::{MacroStage, Offer, Response, Steps, Verdict};
+use crate::wire::{LeadingSpace, MacroStage, Offer, Response, Steps, Verdict};
 
 /// The commands that change more than the stage, and MACRO, which changes nothing.
 const HAS_MORE: Kinds = {
@@ -108,6 +108,14 @@ impl Conversation {
     /// What was agreed on; `None` before OPTNEG was answered.
     pub(crate) const fn settled(&self) -> Option<&Negotiated> {
         if matches!(self.negotiation, Progress::Settled) { Some(&self.agreed) } else { None }
+    }
+
+    /// Whether header values include the space after the colon.
+    pub(crate) const fn leading_space(&self) -> LeadingSpace {
+        match self.settled() {
+            Some(negotiated) => negotiated.leading_space(),
+            None => LeadingSpace::Stripped,
+        }
     }
 
     /// Whether SKIP was the reply to this body.

@@ -1,6 +1,9 @@
 //! Bodies, cut into chunks.
 
+use core::fmt;
+
 use super::bits::DataSize;
+use crate::debug::Bytes;
 
 /// Iterates over the chunks of a body: slices of the negotiated size, except for the last.
 ///
@@ -22,12 +25,23 @@ use super::bits::DataSize;
 /// # Source
 /// `MILTER_CHUNK_SIZE` in libmilter/mfdef.h; both MTAs cut every 65,535 bytes, between CR and LF
 /// too, even if more was negotiated. SPEC_NOTES BDY-1 to BDY-4.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Chunks<'a> {
     rest: &'a [u8],
     size: DataSize,
     /// An empty chunk is due: the whole of a new body that is empty.
     has_empty: bool,
+}
+
+impl fmt::Debug for Chunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rest, size, has_empty } = self;
+        f.debug_struct("Chunks")
+            .field("rest", &Bytes(rest))
+            .field("size", size)
+            .field("has_empty", has_empty)
+            .finish()
+    }
 }
 
 impl<'a> Chunks<'a> {

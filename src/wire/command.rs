@@ -18,6 +18,7 @@ use super::parse::{Step, byte, half, text, word};
 use super::scan::find_nul;
 use super::text::{Text, TextList};
 use super::tolerance::{Deviation, Tolerance};
+use crate::debug::debug_variants;
 
 /// A command, from the MTA to the filter.
 ///
@@ -36,7 +37,7 @@ use super::tolerance::{Deviation, Tolerance};
 /// # Source
 /// libmilter/engine.c reads them, sendmail/milter.c and Postfix src/milter/milter8.c write them.
 /// SPEC_NOTES CMD-1 to CMD-15.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Command<'a> {
     /// What the MTA supports. It is the first command of a connection, and is sent only once.
@@ -137,6 +138,22 @@ pub enum Command<'a> {
     QuitNewConnection,
     /// A frame whose code is not a command. libmilter closes the connection.
     Other(Frame<'a>),
+}
+
+debug_variants! {
+    Command<'_>
+    units { Data, EndOfHeaders, Abort, Quit, QuitNewConnection }
+    tuples { Negotiate, Macros, Other }
+    structs {
+        Connect { host, peer },
+        Helo { name },
+        MailFrom { address, arguments },
+        RcptTo { address, arguments },
+        Header { name, value },
+        Body { chunk },
+        EndOfMessage { chunk },
+        Unknown { line }
+    }
 }
 
 impl<'a> Command<'a> {

@@ -5,6 +5,7 @@ use super::body::Chunks;
 use super::code::response;
 use super::error::{Field, NulInEdit};
 use super::text::Text;
+use crate::debug::debug_variants;
 
 /// A change to the message or the envelope, or a quarantine.
 ///
@@ -23,7 +24,7 @@ use super::text::Text;
 /// assert!(matches!(edit, Edit::AddHeader { name: NAME, value } if value == "by mx.example"));
 /// # Ok::<(), milter_proto::wire::NulInEdit>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Edit<'a> {
     /// Adds a header. Postfix adds it after the last header; Sendmail before the first header of this name, or after the
@@ -106,6 +107,23 @@ pub enum Edit<'a> {
         /// The reason, for the operator.
         reason: Text<'a>,
     },
+}
+
+debug_variants! {
+    Edit<'_>
+    units {}
+    tuples {}
+    structs {
+        AddHeader { name, value },
+        InsertHeader { index, name, value },
+        ChangeHeader { index, name, value },
+        ChangeFrom { address, arguments },
+        AddRcpt { address },
+        AddRcptWithArguments { address, arguments },
+        DeleteRcpt { address },
+        ReplaceBody { chunk },
+        Quarantine { reason }
+    }
 }
 
 /// Edits from strings and bytes.

@@ -250,40 +250,24 @@ impl VerdictBuf {
         Self(Encoded { frame: FrameBuf::new(response::CONTINUE, Vec::new()), is_other: false });
 }
 
-impl From<ReplyText<'_>> for VerdictBuf {
-    fn from(reply: ReplyText<'_>) -> Self {
-        Self::from(Verdict::Reply(reply))
-    }
+/// Makes an owned form of a value that is a part of the borrowed form.
+macro_rules! from_parts {
+    ($($part:ty => $owned:ident, $borrowed:ident;)*) => {
+        $(impl From<$part> for $owned {
+            fn from(part: $part) -> Self {
+                Self::from($borrowed::from(part))
+            }
+        })*
+    };
 }
 
-impl From<&ReplyBuf> for VerdictBuf {
-    fn from(reply: &ReplyBuf) -> Self {
-        Self::from(reply.as_reply())
-    }
-}
-
-impl From<Edit<'_>> for ResponseBuf {
-    fn from(edit: Edit<'_>) -> Self {
-        Self::from(Response::Edit(edit))
-    }
-}
-
-impl From<Verdict<'_>> for ResponseBuf {
-    fn from(verdict: Verdict<'_>) -> Self {
-        Self::from(Response::Verdict(verdict))
-    }
-}
-
-impl From<ReplyText<'_>> for ResponseBuf {
-    fn from(reply: ReplyText<'_>) -> Self {
-        Self::from(Response::from(reply))
-    }
-}
-
-impl From<&ReplyBuf> for ResponseBuf {
-    fn from(reply: &ReplyBuf) -> Self {
-        Self::from(reply.as_reply())
-    }
+from_parts! {
+    ReplyText<'_> => VerdictBuf, Verdict;
+    &ReplyBuf => VerdictBuf, Verdict;
+    Edit<'_> => ResponseBuf, Response;
+    Verdict<'_> => ResponseBuf, Response;
+    ReplyText<'_> => ResponseBuf, Response;
+    &ReplyBuf => ResponseBuf, Response;
 }
 
 impl<'a> From<&'a ReplyBuf> for ReplyText<'a> {

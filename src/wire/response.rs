@@ -16,6 +16,7 @@ use super::reply::ReplyText;
 use super::scan::find_nul;
 use super::text::Text;
 use super::tolerance::{Deviation, Tolerance};
+use crate::debug::debug_variants;
 
 /// A response, from the filter to the MTA.
 ///
@@ -33,7 +34,7 @@ use super::tolerance::{Deviation, Tolerance};
 /// # Source
 /// libmilter/smfi.c and libmilter/engine.c write them, sendmail/milter.c and Postfix
 /// src/milter/milter8.c read them. SPEC_NOTES RSP-1 to RSP-21.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Response<'a> {
     /// The answer to OPTNEG: what the filter requests.
@@ -56,6 +57,13 @@ pub enum Response<'a> {
     },
     /// A frame whose code is not a response. Sendmail and Postfix stop using a filter that sends it.
     Other(Frame<'a>),
+}
+
+debug_variants! {
+    Response<'_>
+    units { Progress }
+    tuples { Negotiate, Edit, Verdict, Other }
+    structs { MacroList { payload } }
 }
 
 /// A filter's decision on the command, the recipient, the message or the connection.
@@ -216,7 +224,7 @@ impl<'a> Response<'a> {
     }
 }
 
-impl Verdict<'_> {
+impl<'a> Verdict<'a> {
     /// The code byte of the verdict.
     #[must_use]
     pub const fn code(&self) -> u8 {
@@ -250,6 +258,42 @@ impl Verdict<'_> {
     #[must_use]
     pub const fn lets_pass(&self) -> bool {
         matches!(self, Self::Continue | Self::Accept | Self::Skip)
+    }
+
+    /// The reply for the SMTP client, if this verdict refuses what it is about.
+    ///
+    /// It is the filter's own, or that of Postfix: `550 5.7.1 Command rejected` for REJECT, `451 4.7.1 Service unavailable -
+    /// try again later` for TEMPFAIL, and `421 4.7.0 Server closing connection` for SHUTDOWN. Sendmail has the same text for
+    /// REJECT, and `451 4.3.2 Please try again later` for TEMPFAIL. For other verdicts there is `None`: the client is told of a
+    /// success, also after DISCARD.
+    ///
+    /// [`ReplyText::unescaped`] gives the bytes to send. The greeting of an SMTP server is 554 or 421 after a refusal of
+    /// CONNECT.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::wire::{ReplyText, Verdict};
+    ///
+    /// let own = Verdict::from(ReplyText::parse(b"554 5.7.1 100%% spam")?);
+    /// assert_eq!(own.smtp_reply().unwrap().unescaped().to_string(), "554 5.7.1 100% spam");
+    /// let reject = Verdict::Reject.smtp_reply().unwrap();
+    /// assert_eq!(reject.unescaped().to_string(), "550 5.7.1 Command rejected");
+    /// assert_eq!(Verdict::Discard.smtp_reply(), None);
+    /// # Ok::<(), milter_proto::wire::ReplyError>(())
+    /// ```
+    ///
+    /// # Source
+    /// `milter8_event` in Postfix src/milter/milter8.c, `check_milter_reply` in src/smtpd/smtpd.c; sendmail/srvrsmtp.c.
+    #[must_use]
+    pub const fn smtp_reply(self) -> Option<ReplyText<'a>> {
+        let text: &[u8] = match self {
+            Self::Reply(reply) => return Some(reply),
+            Self::Reject => b"550 5.7.1 Command rejected",
+            Self::Tempfail => b"451 4.7.1 Service unavailable - try again later",
+            Self::Shutdown => b"421 4.7.0 Server closing connection",
+            Self::Continue | Self::Accept | Self::Discard | Self::Skip | Self::ConnectionFail => return None,
+        };
+        Some(ReplyText::known(text))
     }
 
     /// Whether the SMTP session ends with this verdict, whatever it is about: 421, 521 and SHUTDOWN.

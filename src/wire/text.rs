@@ -292,8 +292,14 @@ impl fmt::Debug for TextList<'_> {
 }
 
 /// Iterates over the texts of a [`TextList`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Texts<'a>(&'a [u8]);
+
+impl fmt::Debug for Texts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Texts").field(&TextList(self.0)).finish()
+    }
+}
 
 impl<'a> Iterator for Texts<'a> {
     type Item = Text<'a>;

@@ -42,6 +42,7 @@ impl Shown {
             .insert(core::any::type_name::<T>().split('<').next().unwrap().rsplit("::").next().unwrap());
         let line = format!("{value:?}");
         is_one_line(&line);
+        assert!(!has_list_of_numbers(&line), "{line}");
         // The only line ends are those of the layout. What is long takes a while, and shows no more.
         if line.len() < 1000 {
             is_one_line(&format!("{value:#?}").replace('\n', ""));
@@ -59,6 +60,17 @@ impl Shown {
 #[track_caller]
 fn is_one_line(shown: &str) {
     assert!(shown.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", shown.escape_debug());
+}
+
+/// Whether bytes are shown as numbers: two or more in a row.
+fn has_list_of_numbers(shown: &str) -> bool {
+    let is_number = |item: &&str| item.parse::<u8>().is_ok();
+    let mut lists = shown.split('[');
+    lists.any(|list| {
+        // Most are none: quickly.
+        list.starts_with(|first: char| first.is_ascii_digit())
+            && list.split(", ").take(2).filter(is_number).count() == 2
+    })
 }
 
 /// Frames of every known code, and of some that are none, with hostile bytes in every place.
@@ -209,7 +221,7 @@ fn fault(shown: &Shown, error: DecodeError) {
     shown.both(error);
 }
 
-/// A filter that is told of this behind a negotiation.
+/// A filter that gets this after a negotiation.
 fn of_a_filter(shown: &Shown, frame: Frame<'_>) {
     let mut session = FilterSession::with_policy(filter::Policy::LIBMILTER);
     let offer = Command::Negotiate(Offer::FULL).encode().segments().flatten().copied().collect::<Vec<_>>();
@@ -351,13 +363,15 @@ fn streams(shown: &Shown) {
     }
 }
 
-/// What holds no text of anybody, for the sake of the list.
 /// A chain of one filter, which fails.
 fn chain(shown: &Shown) {
     let mut chain = Chain::new(EditRules::POSTFIX);
     shown.debug(ChainFilter::new());
     shown.debug(FailureAction::Tempfail);
-    shown.debug(AnswerReason::Failure);
+    let misuse = FilterSession::new().send(Response::Progress).unwrap_err();
+    for reason in [AnswerReason::Verdict, AnswerReason::Failure, AnswerReason::NotSendable(misuse)] {
+        shown.both(reason);
+    }
     chain.add(ChainFilter::new());
     shown.both(chain.send(Command::EndOfHeaders).unwrap_err());
     chain.send(Command::Negotiate(Offer::FULL)).unwrap();
@@ -394,9 +408,9 @@ fn message(shown: &Shown, text: Text<'_>) {
     for rules in [EditRules::POSTFIX, EditRules::SENDMAIL] {
         shown.debug(rules);
         for outcome in edits.apply(&mut message, rules, LeadingSpace::Stripped).unwrap() {
-            shown.debug(outcome);
-            outcome.effect.into_iter().for_each(|effect| shown.debug(effect));
-            outcome.ignored.into_iter().for_each(|reason| shown.debug(reason));
+            shown.both(outcome);
+            outcome.effect.into_iter().for_each(|effect| shown.both(effect));
+            outcome.ignored.into_iter().for_each(|reason| shown.both(reason));
         }
     }
     message.headers().for_each(|header| {
@@ -408,10 +422,13 @@ fn message(shown: &Shown, text: Text<'_>) {
     shown.debug(message);
     let error = Edits::with_max_bytes(0).push(Edit::Quarantine { reason: text }, mta::EditStatus::Negotiated);
     shown.both(error.unwrap_err());
-    shown.both(ApplyError::from(error.unwrap_err()));
+    let error = ApplyError::from(error.unwrap_err());
+    shown.both(error);
+    shown.both(AnswerReason::Edits(error));
     shown.debug(edits);
 }
 
+/// What holds no text of anybody, to complete the list.
 fn values_without_text(shown: &Shown) {
     shown.both(Version::V6);
     shown.debug(Steps::ALL);

@@ -1,72 +1,66 @@
 //! A blocking client that asks filters about messages: an example of a library that is built on `milter-proto`.
 //!
-//! [`Client`] is a connection to one filter, with a method for each step of an SMTP session. [`ask_each`] and [`send_content`] are
-//! for several filters in a row. `examples/library_mta.rs` sends a message through them.
+//! [`Client`] has the connections to the filters of an MTA, and a method for each step of an SMTP session.
+//! `examples/library_mta.rs` sends a message through them.
 //!
-//! Each method returns the verdict of the filter. A step that the filter declined, or that its verdict made unnecessary,
-//! is not sent, but answered in the same way: the caller need not know.
-#![expect(clippy::wildcard_enum_match_arm, reason = "commands and events that are not named need nothing")]
+//! Each method returns the answer of all filters. What a filter declined, or has decided before, is not sent: the caller
+//! need not know. A filter sees the message as the filters before it have edited it.
 
-use std::collections::HashMap;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
-use milter_proto::macros::{MacroDefaults, MacroRequests};
-use milter_proto::mta::{Event, Scope, Sent, Turn};
-use milter_proto::wire::{
-    Assembler, Chunks, Command, CommandBuf, DataSize, EditBuf, LeadingSpace, MacroListsBuf, MacroStage,
-    Offer, Peer, Text, TextList, VerdictBuf,
+use milter_proto::message::{
+    Chain, ChainAnswer, ChainFilter, ChainStep, EditRules, EnvelopeAddress, Message, with_crlf,
 };
-use milter_proto::{MtaSession, Timeouts, Wait};
+use milter_proto::wire::{Command, Offer, Peer, Text, TextList};
+use milter_proto::{Timeouts, Wait};
 
-/// Any error: of the connection, or a mistake of the filter. The connection is of no use any more.
+/// Any error: of a connection, or a mistake of a filter. The client is of no use any more.
 pub type Error = Box<dyn core::error::Error + Send + Sync>;
 
-/// The verdict on a step.
-pub type Answer = Result<VerdictBuf, Error>;
+/// The answer of the filters to a step.
+pub type Answer = Result<ChainAnswer, Error>;
 
-/// The edits of a message, which are none unless it passes, and the verdict on it. Whether the header values of an edit bring
-/// their own leading space depends on the filter.
-pub type Outcome = Result<(Vec<(EditBuf, LeadingSpace)>, VerdictBuf), Error>;
+/// The answer of the filters to a message, and the message as it is to be delivered if they let it pass.
+pub type Outcome = Result<(ChainAnswer, Option<Message<'static>>), Error>;
 
-/// Whether a verdict lets the message pass, as far as this filter is concerned.
-pub fn passes(verdict: &VerdictBuf) -> bool {
-    verdict.as_verdict().lets_pass()
-}
-
-/// A connection to a filter.
+/// The filters of an MTA, for one SMTP client at a time.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
-    session: MtaSession,
-    assembler: Assembler<Vec<u8>>,
+    chain: Chain<'static>,
+    links: Vec<Link>,
     buffer: Vec<u8>,
-    out: Vec<u8>,
-    /// The values of macros, by name: change them before the step that they belong to.
-    pub macros: HashMap<String, String>,
-    lists: MacroListsBuf,
-    /// MAIL and the recipients that the filter has let pass.
-    envelope: Vec<CommandBuf>,
-    /// The last verdict that settled a message or the connection.
-    settled: VerdictBuf,
-    edits: Vec<(EditBuf, LeadingSpace)>,
+    sender: EnvelopeAddress,
+    /// Those that all filters have let pass.
+    recipients: Vec<EnvelopeAddress>,
 }
 
 impl Client {
-    /// Negotiates with the filter at the other end of a connection.
+    /// Negotiates with the filters at the other end of these connections, which are asked in this order.
     ///
     /// # Errors
     /// As every step: see [`Error`].
-    pub fn new(stream: TcpStream) -> Result<Self, Error> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(Timeouts::POSTFIX.of(Wait::Write)))?;
-        let (session, assembler) = (MtaSession::new(), Assembler::new(Vec::new()));
-        let (buffer, out, macros, settled) =
-            (vec![0; 16_384], Vec::new(), HashMap::new(), VerdictBuf::CONTINUE);
-        let (lists, envelope, edits) = (MacroListsBuf::new(), Vec::new(), Vec::new());
-        let mut client =
-            Self { stream, session, assembler, buffer, out, macros, lists, envelope, settled, edits };
+    pub fn new(streams: impl IntoIterator<Item = TcpStream>) -> Result<Self, Error> {
+        let links = streams.into_iter().map(Link::new).collect::<Result<Vec<_>, _>>()?;
+        let mut chain = Chain::new(EditRules::POSTFIX);
+        chain.extend(links.iter().map(|_| ChainFilter::POSTFIX));
+        let (sender, recipients) = (EnvelopeAddress::new(Text::EMPTY), Vec::new());
+        let mut client = Self { chain, links, buffer: vec![0; 16_384], sender, recipients };
         client.ask(Command::Negotiate(Offer::FULL)).map(|_| client)
+    }
+
+    /// Sets the value of a macro, before the step that it belongs to.
+    ///
+    /// # Errors
+    /// [`Error`]: there is a NUL in the name or the value.
+    pub fn set_macro(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        self.chain.macros_mut().set(Text::try_from(name)?, Text::try_from(value)?);
+        Ok(())
+    }
+
+    /// What is known about the filters: what was negotiated with each, and the edits that it has asked for.
+    pub const fn chain(&self) -> &Chain<'static> {
+        &self.chain
     }
 
     /// An SMTP client has connected.
@@ -90,10 +84,10 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub fn mail(&mut self, address: &str, arguments: TextList<'_>) -> Answer {
-        let command = Command::MailFrom { address: Text::try_from(address)?, arguments };
-        self.envelope = vec![command.into()];
-        self.edits.clear(); // a filter may have asked for quarantine early, in a message that was given up
-        self.ask(command)
+        let address = Text::try_from(address)?;
+        self.sender = EnvelopeAddress::new(address).with_arguments(arguments);
+        self.recipients.clear();
+        self.ask(Command::MailFrom { address, arguments })
     }
 
     /// A recipient, in angle brackets.
@@ -101,12 +95,12 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub fn rcpt(&mut self, address: &str, arguments: TextList<'_>) -> Answer {
-        let command = Command::RcptTo { address: Text::try_from(address)?, arguments };
-        let verdict = self.ask(command)?;
-        if passes(&verdict) {
-            self.envelope.push(command.into());
+        let address = Text::try_from(address)?;
+        let answer = self.ask(Command::RcptTo { address, arguments })?;
+        if answer.passes() {
+            self.recipients.push(EnvelopeAddress::new(address).with_arguments(arguments));
         }
-        Ok(verdict)
+        Ok(answer)
     }
 
     /// DATA.
@@ -117,56 +111,104 @@ impl Client {
         self.ask(Command::Data)
     }
 
-    /// A header: `value` is everything after the colon, with CRLF inside a folded one.
+    /// The message: headers and body, with LF or CRLF as line ends.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn header(&mut self, name: &str, value: &[u8]) -> Answer {
-        let value = self.session.leading_space().encode_value(value);
-        let value = Text::new(value.get(..60_000).unwrap_or(&value))?; // as Postfix cuts it
-        self.ask(Command::Header { name: Text::try_from(name)?, value })
+    pub fn message(&mut self, bytes: &[u8]) -> Outcome {
+        let mut message = Message::parse(with_crlf(bytes).into_owned());
+        message.set_sender(self.sender.clone());
+        self.recipients.drain(..).for_each(|recipient| message.add_recipient(recipient));
+        self.chain.send_message(message)?;
+        let answer = self.run()?;
+        Ok((answer, self.chain.take_message()))
     }
 
-    /// The end of the headers.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn end_of_headers(&mut self) -> Answer {
-        self.ask(Command::EndOfHeaders)
-    }
-
-    /// A part of the body, of any length, with CRLF as line ends.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn body(&mut self, body: &[u8]) -> Answer {
-        let mut chunks = Chunks::new(body, DataSize::Kib64);
-        chunks.try_fold(VerdictBuf::CONTINUE, |_, chunk| self.ask(Command::Body { chunk }))
-    }
-
-    /// The end of the message.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn end_of_message(&mut self) -> Outcome {
-        let verdict = self.ask(Command::EndOfMessage { chunk: b"" })?;
-        let edits = core::mem::take(&mut self.edits);
-        Ok((if passes(&verdict) { edits } else { Vec::new() }, verdict))
-    }
-
-    /// The SMTP client, the MTA or another filter has given the message up.
+    /// The SMTP client or the MTA has given the message up.
     ///
     /// # Errors
     /// [`Error`].
     pub fn abort(&mut self) -> Result<(), Error> {
-        self.ask(Command::Abort)?;
-        self.flush()
+        self.ask(Command::Abort).map(drop)
     }
 
-    /// Makes the connection ready for another SMTP client, whose first step is [`connect`](Self::connect). `false`: this
-    /// connection cannot be used again.
+    /// Makes the connections ready for another SMTP client, whose first step is [`connect`](Self::connect). `false`: they
+    /// cannot be used again.
     pub fn reuse(&mut self) -> bool {
-        self.session.can_reuse() && self.is_quiet() && self.ask(Command::QuitNewConnection).is_ok()
+        let is_quiet = self.links.iter_mut().all(Link::is_quiet);
+        is_quiet && self.chain.can_reuse() && self.ask(Command::QuitNewConnection).is_ok()
+    }
+
+    /// Ends the connections. A filter that has left already misses nothing.
+    pub fn quit(mut self) {
+        let _ = self.ask(Command::Quit);
+    }
+
+    fn ask(&mut self, command: Command<'_>) -> Answer {
+        self.chain.send(command)?;
+        self.run()
+    }
+
+    /// Does what the chain says, until it has the answer.
+    fn run(&mut self) -> Answer {
+        loop {
+            match self.chain.next_step() {
+                ChainStep::Done(answer) => {
+                    self.links.iter_mut().try_for_each(Link::flush)?;
+                    return Ok(answer);
+                }
+                ChainStep::Write { filter, frame } => {
+                    frame.append_to(&mut link(&mut self.links, filter)?.out)
+                }
+                ChainStep::Read { filter, wait } => {
+                    let mut input = link(&mut self.links, filter)?.read(wait, &mut self.buffer)?;
+                    self.chain.receive(filter, &mut input)?;
+                }
+                ChainStep::Close { filter } => link(&mut self.links, filter)?.close()?,
+            }
+        }
+    }
+}
+
+/// The connection to a filter. There is one for each filter of the chain.
+fn link(links: &mut [Link], filter: usize) -> Result<&mut Link, Error> {
+    links.get_mut(filter).ok_or_else(|| "there is no such filter".into())
+}
+
+/// A connection, and what is to be written to it.
+#[derive(Debug)]
+struct Link {
+    stream: TcpStream,
+    out: Vec<u8>,
+}
+
+impl Link {
+    fn new(stream: TcpStream) -> Result<Self, Error> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(Timeouts::POSTFIX.of(Wait::Write)))?;
+        Ok(Self { stream, out: Vec::new() })
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(self.stream.write_all(core::mem::take(&mut self.out).as_slice())?)
+    }
+
+    fn read<'b>(&mut self, wait: Wait, buffer: &'b mut [u8]) -> Result<&'b [u8], Error> {
+        self.flush()?;
+        self.stream.set_read_timeout(Some(Timeouts::POSTFIX.of(wait)))?;
+        let count = loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Err("the filter closed the connection".into()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                count => break count?,
+            }
+        };
+        Ok(buffer.get(..count).unwrap_or_default())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        Ok(self.stream.shutdown(Shutdown::Both)?)
     }
 
     /// Whether the connection is open, and nothing has arrived that nobody waits for.
@@ -175,110 +217,4 @@ impl Client {
         let is_empty = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         is_empty && self.stream.set_nonblocking(false).is_ok()
     }
-
-    /// Ends the connection. A filter that has left already misses nothing.
-    pub fn quit(mut self) {
-        let _ = self.ask(Command::Quit).and_then(|_| self.flush());
-    }
-
-    /// Sends a command with its macros, and returns the verdict on it.
-    fn ask(&mut self, command: Command<'_>) -> Answer {
-        let stage = MacroStage::new(command.code());
-        let lookup = |name: Text<'_>| match (name.as_bytes(), &command) {
-            (b"{mail_addr}", Command::MailFrom { address, .. })
-            | (b"{rcpt_addr}", Command::RcptTo { address, .. }) => Text::new(bare(address.as_bytes())).ok(),
-            (name, _) => Text::try_from(self.macros.get(core::str::from_utf8(name).ok()?)?.as_str()).ok(),
-        };
-        let requests = MacroRequests::new(self.lists.as_lists());
-        if let Some(macros) = requests.macros(stage, MacroDefaults::POSTFIX.names(stage), lookup) {
-            self.send(Command::Macros(macros.as_macros()))?;
-        }
-        self.send(command)
-    }
-
-    /// Sends a command, and waits for the verdict on it if there is to be one.
-    fn send(&mut self, command: Command<'_>) -> Answer {
-        match self.session.send(command)? {
-            Sent::Frame(frame) => frame.append_to(&mut self.out),
-            Sent::Skipped { answer, .. } => {
-                return Ok(answer.with_text_of(self.settled.as_verdict()).into());
-            }
-            Sent::ResendEnvelope(abort) => {
-                abort.append_to(&mut self.out);
-                for earlier in self.envelope.clone() {
-                    let verdict = self.ask(earlier.as_command())?;
-                    if !passes(&verdict) {
-                        self.abort()?;
-                        return Ok(verdict);
-                    }
-                }
-                return self.ask(command);
-            }
-        }
-        let (mut answer, space) = (VerdictBuf::CONTINUE, self.session.leading_space());
-        while let Turn::Receive(_) = self.session.turn() {
-            self.flush()?;
-            self.stream.set_read_timeout(self.session.wait().map(|wait| Timeouts::POSTFIX.of(wait)))?;
-            let mut input = match self.stream.read(&mut self.buffer) {
-                Ok(0) => return Err("the filter closed the connection".into()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                count => self.buffer.get(..count?).unwrap_or_default(),
-            };
-            while let Some(event) = self.session.next_event(&mut self.assembler, &mut input)? {
-                match event {
-                    Event::Negotiated { answer } => self.lists = answer.macro_lists.into(),
-                    // The default policy is Postfix's, for which all edits count.
-                    Event::Edit { edit, .. } => self.edits.push((edit.into(), space)),
-                    Event::Verdict { verdict, scope: Scope::Message | Scope::Connection, .. } => {
-                        (answer, self.settled) = (verdict.into(), verdict.into());
-                    }
-                    Event::Verdict { scope: Scope::Nothing, .. } => {}
-                    Event::Verdict { verdict, .. } => answer = verdict.into(),
-                    _ => {}
-                }
-            }
-        }
-        Ok(answer)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Ok(self.stream.write_all(core::mem::take(&mut self.out).as_slice())?)
-    }
-}
-
-/// An address without its angle brackets.
-fn bare(address: &[u8]) -> &[u8] {
-    address.strip_prefix(b"<").and_then(|address| address.strip_suffix(b">")).unwrap_or(address)
-}
-
-/// Asks filters in a row, until one of them does not let the command pass: its verdict counts.
-///
-/// # Errors
-/// The first one of `ask`.
-pub fn ask_each(filters: &mut [Client], ask: impl Fn(&mut Client) -> Answer) -> Answer {
-    let is_last = |answer: &Answer| !answer.as_ref().is_ok_and(passes);
-    filters.iter_mut().map(ask).find(is_last).unwrap_or_else(|| Ok(VerdictBuf::CONTINUE))
-}
-
-/// Sends the content of a message to filters in a row, as MTAs do, and returns all edits. The first verdict that does not
-/// let the message pass counts: then there are no edits, and all filters are told that the message is over.
-///
-/// # Errors
-/// [`Error`].
-pub fn send_content(filters: &mut [Client], headers: &[(&str, &[u8])], body: &[u8]) -> Outcome {
-    let mut edits = Vec::new();
-    for filter in &mut *filters {
-        for (name, value) in headers {
-            filter.header(name, value)?;
-        }
-        filter.end_of_headers()?;
-        filter.body(body)?;
-        let (more, verdict) = filter.end_of_message()?;
-        if !passes(&verdict) {
-            filters.iter_mut().try_for_each(Client::abort)?;
-            return Ok((Vec::new(), verdict));
-        }
-        edits.extend(more);
-    }
-    Ok((edits, VerdictBuf::CONTINUE))
 }

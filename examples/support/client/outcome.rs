@@ -3,10 +3,10 @@
 use core::fmt;
 use std::io::{self, BufWriter, Write, stdout};
 
-use milter_proto::message::{AnswerReason, Chain, EditOutcome, Message};
+use milter_proto::message::{AnswerReason, Chain, ChainAnswer, EditOutcome, Message};
 use milter_proto::mta::EditStatus;
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Edit, LeadingSpace, Text, Verdict};
+use milter_proto::wire::{Edit, LeadingSpace, Text};
 
 use crate::support::printable::printable;
 use crate::support::rules::name_of;
@@ -214,16 +214,9 @@ fn lines(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// What the client is told where a verdict refuses.
-pub(super) fn reply_to(verdict: &Verdict<'_>) -> Option<Vec<u8>> {
-    let fixed: &[u8] = match verdict {
-        Verdict::Reject => b"550 5.7.1 Command rejected",
-        Verdict::Tempfail => b"451 4.7.1 Service unavailable - try again later",
-        Verdict::Reply(reply) => return Some(reply.unescaped().bytes().collect()),
-        Verdict::Shutdown => b"421 4.7.0 Service closing",
-        _ => return None,
-    };
-    Some(fixed.to_vec())
+/// The reply to the SMTP client where a verdict refuses.
+pub(super) fn reply_to(answer: &ChainAnswer) -> Option<Vec<u8>> {
+    answer.smtp_reply().map(|reply| reply.unescaped().bytes().collect())
 }
 
 /// Writes an edit, with the number of its filter if there are several.

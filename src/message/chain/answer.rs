@@ -1,9 +1,11 @@
 //! What a chain tells its caller.
 
+use core::fmt;
+
 use crate::message::outcome::ApplyError;
 use crate::mta::VerdictKind;
 use crate::order::CommandKind;
-use crate::wire::{OutgoingFrame, Verdict, VerdictBuf};
+use crate::wire::{OutgoingFrame, ReplyText, Verdict, VerdictBuf};
 use crate::{Misuse, Wait};
 
 /// What to do next for a [`Chain`](super::Chain).
@@ -65,6 +67,18 @@ pub enum AnswerReason {
     NotSendable(Misuse),
 }
 
+/// For a log.
+impl fmt::Display for AnswerReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Verdict => f.write_str("the verdict of the filter"),
+            Self::Failure => f.write_str("the filter has failed"),
+            Self::Edits(error) => error.fmt(f),
+            Self::NotSendable(misuse) => write!(f, "the message cannot be sent to the filter: {misuse}"),
+        }
+    }
+}
+
 impl ChainAnswer {
     pub(super) fn pass() -> Self {
         Self { verdict: Verdict::Continue.into(), filter: None, reason: AnswerReason::Verdict }
@@ -75,6 +89,13 @@ impl ChainAnswer {
     #[must_use]
     pub const fn passes(&self) -> bool {
         self.filter.is_none()
+    }
+
+    /// The reply for the SMTP client, if the verdict refuses: see [`Verdict::smtp_reply`]. `None` if the client is told of a
+    /// success.
+    #[must_use]
+    pub fn smtp_reply(&self) -> Option<ReplyText<'_>> {
+        self.verdict.as_verdict().smtp_reply()
     }
 
     /// Whether the SMTP session ends, whatever was asked about: 421, 521 and SHUTDOWN.
@@ -89,12 +110,18 @@ impl ChainAnswer {
 #[non_exhaustive]
 pub enum ChainError {
     /// The session with a filter does not allow it.
-    #[error("the caller sent a command that filter {filter} cannot be asked about: {error}")]
+    #[error("filter {filter} cannot be asked about this now, see the order of SMTP commands: {error}")]
     Misuse {
         /// The number of the filter.
         filter: usize,
         /// Why not.
         error: Misuse,
+    },
+    /// The message was given before DATA, or once more.
+    #[error("send_message was called, but DATA has not been sent for this message (filter {filter})")]
+    NoData {
+        /// The number of the filter.
+        filter: usize,
     },
     /// The chain sends macros and content itself.
     #[error("the caller sent {0}, which the chain sends itself: see send_message")]

@@ -2,6 +2,7 @@
 
 use crate::macros::MacroDefaults;
 use crate::message::edits::EditsTooLong;
+use crate::mta::Policy;
 use crate::{MtaSession, ReceiveError};
 
 /// A filter of a [`Chain`](super::Chain), and what happens if it fails.
@@ -31,14 +32,27 @@ pub enum FailureAction {
 }
 
 impl ChainFilter {
-    /// A filter that is judged like by Postfix, gets Postfix's macros, and makes the MTA refuse for now if it fails.
+    /// A filter as Postfix uses it by default: judged by [`Policy::POSTFIX`], with [`MacroDefaults::POSTFIX`], and if it fails,
+    /// the MTA refuses for now.
+    pub const POSTFIX: Self = Self {
+        session: MtaSession::with_policy(Policy::POSTFIX),
+        defaults: MacroDefaults::POSTFIX,
+        on_failure: FailureAction::Tempfail,
+        max_edit_bytes: 64 * 1024 * 1024,
+    };
+
+    /// A filter as Sendmail uses it by default: judged by [`Policy::SENDMAIL`], with [`MacroDefaults::SENDMAIL`], and **if it
+    /// fails, mail passes without it**.
+    pub const SENDMAIL: Self = Self {
+        session: MtaSession::with_policy(Policy::SENDMAIL),
+        defaults: MacroDefaults::SENDMAIL,
+        on_failure: FailureAction::Accept,
+        ..Self::POSTFIX
+    };
+
+    /// The same as [`POSTFIX`](Self::POSTFIX).
     pub const fn new() -> Self {
-        Self {
-            session: MtaSession::new(),
-            defaults: MacroDefaults::POSTFIX,
-            on_failure: FailureAction::Tempfail,
-            max_edit_bytes: 64 * 1024 * 1024,
-        }
+        Self::POSTFIX
     }
 
     /// With a session that has another policy or other limits.

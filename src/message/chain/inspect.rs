@@ -1,6 +1,6 @@
 //! What a caller can see of the filters of a chain, and messages that the SMTP client gives up.
 
-use super::{Chain, ChainError, FilterError};
+use super::{Chain, ChainError, FilterError, Member};
 use crate::MtaSession;
 use crate::message::content::Message;
 use crate::message::outcome::EditOutcome;
@@ -13,6 +13,12 @@ impl<'m> Chain<'m> {
     #[must_use]
     pub fn session(&self, filter: usize) -> Option<&MtaSession> {
         self.members.get(filter).map(|member| &member.session)
+    }
+
+    /// Whether a filter has failed: it is not asked any more, and its [`FailureAction`](super::FailureAction) is its answer.
+    #[must_use]
+    pub fn has_failed(&self, filter: usize) -> bool {
+        self.members.get(filter).is_some_and(Member::has_failed)
     }
 
     /// The edits of a filter for the last message, in order, with what came of each. That is `None` unless the edits were

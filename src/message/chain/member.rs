@@ -16,8 +16,8 @@ use crate::mta::{Event, Scope, Turn, VerdictKind};
 use crate::negotiation::Negotiated;
 use crate::order::{CommandKind, Stage};
 use crate::wire::{
-    Assembler, Command, CommandBuf, LeadingSpace, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text,
-    Verdict, VerdictBuf,
+    Assembler, Command, CommandBuf, MacroListsBuf, MacroStage, OutgoingFrame, Steps, Text, Verdict,
+    VerdictBuf,
 };
 use crate::{Misuse, MtaSession, Wait};
 
@@ -178,9 +178,14 @@ impl Member {
         self.rest();
         self.forget_message();
         self.has_old_edits = true;
-        if self.session.stage().is_in_message() {
+        if self.is_in_message() {
             self.push(Item { command: Command::Abort.into(), is_rejected: false }, values);
         }
+    }
+
+    /// Whether the filter knows of a message that is not over.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.session.stage().is_in_message()
     }
 
     /// Goes on with a message.
@@ -199,7 +204,7 @@ impl Member {
     /// Forgets the edits of the last message.
     pub(super) fn forget_edits(&mut self) {
         self.edits.clear();
-        self.outcomes.clear();
+        self.outcomes = Vec::new();
         self.has_old_edits = false;
     }
 
@@ -438,6 +443,10 @@ impl Member {
             return;
         }
         let ending = self.session.disconnect(self.assembler.pending());
+        // It is not asked any more.
+        self.assembler = Assembler::new(Vec::new());
+        self.lists = MacroListsBuf::new();
+        self.envelope = Vec::new();
         self.rest();
         self.forget_edits();
         self.lost_message = None;
@@ -447,7 +456,7 @@ impl Member {
         }
     }
 
-    const fn has_failed(&self) -> bool {
+    pub(super) const fn has_failed(&self) -> bool {
         matches!(self.state, State::Failing | State::Failed)
     }
 
@@ -465,9 +474,5 @@ impl Member {
     /// Whether the message is to be held, because this filter failed.
     pub(super) const fn quarantines(&self) -> bool {
         self.has_failed() && matches!(self.on_failure, FailureAction::Quarantine)
-    }
-
-    pub(super) fn leading_space(&self) -> LeadingSpace {
-        self.session.negotiated().map_or(LeadingSpace::Stripped, Negotiated::leading_space)
     }
 }

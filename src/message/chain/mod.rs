@@ -12,7 +12,7 @@ use super::content::Message;
 use super::rules::EditRules;
 use crate::debug::debug_fields;
 use crate::macros::MacroValues;
-use crate::order::CommandKind;
+use crate::order::{CommandKind, Rule};
 use crate::wire::{Command, CommandBuf, Verdict};
 use answer::Objection;
 use item::is_of_message;
@@ -37,11 +37,13 @@ pub use filter::{ChainFilter, FailureAction, FilterError};
 ///
 /// A chain serves one SMTP session, or several in turn after QUIT_NC; after QUIT, make another. It does not check the order of
 /// SMTP commands, beyond what the filters' sessions need: that is the server's task. If messages come and go, it is a
-/// `Chain<'static>`, and [`Message::into_owned`] copies what it gets.
+/// `Chain<'static>`; give [`Message::parse`] a vector for it, and the body is not copied.
 ///
 /// # Memory
 /// For each filter: its session, an assembler with the payload of one frame, its macro lists, the commands of the envelope,
-/// and its edits until the next message (see [`Edits`](super::Edits)). The body of the message is not copied.
+/// and its edits until the next message (see [`Edits`](super::Edits)). A filter that failed holds none of the latter four. The
+/// message grows by what edits add to it: up to about four times the bytes of the edits. Its body is not copied, unless a
+/// filter replaces it.
 ///
 /// # Examples
 /// A filter that adds a header, without a socket:
@@ -109,8 +111,9 @@ enum Task {
     Ask(CommandBuf, bool),
     /// Sends the message, until a filter objects: all of it, or the first filter's commands up to those of that kind.
     Message(Option<CommandKind>),
-    /// Tells those in a message that it is over.
-    Abort,
+    /// Tells those in a message that it is over, and then asks about a command that another message or SMTP session begins
+    /// with, if there is one.
+    Abort(Option<CommandBuf>),
     /// Tells all of QUIT or QUIT_NC.
     Tell(CommandBuf),
 }
@@ -147,8 +150,8 @@ impl<'m> Chain<'m> {
     /// Begins with a command: NEGOTIATE first, which goes to all filters, then CONNECT, HELO, MAIL, RCPT, DATA, UNKNOWN, and
     /// ABORT, QUIT or QUIT_NC.
     ///
-    /// Send ABORT when the SMTP client gives a message up, by RSET, HELO or another MAIL; where a filter refuses MAIL or the
-    /// message, the chain does it. Do not send DATA if no recipient was accepted.
+    /// Send ABORT when the SMTP client gives a message up. HELO and MAIL in a message are preceded by an ABORT, and where a
+    /// filter refuses MAIL or the message, the chain sends it, too. Do not send DATA if no recipient was accepted.
     ///
     /// QUIT may come at any time, also before [`ChainStep::Done`]: a connection on which a reply is outstanding is closed
     /// without it.
@@ -180,7 +183,12 @@ impl<'m> Chain<'m> {
     }
 
     fn send_part(&mut self, message: Message<'m>, last: Option<CommandKind>) -> Result<(), ChainError> {
-        self.check(&Command::EndOfHeaders, false)?;
+        self.check(&Command::EndOfHeaders, false).map_err(|error| match error {
+            ChainError::Misuse { filter, error } if error.rule == Rule::Order => {
+                ChainError::NoData { filter }
+            }
+            error => error,
+        })?;
         match self.discards.take() {
             Some(answer) => {
                 self.message = None;
@@ -222,7 +230,11 @@ impl<'m> Chain<'m> {
         self.message = None;
         if matches!(
             command,
-            Command::MailFrom { .. } | Command::Abort | Command::Quit | Command::QuitNewConnection
+            Command::Helo { .. }
+                | Command::MailFrom { .. }
+                | Command::Abort
+                | Command::Quit
+                | Command::QuitNewConnection
         ) {
             self.discards = None;
         }
@@ -231,7 +243,10 @@ impl<'m> Chain<'m> {
         }
         match (&self.discards, command) {
             (Some(answer), _) if is_of_message(&command) => self.answer = answer.clone(),
-            (_, Command::Abort) => self.begin(Task::Abort),
+            (_, Command::Abort) => self.begin(Task::Abort(None)),
+            (_, Command::Helo { .. } | Command::MailFrom { .. }) if self.is_in_message() => {
+                self.begin(Task::Abort(Some(command.into())));
+            }
             (_, Command::Quit | Command::QuitNewConnection) => self.begin(Task::Tell(command.into())),
             _ => self.begin(Task::Ask(command.into(), is_rejected)),
         }
@@ -257,6 +272,11 @@ impl<'m> Chain<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a filter knows of a message that is not over.
+    fn is_in_message(&self) -> bool {
+        self.members.iter().any(Member::is_in_message)
     }
 
     fn begin(&mut self, task: Task) {
@@ -311,7 +331,7 @@ impl<'m> Chain<'m> {
                 (objection, true)
             }
             Task::Ask(command, _) => (objection, stops_at_objection(&command.as_command())),
-            Task::Idle | Task::Abort | Task::Tell(_) => return,
+            Task::Idle | Task::Abort(_) | Task::Tell(_) => return,
         };
         if let (Some(Objection { verdict, reason }), true) = (objection, self.answer.passes()) {
             self.answer = ChainAnswer { verdict, filter: Some(filter), reason };
@@ -328,7 +348,7 @@ impl<'m> Chain<'m> {
             message.quarantine = Some(b"a filter failed".to_vec());
         }
         member.has_old_edits = true;
-        match member.edits.apply(message, self.rules, member.leading_space()) {
+        match member.edits.apply(message, self.rules, member.session.leading_space()) {
             Ok(outcomes) => {
                 member.outcomes = outcomes;
                 None
@@ -339,7 +359,13 @@ impl<'m> Chain<'m> {
 
     /// Ends the task after the last filter. `false`: another one follows.
     fn finish(&mut self) -> bool {
-        let task = core::mem::replace(&mut self.task, Task::Idle);
+        let task = match core::mem::replace(&mut self.task, Task::Idle) {
+            Task::Abort(Some(command)) => {
+                self.begin(Task::Ask(command, false));
+                return false;
+            }
+            task => task,
+        };
         let Some(filter) = self.answer.filter else { return true };
         let ends_message = match &task {
             Task::Message(_) => {
@@ -358,7 +384,7 @@ impl<'m> Chain<'m> {
                 }
                 matches!(command.as_command(), Command::MailFrom { .. })
             }
-            Task::Idle | Task::Abort | Task::Tell(_) => false,
+            Task::Idle | Task::Abort(_) | Task::Tell(_) => false,
         };
         if ends_message {
             self.finish_message(self.answer.clone());
@@ -368,7 +394,7 @@ impl<'m> Chain<'m> {
 
     /// Ends a message that is not delivered.
     fn finish_message(&mut self, answer: ChainAnswer) {
-        self.begin(Task::Abort);
+        self.begin(Task::Abort(None));
         self.answer = answer;
     }
 
@@ -405,7 +431,7 @@ impl Task {
             Self::Ask(command, is_rejected) => member.begin(command, *is_rejected, macros),
             Self::Message(last) => member.begin_message(*last),
             Self::Tell(command) => member.begin(command, false, macros),
-            Self::Abort => member.begin_abort(macros),
+            Self::Abort(_) => member.begin_abort(macros),
             Self::Idle => member.rest(),
         }
     }

@@ -47,6 +47,11 @@ impl<'a> ReplyText<'a> {
     /// The maximum length of the text of a line in bytes, without the codes, and with `%` doubled.
     pub const MAX_LINE_LEN: usize = 980;
 
+    /// Makes a reply from bytes that are one.
+    pub(super) const fn known(bytes: &'static [u8]) -> ReplyText<'static> {
+        ReplyText(bytes)
+    }
+
     /// Makes a reply from bytes in wire form, without the NUL. A `%` has to be doubled already.
     ///
     /// # Errors

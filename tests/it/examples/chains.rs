@@ -114,7 +114,7 @@ fn what_is_delivered_is_what_the_edits_of_all_filters_make_of_the_message() {
 
     for (name, rules) in [("postfix", EditRules::POSTFIX), ("sendmail", EditRules::SENDMAIL)] {
         let bytes = with_crlf(MESSAGE);
-        let mut expected = Message::parse(&bytes);
+        let mut expected = Message::parse(bytes);
         expected.set_sender(Text::new(b"<a@x>").unwrap());
         expected.add_recipient(Text::new(b"<b@x>").unwrap());
         let original = expected.to_bytes();
@@ -265,7 +265,7 @@ fn a_filter_that_fails_is_handled_as_the_options_say() {
             ("quarantine", "accepted", "null", "\"a filter failed\""),
             ("reject", "refused", "\"550 5.7.1 Command rejected\"", "null"),
             ("tempfail", "refused", "\"451 4.7.1 Service unavailable - try again later\"", "null"),
-            ("shutdown", "refused", "\"421 4.7.0 Service closing\"", "null"),
+            ("shutdown", "refused", "\"421 4.7.0 Server closing connection\"", "null"),
         ] {
             let ended = run(mta, &[&filters[..], &["--json", "--on-failure", action]].concat());
             let json: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();

@@ -91,6 +91,16 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
+fn the_guide_leads_from_a_file_to_a_delivered_message_in_forty_lines() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/mta.rs")).unwrap();
+    let section = page.split("//! # From a file to a delivered message\n").nth(1).unwrap();
+    let code = section.split("//! ```\n").nth(1).unwrap();
+    let shown: Vec<_> = code.lines().filter(|line| !line.starts_with("//! # ")).collect();
+    assert!(shown.iter().any(|line| line.contains("chain.take_message()")));
+    assert!(shown.len() <= 40, "{} lines", shown.len());
+}
+
+#[test]
 fn they_are_what_the_readme_promises_one_file_of_std_under_seventy_lines() {
     for name in ["minimal_filter", "minimal_mta"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).with_extension("rs");

@@ -130,6 +130,18 @@ fn names_are_compared_in_full_and_braces_count_for_one_character_as_none() {
 }
 
 #[test]
+fn a_store_shows_the_macros_that_it_has_and_no_older_ones() {
+    let mut store = MacroStore::new(Vec::new());
+    after(&mut store, "D:Cj/mta/ C D:Mi/secret/ M A D:M{auth_type}/PLAIN/ M");
+    let stages = [MacroStage::CONNECT, MacroStage::MAIL].map(|stage| format!("{stage:?}"));
+    let expected = format!(
+        "MacroStore {{{} {{\"j\": \"mta\"}}, {} {{\"{{auth_type}}\": \"PLAIN\"}}}}",
+        stages[0], stages[1]
+    );
+    assert_eq!(format!("{store:?}"), expected);
+}
+
+#[test]
 fn a_name_without_a_value_is_dropped_and_reads_nothing_else() {
     // libmilter reads behind its array for a name that such a list does not have.
     assert_eq!(value("D:Mi/Q1/{odd}/ M", "i").as_deref(), Some("Q1"));

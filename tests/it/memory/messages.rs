@@ -31,9 +31,7 @@ fn is_part_of(part: &[u8], whole: &[u8]) -> bool {
 }
 
 fn edits(list: &[Edit<'_>]) -> Edits {
-    let mut edits = Edits::new();
-    list.iter().for_each(|edit| edits.push(*edit, EditStatus::Negotiated).unwrap());
-    edits
+    list.iter().map(|edit| (*edit, EditStatus::Negotiated)).collect()
 }
 
 /// Headers of every kind of edit, and the envelope.
@@ -55,7 +53,7 @@ fn header_edits() -> Vec<Edit<'static>> {
 fn a_message_is_parsed_without_a_copy() {
     let bytes = message(100);
     let mut parsed = None;
-    let taken = measure(|| parsed = Some(Message::parse(with_crlf(&bytes).as_ref()).to_bytes().len()));
+    let taken = measure(|| parsed = Some(Message::parse(with_crlf(&bytes)).to_bytes().len()));
     assert_eq!(parsed, Some(bytes.len()));
     // That was `to_bytes`: one allocation of all.
     assert!(taken.bytes_max <= u64::try_from(bytes.len() + SMALL).unwrap(), "{taken:?}");
@@ -68,6 +66,30 @@ fn a_message_is_parsed_without_a_copy() {
     assert!(message.headers().all(|header| is_part_of(header.as_bytes(), &bytes)));
     assert!(is_part_of(message.body(), &bytes) && message.body().len() == BODY);
     assert!(message.pieces().all(|piece| is_part_of(piece, &bytes)));
+}
+
+#[test]
+fn a_message_that_owns_its_vector_does_not_copy_the_body() {
+    let bytes = message(100);
+    let edits = edits(&header_edits());
+    let mut kept = Vec::with_capacity(1);
+    for rules in RULES {
+        let vector = bytes.clone();
+        let memory = vector.as_ptr_range();
+        // It outlives this function, and can be changed.
+        let taken = measure(|| kept.push(Message::<'static>::parse(vector).into_owned()));
+        within(taken, SMALL, "message");
+        let message = kept.last_mut().unwrap();
+        assert_eq!(message.to_bytes(), bytes);
+        assert_eq!((message.body().as_ptr(), message.body().len()), (memory.start, BODY));
+        drop(edits.apply(message, rules, LeadingSpace::Stripped).unwrap());
+        assert_eq!((message.body().as_ptr(), message.headers().count()), (memory.start, 101));
+    }
+
+    // What has to be converted is copied once.
+    let with_lf = bytes.iter().copied().filter(|&byte| byte != b'\r').collect::<Vec<_>>();
+    let taken = measure(|| kept.push(Message::parse(with_crlf(&with_lf).into_owned())));
+    assert!(taken.bytes_max < u64::try_from(BODY + SMALL).unwrap(), "{taken:?}");
 }
 
 #[test]
@@ -162,6 +184,11 @@ fn edits_take_no_more_than_they_may() {
             assert_eq!(message, before);
             edits.clear();
             assert!(edits.is_empty());
+            // Many at once: the same are kept, and that there were more is remembered.
+            edits.extend((0..count + 2).map(|_| (edit, EditStatus::Negotiated)));
+            assert_eq!(edits.len(), count);
+            edits.apply(&mut message, EditRules::POSTFIX, LeadingSpace::Stripped).unwrap_err();
+            edits.clear();
             assert_eq!(edits.push(edit, EditStatus::Negotiated).is_ok(), max_bytes >= 5 + payload + 128);
         }
     }
@@ -202,7 +229,5 @@ fn applied_edits_take_a_few_times_their_bytes() {
 
 /// The edits without the mark that there were too many.
 fn again(edits: &Edits) -> Edits {
-    let mut again = Edits::new();
-    edits.iter().for_each(|(edit, status)| again.push(edit, status).unwrap());
-    again
+    edits.iter().collect()
 }

@@ -5,6 +5,8 @@ mod allocations;
 #[cfg(feature = "alloc")]
 mod bounds;
 #[cfg(feature = "alloc")]
+mod chains;
+#[cfg(feature = "alloc")]
 mod messages;
 #[cfg(feature = "alloc")]
 mod owned;

@@ -8,5 +8,6 @@ mod properties;
 mod recorded;
 mod rules;
 mod shown;
+mod texts;
 
 pub(crate) use chain::{Recorded, order, recorded, words};

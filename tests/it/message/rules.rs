@@ -165,7 +165,7 @@ fn a_changed_header_has_the_new_name_or_the_old_one() {
     // An edit without a name.
     let edits = [change(1, "", "1")];
     assert_eq!(try_apply(&mut message(), POSTFIX, &edits), Err(ApplyError::EmptyName { edit: 0 }));
-    assert_eq!(apply(&mut message(), SENDMAIL, &edits), [ignored(IgnoreReason::EmptyKey)]);
+    assert_eq!(apply(&mut message(), SENDMAIL, &edits), [ignored(IgnoreReason::EmptyNameOrAddress)]);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn some_headers_do_not_leave_sendmail() {
     let mut message = message();
     let outcomes = apply(&mut message, SENDMAIL, &edits);
     assert!(
-        outcomes.iter().all(|outcome| outcome.ignored == Some(IgnoreReason::NotDelivered)),
+        outcomes.iter().all(|outcome| outcome.ignored == Some(IgnoreReason::HeaderNotSent)),
         "{outcomes:?}"
     );
     assert_eq!(headers(&message), "Received: here|A: 1|B: 1|A: 2");
@@ -244,7 +244,7 @@ fn arguments_of_the_sender_are_replaced_or_reset() {
         assert_eq!(outcomes[0].effect, Some(Effect::SenderChanged));
         let texts = core::iter::once(message.sender().address()).chain(message.sender().arguments().iter());
         let text = texts.map(|text| text.to_str().unwrap()).collect::<Vec<_>>().join(" ");
-        (text, outcomes[0].ignored == Some(IgnoreReason::Arguments))
+        (text, outcomes[0].ignored == Some(IgnoreReason::UnsupportedArguments))
     };
     for (arguments, postfix, sendmail) in [
         (None, ("<t@x> SIZE=1 RET=FULL ENVID=old", false), ("<t@x> SIZE=1 RET=FULL ENVID=old", false)),
@@ -269,28 +269,37 @@ fn a_recipient_is_added_once_or_again() {
             (recipients(&message).join(", "), ignored)
         })
     };
-    use IgnoreReason::{Arguments, FurtherAddresses, KnownRecipient, NoAddress};
+    use IgnoreReason::{DuplicateRecipient, FurtherAddresses, NoAddress, UnsupportedArguments};
     let row = |text: &str, ignored: &[IgnoreReason]| (text.to_owned(), ignored.to_vec());
-    assert_eq!(both(&[add_recipient("r@x")]), [row("<r@x>, <r@x>", &[]), row("<r@x>", &[KnownRecipient])]);
+    assert_eq!(
+        both(&[add_recipient("r@x")]),
+        [row("<r@x>, <r@x>", &[]), row("<r@x>", &[DuplicateRecipient])]
+    );
     let twice = [add_recipient("<n@x>"), add_recipient("<n@X>")];
-    assert_eq!(both(&twice), [row("<r@x>, <n@x>", &[KnownRecipient]), row("<r@x>, <n@x>, <n@X>", &[])]);
+    assert_eq!(both(&twice), [row("<r@x>, <n@x>", &[DuplicateRecipient]), row("<r@x>, <n@x>, <n@X>", &[])]);
     let list = [add_recipient("<n@x>, m@x")];
     assert_eq!(both(&list), [row("<r@x>, <n@x>", &[FurtherAddresses]), row("<r@x>, <n@x>, <m@x>", &[])]);
     for empty in ["<>", "", " (nobody)"] {
-        let reason = if empty.is_empty() { IgnoreReason::EmptyKey } else { NoAddress };
+        let reason = if empty.is_empty() { IgnoreReason::EmptyNameOrAddress } else { NoAddress };
         assert_eq!(both(&[add_recipient(empty)]), [row("<r@x>", &[NoAddress]), row("<r@x>", &[reason])]);
     }
     let with = |arguments| Edit::add_recipient_with_arguments("<n@x>", arguments).unwrap();
     assert_eq!(
         both(&[with("NOTIFY=NEVER NOTIFY=DELAY")]),
-        [row("<r@x>, <n@x> NOTIFY=NEVER", &[Arguments]), row("<r@x>, <n@x> NOTIFY=DELAY", &[])]
+        [row("<r@x>, <n@x> NOTIFY=NEVER", &[UnsupportedArguments]), row("<r@x>, <n@x> NOTIFY=DELAY", &[])]
     );
     assert_eq!(
         both(&[with("FOO=1 ORCPT=rfc822;o@x")]),
-        [row("<r@x>, <n@x> ORCPT=rfc822;o@x", &[Arguments]), row("<r@x>", &[Arguments])]
+        [
+            row("<r@x>, <n@x> ORCPT=rfc822;o@x", &[UnsupportedArguments]),
+            row("<r@x>", &[UnsupportedArguments])
+        ]
     );
     for wrong in ["NOTIFY=NEVER,DELAY", "NOTIFY", "ORCPT=o@x", "ORCPT=rfc822;a+2"] {
-        assert_eq!(both(&[with(wrong)]), [row("<r@x>, <n@x>", &[Arguments]), row("<r@x>", &[Arguments])]);
+        assert_eq!(
+            both(&[with(wrong)]),
+            [row("<r@x>, <n@x>", &[UnsupportedArguments]), row("<r@x>", &[UnsupportedArguments])]
+        );
     }
 }
 
@@ -377,7 +386,7 @@ fn what_the_session_ignores_does_nothing_and_what_it_refuses_refuses_the_message
     let mut edits = Edits::new();
     edits.push(add("C", "1"), EditStatus::Ignored).unwrap();
     let outcomes = edits.apply(&mut message, SENDMAIL, LeadingSpace::Stripped).unwrap();
-    assert_eq!((outcomes, message.to_bytes()), (vec![ignored(IgnoreReason::NotCounted)], before.clone()));
+    assert_eq!((outcomes, message.to_bytes()), (vec![ignored(IgnoreReason::EditsIgnored)], before.clone()));
     edits.push(add("C", "1"), EditStatus::NotNegotiated).unwrap();
     edits.push(Edit::ReplaceBody { chunk: b"" }, EditStatus::RejectsMessage).unwrap();
     let refused = edits.apply(&mut message, SENDMAIL, LeadingSpace::Stripped);

@@ -4,7 +4,7 @@
 use milter_proto::mta::{Event, Scope, Sent, SkipReason, VerdictKind};
 use milter_proto::order::{CommandKind, Rule, Stage};
 use milter_proto::wire::{
-    Actions, Answer, Command, Frame, MacroStage, Offer, Response, Steps, Verdict, Version,
+    Actions, Answer, Command, Frame, MacroStage, Offer, ReplyText, Response, Steps, Verdict, Version,
 };
 use milter_proto::{Limits, MtaSession, ReceiveError, mta};
 
@@ -390,5 +390,31 @@ fn an_edit_with_an_empty_name_or_address_is_treated_as_each_mta_does() {
             };
             assert_eq!(seen, expected, "{policy:?}: {}", char::from(code));
         }
+    }
+}
+
+#[test]
+fn a_refusal_has_a_reply_for_the_smtp_client() {
+    let own = ReplyText::parse(b"552 5.3.4 100%% too much").unwrap();
+    let rows = [
+        (Verdict::Reject, Some("550 5.7.1 Command rejected")),
+        (Verdict::Tempfail, Some("451 4.7.1 Service unavailable - try again later")),
+        (Verdict::Shutdown, Some("421 4.7.0 Server closing connection")),
+        (Verdict::Reply(own), Some("552 5.3.4 100% too much")),
+        (Verdict::Continue, None),
+        (Verdict::Accept, None),
+        (Verdict::Discard, None),
+        (Verdict::Skip, None),
+        (Verdict::ConnectionFail, None),
+    ];
+    for (verdict, expected) in rows {
+        let reply = verdict.smtp_reply();
+        let shown = reply.map(|reply| reply.unescaped().to_string());
+        assert_eq!(shown.as_deref(), expected, "{verdict:?}");
+        // It is a reply that a filter could have sent, with the same effect.
+        let Some(reply) = reply else { continue };
+        assert_eq!(ReplyText::parse(reply.as_text().as_bytes()), Ok(reply));
+        assert_eq!(reply.closes_smtp_session(), verdict.closes_smtp_session());
+        assert!(reply.lines().all(|line| line.enhanced().is_some()));
     }
 }

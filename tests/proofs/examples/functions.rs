@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("__H", vec!["exercise::by_hand::Sum".into()]),
     ]);
     let ends = impls.values().map(|header| header.iter().rposition(is_for).map(|at| header.split_at(at)));
-    let buffers = ends.flatten().filter(|(of_trait, _)| of_trait.contains(&Token::Type("Buffer".into())));
+    let buffers = ends.flatten().filter(|(of_trait, _)| trait_name(of_trait, &stand_ins) == "Buffer");
     let buffers = buffers.map(|(_, of_type)| text(&of_type[2..], 0, &stand_ins)).collect();
     stand_ins.insert("B", buffers);
 

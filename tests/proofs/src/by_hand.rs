@@ -1,6 +1,8 @@
 //! Functions whose address cannot be taken, because of an `impl` in their signature, in the form of one that
 //! can: with slices for what goes in, and with all that comes out looked at.
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
@@ -284,6 +286,11 @@ pub fn macro_values_get<'v>(values: &'v MacroValues, name: &[u8]) -> Option<Text
 #[cfg(feature = "alloc")]
 pub fn macro_values_remove(values: &mut MacroValues, name: &[u8]) {
     values.remove(name);
+}
+
+#[cfg(feature = "alloc")]
+pub fn message_parse(bytes: alloc::borrow::Cow<'_, [u8]>) -> Message<'_> {
+    Message::parse(bytes)
 }
 
 #[cfg(feature = "alloc")]

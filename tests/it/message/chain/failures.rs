@@ -5,6 +5,7 @@ use milter_proto::wire::{Command, Offer, Verdict};
 
 use super::filters::{Part, Script};
 use super::talk::{BODY, CONNECT, HELO, MAIL, Talk, decision, rcpt};
+use crate::support::text;
 
 /// A filter, one that fails under an action, and another filter.
 fn with_failing(action: FailureAction, script: Script) -> Talk {
@@ -43,6 +44,7 @@ fn a_filter_that_fails_refuses_what_it_would_have_been_asked_about() {
         ] {
             let mut talk = with_failing(action, closes_at(command));
             assert_eq!(first_objection(&mut talk), (Some(1), verdict, true), "{command}");
+            assert_eq!([0, 1, 2, 3].map(|filter| talk.chain.has_failed(filter)), [false, true, false, false]);
             // It is not asked again, and keeps to it. The filter before it is asked each time, the one after it is not.
             talk.news();
             if !matches!(command, "O" | "C") {
@@ -53,6 +55,7 @@ fn a_filter_that_fails_refuses_what_it_would_have_been_asked_about() {
             }
             talk.ask(Command::Quit);
             assert_eq!(talk.news(), ["Q", "", "Q"], "{command}");
+            assert_eq!([0, 1, 2].map(|filter| talk.chain.has_failed(filter)), [false, true, false]);
         }
     }
 }
@@ -70,6 +73,28 @@ fn the_mail_passes_without_a_filter_that_fails_if_that_was_configured() {
             assert_eq!(talk.deliver(BODY).quarantine(), held, "{command}: the next message");
             assert_eq!(talk.news(), ["MRTLNBE", "", "MRTLNBE"], "{command}");
         }
+    }
+}
+
+#[test]
+fn the_presets_do_what_the_mtas_do_by_default() {
+    // Only Postfix allows PROGRESS in answer to MAIL, and only Sendmail sends the name of the interface with CONNECT.
+    let script = || Script::new().with("M", &[b"p", b"c"]).with_parts("R", &[Part::Close]);
+    for (filter, fails_at_mail, sends_interface, passes_after_failure) in [
+        (ChainFilter::POSTFIX, false, false, false),
+        (ChainFilter::new(), false, false, false),
+        (ChainFilter::SENDMAIL, true, true, true),
+    ] {
+        let mut talk = Talk::with([(script(), filter)]);
+        talk.chain.macros_mut().set(text(b"{if_name}"), text(b"eth0"));
+        let mut talk = talk.greeted();
+        let is_sent = |payload: &[u8]| payload == b"C{if_name}\0eth0\0";
+        let macros = talk.io.tape.iter().filter(|entry| entry.code == 'D' && is_sent(&entry.payload));
+        assert_eq!(macros.count(), usize::from(sends_interface));
+        assert!(talk.ask(MAIL).passes());
+        assert_eq!(talk.chain.has_failed(0), fails_at_mail);
+        assert_eq!(talk.ask(rcpt("<b@x>")).passes(), passes_after_failure);
+        assert!(talk.chain.has_failed(0));
     }
 }
 

@@ -13,7 +13,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 
-use super::filters::{Io, Part, Script};
+use super::filters::{Entry, Io, Part, Script};
 use super::talk::{CONNECT, HELO, MAIL, rcpt};
 use crate::support::{bytes_of, text};
 
@@ -303,6 +303,10 @@ impl Walk {
             let later = tape.iter().find(|entry| entry.filter > decided && entry.code != 'A');
             assert!(later.is_none(), "{later:?} after filter {decided}");
         }
+        // MAIL and HELO end the last message first.
+        let is_first = |entry: &&Entry| entry.code == 'A' && matches!(kind, Kind::Mail | Kind::Helo);
+        let (earlier, tape) = tape.split_at(tape.iter().take_while(is_first).count());
+        assert!(earlier.is_sorted_by_key(|entry| entry.filter), "out of order: {earlier:?}");
         // In order; then those in a message are told that it is over.
         let mut filters = tape.iter().peekable();
         let mut last = 0;
@@ -424,7 +428,7 @@ impl ByHand {
         let answer = self.ask_now(kind);
         self.is_discarded |= answer == Some(VerdictKind::Discard);
         self.is_discarded &= answer.is_none()
-            || !matches!(kind, Kind::Abort | Kind::Quit | Kind::QuitNc)
+            || !matches!(kind, Kind::Abort | Kind::Helo | Kind::Quit | Kind::QuitNc)
                 && (kind != Kind::Mail || answer == Some(VerdictKind::Discard));
         answer
     }
@@ -444,6 +448,14 @@ impl ByHand {
         }
         if self.session.check(&kind.command()).is_err() {
             return None;
+        }
+        if in_message && matches!(kind, Kind::Helo | Kind::Mail) {
+            self.envelope.clear();
+            self.lost = None;
+            self.send(Kind::Abort);
+            if self.has_failed {
+                return Some(VerdictKind::Tempfail);
+            }
         }
         if ends_session || matches!(kind, Kind::Mail | Kind::Abort) {
             (self.envelope, self.lost) = (Vec::new(), None);

@@ -28,6 +28,27 @@ fn says(command: &str, frame: &[u8]) -> Script {
 }
 
 #[test]
+fn helo_and_mail_in_a_message_come_after_an_abort() {
+    // The second filter accepted the message, the third does not want MAIL.
+    let scripts = [Script::new(), Script::new().with("M", &[b"a"]), Script::new().with_steps(0x04)];
+    for again in [HELO, MAIL] {
+        let mut talk = Talk::new(scripts.clone()).greeted();
+        talk.passes([MAIL, rcpt("<b@x>")]);
+        talk.news();
+        talk.passes([again]);
+        let code = if again == HELO { "H" } else { "M" };
+        let third = if again == HELO { "AH" } else { "A" };
+        assert_eq!(talk.news(), [&format!("A{code}"), code, third], "{again:?}");
+        // Outside of a message nothing comes before them.
+        if again == HELO {
+            talk.passes([HELO]);
+            assert_eq!(talk.news(), ["H"; 3]);
+        }
+        talk.deliver(BODY);
+    }
+}
+
+#[test]
 fn a_chain_without_filters_lets_everything_pass() {
     let mut talk = Talk::new([]).greeted();
     assert_eq!(talk.deliver(BODY).to_bytes(), BODY);
@@ -427,7 +448,12 @@ fn commands_out_of_order_are_refused_and_nothing_is_sent() {
         assert_eq!(talk.chain.send(command), Err(ChainError::SentByChain(kind)));
     }
     assert!(talk.chain.send(rcpt("<b@x>")).is_err());
-    assert!(talk.chain.send_message(milter_proto::message::Message::parse(BODY)).is_err());
+    let error = talk.chain.send_message(milter_proto::message::Message::parse(BODY)).unwrap_err();
+    assert_eq!(error, ChainError::NoData { filter: 0 });
+    assert_eq!(
+        error.to_string(),
+        "send_message was called, but DATA has not been sent for this message (filter 0)"
+    );
     assert!(talk.chain.take_message().is_none());
     assert_eq!(talk.stories(), ["OCH", "OCH"]);
     // A second command before the answer to the first.
