@@ -46,6 +46,35 @@ pub(super) fn addresses(list: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
+/// The address in an argument of RCPT: in its brackets, or up to the first blank. `None` if it is no address, or a list.
+///
+/// # Source
+/// `milter_addrcpt_par` in sendmail/milter.c: SPEC_NOTES EDT-22.
+pub(super) fn argument(text: &[u8]) -> Option<Vec<u8>> {
+    let text = text.trim_ascii_start();
+    let (text, is_bracketed) = match text.strip_prefix(b"<") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let mut address = Vec::new();
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for &byte in text {
+        let was_escaped = core::mem::take(&mut is_escaped);
+        match byte {
+            _ if was_escaped => {}
+            b'\\' => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
+            b'>' if is_bracketed => break,
+            b' ' | b'\t' if !is_bracketed => break,
+            b',' | b'(' | b'<' => return None,
+            _ => {}
+        }
+        address.push(byte);
+    }
+    (!address.is_empty()).then_some(address)
+}
+
 /// An address of the list, as far as it was read.
 #[derive(Default)]
 struct Item {
@@ -67,7 +96,25 @@ mod tests {
     use alloc::string::String;
     use alloc::vec::Vec;
 
-    use super::addresses;
+    use super::{addresses, argument};
+
+    #[test]
+    fn an_argument_ends_at_its_bracket_or_at_the_first_blank() {
+        let found = |text: &str| argument(text.as_bytes()).map(|found| String::from_utf8(found).unwrap());
+        for (text, expected) in [
+            ("<d@x>", "d@x"),
+            ("<d@x>, <e@x>", "d@x"),
+            (" d@x e@x", "d@x"),
+            ("d@x (c)", "d@x"),
+            ("Joe <x@y>", "Joe"),
+            ("\"a b, c\"@x", "\"a b, c\"@x"),
+        ] {
+            assert_eq!(found(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "  ", "<>", "d@x, e@x", "d@x,e@x", "(c) <d@x>"] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_found_with_and_without_brackets_names_and_comments() {

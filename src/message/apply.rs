@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::address::addresses;
+use super::address::{addresses, argument};
 use super::arguments::{Arguments, revived};
 use super::content::{Message, Recipient};
 use super::edits::Edits;
@@ -68,9 +68,17 @@ impl Edits {
                     Edit::ChangeFrom { address, arguments } => {
                         change_sender(&mut message.sender, rules, address, arguments)
                     }
-                    Edit::AddRcpt { address } => add_recipient(&mut message.recipients, rules, address, None),
+                    Edit::AddRcpt { address } => {
+                        let found = addresses(address.as_bytes());
+                        let taken = if rules.takes_lists { found.len() } else { 1 };
+                        add_recipients(&mut message.recipients, rules, found, taken, None)
+                    }
                     Edit::AddRcptWithArguments { address, arguments } => {
-                        add_recipient(&mut message.recipients, rules, address, arguments)
+                        let found = match rules.reads_argument {
+                            true => argument(address.as_bytes()).into_iter().collect(),
+                            false => addresses(address.as_bytes()),
+                        };
+                        add_recipients(&mut message.recipients, rules, found, 1, arguments)
                     }
                     Edit::DeleteRcpt { address } => delete_recipient(&mut message.recipients, rules, address),
                     Edit::ReplaceBody { chunk } => {
@@ -157,16 +165,15 @@ fn change_sender(
     EditOutcome { effect: Some(Effect::SenderChanged), ignored }
 }
 
-/// ADDRCPT, and ADDRCPT_PAR.
-fn add_recipient(
+/// ADDRCPT, and ADDRCPT_PAR: of the addresses that were found, the MTA takes the first so many.
+fn add_recipients(
     recipients: &mut Vec<Recipient>,
     rules: &Rules,
-    address: Text<'_>,
+    mut found: Vec<Vec<u8>>,
+    taken: usize,
     arguments: Option<Text<'_>>,
 ) -> EditOutcome {
-    let found: Vec<_> =
-        addresses(address.as_bytes()).into_iter().filter(|mailbox| !mailbox.is_empty()).collect();
-    let taken = if rules.takes_lists && arguments.is_none() { found.len() } else { 1 };
+    found.retain(|mailbox| !mailbox.is_empty());
     let new = Arguments::read(arguments, &rules.recipient_arguments);
     if new.is_cut {
         return IgnoreReason::UnsupportedArguments.into();

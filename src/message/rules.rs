@@ -14,6 +14,7 @@ use super::arguments::{POSTFIX_RECIPIENT, POSTFIX_SENDER, Reading, SENDMAIL_RECI
 /// | a long line of a header | stays | is cut after 2,303 bytes, and the name after 200 | EDT-19 |
 /// | arguments of CHGFROM | replace those of the same name | replace all | EDT-21 |
 /// | ADDRCPT, DELRCPT | the first address of a list | all addresses of a list | EDT-22, EDT-23 |
+/// | ADDRCPT_PAR | the first address of a list | up to `>` or the first blank, no list | EDT-22 |
 /// | ADDRCPT of a recipient that is there | adds it once more | ignores it | EDT-22 |
 /// | chunks of a new body with other edits between them | refuses the message for now | accepts them | EDT-5 |
 ///
@@ -42,6 +43,8 @@ pub(super) struct Rules {
     pub(super) max_line: usize,
     /// ADDRCPT and DELRCPT take all addresses of a list.
     pub(super) takes_lists: bool,
+    /// ADDRCPT_PAR has one address, read like the argument of RCPT.
+    pub(super) reads_argument: bool,
     /// ADDRCPT ignores a recipient that is there already.
     pub(super) ignores_known: bool,
     /// Arguments of CHGFROM replace all that the sender had.
@@ -81,6 +84,7 @@ const POSTFIX: Rules = Rules {
     max_name: usize::MAX,
     max_line: usize::MAX,
     takes_lists: false,
+    reads_argument: false,
     ignores_known: false,
     resets_arguments: false,
     sender_arguments: POSTFIX_SENDER,
@@ -98,6 +102,7 @@ const SENDMAIL: Rules = Rules {
     max_name: 200,
     max_line: 2303,
     takes_lists: true,
+    reads_argument: true,
     ignores_known: true,
     resets_arguments: true,
     sender_arguments: SENDMAIL_SENDER,

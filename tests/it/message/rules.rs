@@ -303,6 +303,34 @@ fn a_recipient_is_added_once_or_again() {
     }
 }
 
+/// EDT-22. Run with Sendmail 8.17.1.9, which adds `Joe` of `Joe <n@x>`.
+#[test]
+fn sendmail_reads_the_address_of_addrcpt_par_like_that_of_rcpt() {
+    for (text, postfix, sendmail) in [
+        ("<n@x>, <m@x>", "<n@x>", Some("<n@x>")),
+        ("n@x m@x", "<n@x m@x>", Some("<n@x>")),
+        ("Joe <n@x>", "<n@x>", Some("<Joe>")),
+        ("n@x, m@x", "<n@x>", None),
+        ("(c) <n@x>", "<n@x>", None),
+    ] {
+        for arguments in [None, Some("NOTIFY=NEVER")] {
+            let text = Text::try_from(text).unwrap();
+            let par = arguments.map(|arguments| Text::try_from(arguments).unwrap());
+            let edit = Edit::AddRcptWithArguments { address: text, arguments: par };
+            let notify = arguments.map_or_else(String::new, |arguments| format!(" {arguments}"));
+            for (rules, added) in [(POSTFIX, Some(postfix)), (SENDMAIL, sendmail)] {
+                let mut message = message();
+                let outcomes = apply(&mut message, rules, &[edit]);
+                let expected =
+                    added.map_or_else(|| "<r@x>".to_owned(), |added| format!("<r@x>, {added}{notify}"));
+                assert_eq!(recipients(&message).join(", "), expected, "{text:?}");
+                let is_ignored = outcomes[0].ignored == Some(IgnoreReason::NoAddress);
+                assert_eq!(is_ignored, added.is_none(), "{text:?}: {outcomes:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn recipients_are_deleted_by_exact_bytes() {
     let left = |rules, text: &'static str| {
