@@ -96,7 +96,7 @@ fn rows() -> Vec<Row> {
         row(EmptyHeaderName, (ToFilter, b'L'), b"\0\0x\0", "HEADER: name at offset 0 is empty", FILTER, r#"Header { name: "", value: "x" }"#),
         row(UnpairedMacro, (ToFilter, b'D'), b"Mi\0Q\0{x}\0", "MACRO: macros at offset 5 end with a name that has no value", FILTER, r#"Macros(MAIL {"i": "Q"})"#),
         row(UnpairedMacro, (ToFilter, b'D'), b"M\0", "MACRO: macros at offset 1 end with a name that has no value", FILTER, "Macros(MAIL {})"),
-        row(EmptyBody, (ToFilter, b'B'), b"", "BODY: chunk at offset 0 is empty", NOBODY, "Body { chunk: [] }"),
+        row(EmptyBody, (ToFilter, b'B'), b"", "BODY: chunk at offset 0 is empty", NOBODY, "Body { chunk: b\"\" }"),
         row(VerdictSurplus, (ToMta, b'c'), b"x", "CONTINUE: payload at offset 0 has surplus bytes", SENDMAIL, "Verdict(Continue)"),
         row(VerdictSurplus, (ToMta, b'a'), b"\0", "ACCEPT: payload at offset 0 has surplus bytes", SENDMAIL, "Verdict(Accept)"),
         row(VerdictSurplus, (ToMta, b'p'), b"x", "PROGRESS: payload at offset 0 has surplus bytes", SENDMAIL, "Progress"),
