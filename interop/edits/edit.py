@@ -106,7 +106,7 @@ def _option(edit: Edit, leading_space: bool, body: Path) -> list[str]:
         case b"2":
             return [f"--add-rcpt-args={_address(payload)}"]
         case b"-":
-            return [f"--delete-rcpt={_text(payload[:-1])}"]
+            return [f"--delete-rcpt={_address(payload, blanks=True)}"]
         case b"q":
             return [f"--quarantine={_text(payload[:-1])}"]
         case b"p":
@@ -134,9 +134,11 @@ def _name(name: bytes) -> bytes:
     return name
 
 
-def _address(payload: bytes) -> str:
+def _address(payload: bytes, blanks: bool = False) -> str:
+    """Where arguments follow the address, a blank is before them."""
     address, *rest = payload[:-1].split(b"\0")
-    if b" " in address:
+    # The program sends no edit with an empty address.
+    if not address or (b" " in address and not blanks):
         raise Inexpressible(payload)
     return " ".join(_text(part) for part in (address, *rest))
 
