@@ -12,19 +12,35 @@ pub(super) type Known = (&'static str, for<'t> fn(Text<'t>, &'t [u8]) -> Option<
 pub(super) struct Reading {
     /// The keywords that it knows.
     pub(super) known: &'static [Known],
-    /// Of several with the same keyword the last counts, otherwise the first.
-    pub(super) last_counts: bool,
+    /// What becomes of a second one with the same keyword.
+    pub(super) repeated: Repeated,
     /// The first that it does not know, or does not accept, ends the list.
     pub(super) ends_at_unknown: bool,
 }
 
+/// What an MTA does with an argument whose keyword has come before.
+pub(super) enum Repeated {
+    /// The first counts.
+    Ignored,
+    /// The last counts.
+    Replaces,
+    /// The last counts, and the MTA reads no further; but RET=HDRS stays.
+    Ends,
+}
+
 /// CHGFROM in Postfix.
-pub(super) const POSTFIX_SENDER: Reading =
-    Reading { known: &[("RET", known_ret), ("ENVID", envid)], last_counts: true, ends_at_unknown: false };
+pub(super) const POSTFIX_SENDER: Reading = Reading {
+    known: &[("RET", known_ret), ("ENVID", envid)],
+    repeated: Repeated::Replaces,
+    ends_at_unknown: false,
+};
 /// ADDRCPT_PAR in Postfix.
-pub(super) const POSTFIX_RECIPIENT: Reading =
-    Reading { known: &[("NOTIFY", notify), ("ORCPT", orcpt)], last_counts: false, ends_at_unknown: false };
-/// CHGFROM in Sendmail.
+pub(super) const POSTFIX_RECIPIENT: Reading = Reading {
+    known: &[("NOTIFY", notify), ("ORCPT", orcpt)],
+    repeated: Repeated::Ignored,
+    ends_at_unknown: false,
+};
+/// CHGFROM in Sendmail: `mail_esmtp_args` in sendmail/srvrsmtp.c. SPEC_NOTES EDT-21.
 pub(super) const SENDMAIL_SENDER: Reading = Reading {
     known: &[
         ("RET", any_ret),
@@ -33,13 +49,17 @@ pub(super) const SENDMAIL_SENDER: Reading = Reading {
         ("BODY", any),
         ("AUTH", any),
         ("SMTPUTF8", any),
+        ("BY", any),
     ],
-    last_counts: false,
+    repeated: Repeated::Ends,
     ends_at_unknown: true,
 };
 /// ADDRCPT_PAR in Sendmail.
-pub(super) const SENDMAIL_RECIPIENT: Reading =
-    Reading { known: &[("NOTIFY", notify), ("ORCPT", orcpt)], last_counts: true, ends_at_unknown: true };
+pub(super) const SENDMAIL_RECIPIENT: Reading = Reading {
+    known: &[("NOTIFY", notify), ("ORCPT", orcpt)],
+    repeated: Repeated::Replaces,
+    ends_at_unknown: true,
+};
 
 /// The arguments in the text of an edit.
 pub(super) struct Arguments<'t> {
@@ -69,10 +89,21 @@ impl<'t> Arguments<'t> {
                 }
                 continue;
             };
-            match found.counted.iter_mut().find(|counted| has_name(**counted, name)) {
-                None => found.counted.push(argument),
-                Some(counted) if reading.last_counts => *counted = argument,
-                Some(_) => found.has_ignored = true,
+            let Some(counted) = found.counted.iter_mut().find(|counted| has_name(**counted, name)) else {
+                found.counted.push(argument);
+                continue;
+            };
+            match reading.repeated {
+                Repeated::Ignored => found.has_ignored = true,
+                Repeated::Replaces => *counted = argument,
+                Repeated::Ends => {
+                    if !is_headers_only(*counted) {
+                        *counted = argument;
+                    }
+                    found.has_ignored = true;
+                    found.is_cut = true;
+                    break;
+                }
             }
         }
         found
@@ -131,6 +162,11 @@ fn split(argument: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 fn any<'t>(argument: Text<'t>, _: &'t [u8]) -> Option<Text<'t>> {
     Some(argument)
+}
+
+/// Whether it asks for the headers alone in a report.
+fn is_headers_only(argument: Text<'_>) -> bool {
+    argument.as_bytes().eq_ignore_ascii_case(b"RET=HDRS")
 }
 
 /// FULL or HDRS.
