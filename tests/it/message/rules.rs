@@ -253,7 +253,11 @@ fn arguments_of_the_sender_are_replaced_or_reset() {
         (Some("RET=no ENVID="), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> RET=FULL ENVID=", false)),
         (Some("SIZE=2  FOO ENVID=n"), ("<t@x> SIZE=1 RET=FULL ENVID=n", true), ("<t@x> SIZE=2", true)),
         (Some("RET=HDRS RET=FULL"), ("<t@x> SIZE=1 ENVID=old RET=FULL", false), ("<t@x> RET=HDRS", true)),
-        (Some("RET=FULL RET=HDRS ENVID=q"), ("<t@x> SIZE=1 RET=HDRS ENVID=q", false), ("<t@x> RET=HDRS", true)),
+        (
+            Some("RET=FULL RET=HDRS ENVID=q"),
+            ("<t@x> SIZE=1 RET=HDRS ENVID=q", false),
+            ("<t@x> RET=HDRS", true),
+        ),
         (Some("ENVID=a ENVID=b RET=HDRS"), ("<t@x> SIZE=1 ENVID=b RET=HDRS", false), ("<t@x> ENVID=b", true)),
     ] {
         assert_eq!(sender(POSTFIX, arguments), (postfix.0.to_owned(), postfix.1), "{arguments:?}");
