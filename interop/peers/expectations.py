@@ -98,7 +98,7 @@ EDITS = [
     Expectation(
         "changes the sender with arguments", ("eom:chgfrom|<new@example.com>|SIZE=10",),
         lambda result: result["edits"]
-        == [{"kind": "change-from", "address": "<new@example.com>", "arguments": "SIZE=10", "ignored": "Arguments"}],
+        == [{"kind": "change-from", "address": "<new@example.com>", "arguments": "SIZE=10", "ignored": "UnsupportedArguments"}],
     ),
     Expectation(
         "adds a recipient", ("eom:addrcpt|<added@example.org>",),
