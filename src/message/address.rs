@@ -108,6 +108,9 @@ mod tests {
             ("d@x (c)", "d@x"),
             ("Joe <x@y>", "Joe"),
             ("\"a b, c\"@x", "\"a b, c\"@x"),
+            ("<\"a\\\"> b\"@x>", "\"a\\\"> b\"@x"),
+            ("d>e@x f", "d>e@x"),
+            ("<d e@x>", "d e@x"),
         ] {
             assert_eq!(found(text).as_deref(), Some(expected), "{text}");
         }
@@ -131,6 +134,15 @@ mod tests {
         );
         assert_eq!(list("\"Joe, the <b>\" <a@x>"), ["a@x"]);
         assert_eq!(list("(a (b) c) d@x"), ["d@x"]);
+        // What has a meaning in one place is text in another.
+        assert_eq!(list("a@x (5\" disk), b@y"), ["a@x", "b@y"]);
+        assert_eq!(list("\"a(b\"@x, c@y"), ["\"a(b\"@x", "c@y"]);
+        assert_eq!(list("a)b@x"), ["a)b@x"]);
+        assert_eq!(list("\"a<b\"@x"), ["\"a<b\"@x"]);
+        assert_eq!(list("(a <b@c>) d@x"), ["d@x"]);
+        assert_eq!(list("a>b@x"), ["a>b@x"]);
+        assert_eq!(list("<a(c>d)@x>"), ["a@x"]);
+        assert_eq!(list("<\"a>b\"@x>"), ["\"a>b\"@x"]);
         assert!(list("").is_empty() && list(" , ").is_empty() && list("(only)").is_empty());
     }
 }

@@ -419,12 +419,18 @@ fn what_the_session_ignores_does_nothing_and_what_it_refuses_refuses_the_message
     let before = message.to_bytes();
     let mut edits = Edits::new();
     edits.push(add("C", "1"), EditStatus::Ignored).unwrap();
-    let outcomes = edits.apply(&mut message, SENDMAIL, LeadingSpace::Stripped).unwrap();
-    assert_eq!((outcomes, message.to_bytes()), (vec![ignored(IgnoreReason::EditsIgnored)], before.clone()));
+    // Postfix would refuse the message for this one.
+    let nameless = Edit::ChangeHeader { index: 1, name: Text::EMPTY, value: Text::EMPTY };
+    edits.push(nameless, EditStatus::Ignored).unwrap();
+    for rules in [SENDMAIL, POSTFIX] {
+        let outcomes = edits.apply(&mut message, rules, LeadingSpace::Stripped).unwrap();
+        assert_eq!(outcomes, [ignored(IgnoreReason::EditsIgnored), ignored(IgnoreReason::EditsIgnored)]);
+        assert_eq!(message.to_bytes(), before);
+    }
     edits.push(add("C", "1"), EditStatus::NotNegotiated).unwrap();
     edits.push(Edit::ReplaceBody { chunk: b"" }, EditStatus::RejectsMessage).unwrap();
     let refused = edits.apply(&mut message, SENDMAIL, LeadingSpace::Stripped);
-    assert_eq!((refused, message.to_bytes()), (Err(ApplyError::BodyNotNegotiated { edit: 2 }), before));
+    assert_eq!((refused, message.to_bytes()), (Err(ApplyError::BodyNotNegotiated { edit: 3 }), before));
 }
 
 #[test]
@@ -465,6 +471,16 @@ fn sendmail_cuts_long_names_and_lines() {
     assert_eq!(lengths(POSTFIX), [210 + 2 + 3000 + 2, 1 + 3000 + 2]);
     // One byte is lost at the first cut, and everything at the second.
     assert_eq!(lengths(SENDMAIL), [2303 + 2, 1 + (3000 + 202 - 2304) + 2, 2303 + 2, 2]);
+}
+
+#[test]
+fn ten_thousand_recipients_are_the_most_that_a_filter_adds() {
+    for (count, is_taken) in [(10_000, true), (10_001, false)] {
+        let list = vec!["r@x"; count].join(",");
+        let edit = Edit::delete_recipient(&list).unwrap();
+        let result = try_apply(&mut message(), POSTFIX, &[edit]);
+        assert_eq!(result.is_ok(), is_taken, "{count}: {result:?}");
+    }
 }
 
 #[test]
