@@ -474,6 +474,18 @@ fn sendmail_cuts_long_names_and_lines() {
 }
 
 #[test]
+fn addresses_that_are_not_read_are_told() {
+    for (text, ignored) in [("<r@x>", None), ("<r@x>, <q@x>", Some(IgnoreReason::FurtherAddresses))] {
+        let outcomes = apply(&mut message(), POSTFIX, &[delete_recipient(text)]);
+        assert_eq!(
+            (outcomes[0].effect, outcomes[0].ignored),
+            (Some(Effect::RecipientDeleted), ignored),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn ten_thousand_recipients_are_the_most_that_a_filter_adds() {
     for (count, is_taken) in [(10_000, true), (10_001, false)] {
         let list = vec!["r@x"; count].join(",");
