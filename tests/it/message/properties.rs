@@ -382,3 +382,50 @@ impl Seen {
         }
     }
 }
+
+#[test]
+fn macros_come_before_the_commands_of_a_message() {
+    use milter_proto::macros::{MacroDefaults, MacroRequests, MacroValues};
+    use milter_proto::negotiation::Negotiated;
+    use milter_proto::wire::MacroLists;
+
+    let mut message = Message::parse(&b"A: 1\r\n\r\nbody\r\n"[..]);
+    message.set_sender(text(b"<s@x>"));
+    message.add_recipient(text(b"<r@x>"));
+    message.add_recipient(text(b"<q@x>"));
+    let mut values = MacroValues::new();
+    values.set(text(b"i"), text(b"42"));
+    let requests = MacroRequests::new(MacroLists::EMPTY);
+    let mut commands =
+        message.commands(&Negotiated::NOTHING).with_macros(requests, MacroDefaults::POSTFIX, &values);
+    let mut seen = Vec::new();
+    while let Some(command) = commands.next_command() {
+        seen.push(match command {
+            Command::Macros(macros) => macros
+                .iter()
+                .map(|(name, value)| format!("{}={}", name.to_str().unwrap(), value.to_str().unwrap()))
+                .collect::<Vec<_>>()
+                .join(" "),
+            command => CommandKind::from_command(&command).unwrap().to_string(),
+        });
+    }
+    assert_eq!(
+        seen,
+        [
+            "i=42 {mail_addr}=s@x",
+            "MAIL",
+            "i=42 {rcpt_addr}=r@x",
+            "RCPT",
+            "i=42 {rcpt_addr}=q@x",
+            "RCPT",
+            "i=42",
+            "DATA",
+            "HEADER",
+            "i=42",
+            "EOH",
+            "BODY",
+            "i=42",
+            "BODYEOB",
+        ]
+    );
+}

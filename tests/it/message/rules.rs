@@ -251,6 +251,9 @@ fn arguments_of_the_sender_are_replaced_or_reset() {
         (Some(""), ("<t@x> SIZE=1 RET=FULL ENVID=old", false), ("<t@x>", false)),
         (Some("ret=hdrs"), ("<t@x> SIZE=1 ENVID=old ret=hdrs", false), ("<t@x> ret=hdrs", false)),
         (Some("RET=no ENVID="), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> RET=FULL ENVID=", false)),
+        (Some("ENVID=a+4Z"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a+4Z", false)),
+        (Some("ENVID=a+Z4"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a+Z4", false)),
+        (Some("ENVID=a\u{1}"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a\u{1}", false)),
         (Some("SIZE=2  FOO ENVID=n"), ("<t@x> SIZE=1 RET=FULL ENVID=n", true), ("<t@x> SIZE=2", true)),
         (Some("RET=HDRS RET=FULL"), ("<t@x> SIZE=1 ENVID=old RET=FULL", false), ("<t@x> RET=HDRS", true)),
         (
