@@ -12,32 +12,26 @@ pub(super) type Known = (&'static str, for<'t> fn(Text<'t>, &'t [u8]) -> Option<
 pub(super) struct Reading {
     /// The keywords that it knows.
     pub(super) known: &'static [Known],
-    /// What becomes of a second one with the same keyword.
-    pub(super) repeated: Repeated,
+    /// Whether an argument counts in the place of an earlier one with the same keyword.
+    pub(super) replaces: for<'t> fn(Text<'t>) -> bool,
+    /// Whether it accepts this keyword and value, but complains, and reads no further: told whether the keyword is repeated.
+    pub(super) ends_with: fn(&[u8], &[u8], bool) -> bool,
     /// The first that it does not know, or does not accept, ends the list.
     pub(super) ends_at_unknown: bool,
-}
-
-/// What an MTA does with an argument whose keyword has come before.
-pub(super) enum Repeated {
-    /// The first counts.
-    Ignored,
-    /// The last counts.
-    Replaces,
-    /// The last counts, and the MTA reads no further; but RET=HDRS stays.
-    Ends,
 }
 
 /// CHGFROM in Postfix.
 pub(super) const POSTFIX_SENDER: Reading = Reading {
     known: &[("RET", known_ret), ("ENVID", envid)],
-    repeated: Repeated::Replaces,
+    replaces: |_| true,
+    ends_with: |_, _, _| false,
     ends_at_unknown: false,
 };
 /// ADDRCPT_PAR in Postfix.
 pub(super) const POSTFIX_RECIPIENT: Reading = Reading {
     known: &[("NOTIFY", notify), ("ORCPT", orcpt)],
-    repeated: Repeated::Ignored,
+    replaces: |_| false,
+    ends_with: |_, _, _| false,
     ends_at_unknown: false,
 };
 /// CHGFROM in Sendmail: `mail_esmtp_args` in sendmail/srvrsmtp.c. SPEC_NOTES EDT-21.
@@ -51,13 +45,21 @@ pub(super) const SENDMAIL_SENDER: Reading = Reading {
         ("SMTPUTF8", any),
         ("BY", any),
     ],
-    repeated: Repeated::Ends,
+    replaces: |earlier| !earlier.as_bytes().eq_ignore_ascii_case(b"RET=HDRS"),
+    ends_with: |name, value, is_repeated| {
+        if name.eq_ignore_ascii_case(b"RET") {
+            is_repeated || !is_ret(value)
+        } else {
+            name.eq_ignore_ascii_case(b"ENVID") && (is_repeated || !is_xtext(value))
+        }
+    },
     ends_at_unknown: true,
 };
 /// ADDRCPT_PAR in Sendmail.
 pub(super) const SENDMAIL_RECIPIENT: Reading = Reading {
     known: &[("NOTIFY", notify), ("ORCPT", orcpt)],
-    repeated: Repeated::Replaces,
+    replaces: |_| true,
+    ends_with: |_, _, _| false,
     ends_at_unknown: true,
 };
 
@@ -76,11 +78,13 @@ impl<'t> Arguments<'t> {
     pub(super) fn read(text: Option<Text<'t>>, reading: &Reading) -> Self {
         let mut found = Self { counted: Vec::new(), has_ignored: false, is_cut: false };
         let words = text.map_or(&[][..], Text::as_bytes).split(u8::is_ascii_whitespace);
-        for word in words.filter(|word| !word.is_empty()) {
+        let mut words = words.filter(|word| !word.is_empty());
+        while let Some(word) = words.next() {
             let (name, value) = split(word);
+            let value = value.unwrap_or_default();
             let mut known =
                 reading.known.iter().filter(|known| name.eq_ignore_ascii_case(known.0.as_bytes()));
-            let accepted = known.find_map(|known| known.1(Text::new(word).ok()?, value.unwrap_or_default()));
+            let accepted = known.find_map(|known| known.1(Text::new(word).ok()?, value));
             let Some(argument) = accepted else {
                 found.has_ignored = true;
                 found.is_cut = reading.ends_at_unknown;
@@ -89,21 +93,16 @@ impl<'t> Arguments<'t> {
                 }
                 continue;
             };
-            let Some(counted) = found.counted.iter_mut().find(|counted| has_name(**counted, name)) else {
-                found.counted.push(argument);
-                continue;
-            };
-            match reading.repeated {
-                Repeated::Ignored => found.has_ignored = true,
-                Repeated::Replaces => *counted = argument,
-                Repeated::Ends => {
-                    if !is_headers_only(*counted) {
-                        *counted = argument;
-                    }
-                    found.has_ignored = true;
-                    found.is_cut = true;
-                    break;
-                }
+            let earlier = found.counted.iter_mut().find(|counted| has_name(**counted, name));
+            let is_last = (reading.ends_with)(name, value, earlier.is_some());
+            match earlier {
+                None => found.counted.push(argument),
+                Some(earlier) if (reading.replaces)(*earlier) => *earlier = argument,
+                Some(_) => found.has_ignored = true,
+            }
+            if is_last {
+                found.has_ignored |= words.next().is_some();
+                break;
             }
         }
         found
@@ -164,15 +163,13 @@ fn any<'t>(argument: Text<'t>, _: &'t [u8]) -> Option<Text<'t>> {
     Some(argument)
 }
 
-/// Whether it asks for the headers alone in a report.
-fn is_headers_only(argument: Text<'_>) -> bool {
-    argument.as_bytes().eq_ignore_ascii_case(b"RET=HDRS")
-}
-
 /// FULL or HDRS.
 fn known_ret<'t>(argument: Text<'t>, value: &'t [u8]) -> Option<Text<'t>> {
-    let is_known = [&b"FULL"[..], b"HDRS"].iter().any(|known| value.eq_ignore_ascii_case(known));
-    is_known.then_some(argument)
+    is_ret(value).then_some(argument)
+}
+
+fn is_ret(value: &[u8]) -> bool {
+    [&b"FULL"[..], b"HDRS"].iter().any(|known| value.eq_ignore_ascii_case(known))
 }
 
 /// HDRS, and anything else for FULL.

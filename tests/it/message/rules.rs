@@ -250,7 +250,14 @@ fn arguments_of_the_sender_are_replaced_or_reset() {
         (None, ("<t@x> SIZE=1 RET=FULL ENVID=old", false), ("<t@x> SIZE=1 RET=FULL ENVID=old", false)),
         (Some(""), ("<t@x> SIZE=1 RET=FULL ENVID=old", false), ("<t@x>", false)),
         (Some("ret=hdrs"), ("<t@x> SIZE=1 ENVID=old ret=hdrs", false), ("<t@x> ret=hdrs", false)),
-        (Some("RET=no ENVID="), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> RET=FULL ENVID=", false)),
+        (Some("RET=no ENVID="), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> RET=FULL", true)),
+        // Run with Sendmail 8.17.1.9.
+        (
+            Some("SIZE=2 SIZE=3 ENVID=q"),
+            ("<t@x> SIZE=1 RET=FULL ENVID=q", true),
+            ("<t@x> SIZE=3 ENVID=q", false),
+        ),
+        (Some("ENVID=a+4Z RET=HDRS"), ("<t@x> SIZE=1 ENVID=old RET=HDRS", true), ("<t@x> ENVID=a+4Z", true)),
         (Some("ENVID=a+4Z"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a+4Z", false)),
         (Some("ENVID=a+Z4"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a+Z4", false)),
         (Some("ENVID=a\u{1}"), ("<t@x> SIZE=1 RET=FULL ENVID=old", true), ("<t@x> ENVID=a\u{1}", false)),

@@ -129,19 +129,14 @@ pub(super) fn anchors(text: &str) -> BTreeSet<String> {
 pub(super) fn contents(text: &str) -> String {
     let mut list = String::new();
     let headings = headings(text);
-    for (index, (level, title, slug)) in headings.iter().enumerate() {
-        match level {
-            2 if *title != "Contents" => {
-                let within = headings[index + 1..].iter().take_while(|(level, ..)| *level > 2);
-                let within: Vec<String> = within
-                    .filter(|(level, ..)| *level == 3)
-                    .map(|(_, title, slug)| format!("[{title}](#{slug})"))
-                    .collect();
-                let separator = if within.is_empty() { "" } else { ": " };
-                writeln!(list, "* [{title}](#{slug}){separator}{}", within.join(" · ")).unwrap();
-            }
-            _ => {}
-        }
+    let chapters =
+        headings.iter().enumerate().filter(|(_, (level, title, _))| *level == 2 && *title != "Contents");
+    for (index, (_, title, slug)) in chapters {
+        let sections = headings[index + 1..].iter().take_while(|(level, ..)| *level > 2);
+        let sections = sections.filter(|(level, ..)| *level == 3);
+        let sections: Vec<String> = sections.map(|(_, title, slug)| format!("[{title}](#{slug})")).collect();
+        let separator = if sections.is_empty() { "" } else { ": " };
+        writeln!(list, "* [{title}](#{slug}){separator}{}", sections.join(" · ")).unwrap();
     }
     list
 }
