@@ -174,6 +174,7 @@
 //! | `std` (default) | `OutgoingFrame::io_slices`, `wire::fill_chunk` | std |
 //! | `arbitrary` | `Arbitrary` for every value of [`wire`] | the arbitrary crate |
 //! | `proptest` | proptest strategies for every value of [`wire`] | the proptest crate |
+//! | `conformance` | `conformance`: scenarios that test other implementations | an allocator |
 //!
 //! # Minimum supported Rust version
 //!
@@ -207,6 +208,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod debug;
 pub mod error;
 pub mod filter;
