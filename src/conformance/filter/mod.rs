@@ -35,9 +35,13 @@
 //! At the end of each scenario the run sends QUIT, if the connection is open. A frame that comes after that is a reply that
 //! no command has asked for, and fails the scenario.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
+
 mod profile;
 mod run;
 mod step;
+mod talk;
+mod way;
 
 use alloc::vec::Vec;
 

@@ -1,0 +1,4 @@
+//! The scenarios of `conformance`, against programs in memory: sound ones, and deliberately broken ones.
+
+mod filter;
+mod mta;
