@@ -441,8 +441,7 @@ impl<'s> FilterRun<'s> {
     }
 
     fn skip(&mut self, why: &str) {
-        let outcome = Outcome { verdict: Verdict::Skipped, mismatch: None, why: Some(why.to_owned()) };
-        self.outcome.get_or_insert(outcome);
+        self.outcome.get_or_insert_with(|| Outcome::skipped(why));
     }
 
     fn note(&mut self, text: &str) {
