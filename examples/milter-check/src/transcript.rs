@@ -1,0 +1,141 @@
+//! The record of a run as lines of text.
+
+use core::fmt::Write as _;
+
+use milter_proto::conformance::{Event, Scenario};
+use milter_proto::transcript::Line as FrameLine;
+use milter_proto::wire::{Direction, Frame};
+
+/// The most bytes that are shown as hexadecimal digits, and the most characters of a line.
+const MOST_BYTES: usize = 64;
+const MOST_CHARACTERS: usize = 400;
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) kind: Kind,
+    pub(crate) text: String,
+    /// The bytes of a frame, or others, in hexadecimal digits.
+    pub(crate) bytes: Option<String>,
+}
+
+/// What a line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Step,
+    ToFilter,
+    ToMta,
+    Client,
+    Reply,
+    Note,
+}
+
+impl Kind {
+    /// The word in JSON and HTML.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::ToFilter => "to-filter",
+            Self::ToMta => "to-mta",
+            Self::Client => "smtp-client",
+            Self::Reply => "smtp-reply",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// How much of long frames is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The first few hundred characters.
+    Short,
+    Whole,
+}
+
+/// The lines of a record.
+pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Vec<Line> {
+    let line = |kind, text: String| Line { kind, text: shortened(text, extent), bytes: None };
+    let lines = record.iter().filter_map(|event| {
+        Some(match event {
+            Event::Step(step) => line(Kind::Step, scenario.steps.get(*step)?.text.clone()),
+            Event::Bytes(direction, bytes) => {
+                let kind = if *direction == Direction::ToFilter { Kind::ToFilter } else { Kind::ToMta };
+                let text = shortened(self::line(*direction, bytes), extent);
+                Line { kind, text, bytes: Some(hexadecimal(bytes, extent)) }
+            }
+            Event::Client(text) => line(Kind::Client, text.clone()),
+            Event::SmtpReply(text) => line(Kind::Reply, text.clone()),
+            Event::Note(text) => line(Kind::Note, text.clone()),
+            _ => return None,
+        })
+    });
+    lines.collect()
+}
+
+/// The transcript as text: `=` begins a step, `>` and `<` are frames, `C:` and `S:` SMTP, and `#` something else.
+pub(crate) fn text(lines: &[Line]) -> String {
+    let mut all = String::new();
+    for line in lines {
+        let sign = match line.kind {
+            Kind::Step => "= ",
+            Kind::ToFilter | Kind::ToMta => "  ",
+            Kind::Client => "  C: ",
+            Kind::Reply => "  S: ",
+            Kind::Note => "  # ",
+        };
+        for part in line.text.split('\n') {
+            let _ = writeln!(all, "{sign}{part}");
+        }
+        if let Some(bytes) = &line.bytes {
+            let _ = writeln!(all, "      {bytes}");
+        }
+    }
+    all
+}
+
+/// A frame in the notation of transcripts, or bytes that are no frame: `> BYTES 8`.
+pub(crate) fn line(direction: Direction, bytes: &[u8]) -> String {
+    match decode(bytes) {
+        Some(frame) => FrameLine::new(direction, frame).to_string(),
+        None => {
+            let sign = if direction == Direction::ToFilter { '>' } else { '<' };
+            format!("{sign} {} that are no frame", count(bytes.len(), "byte"))
+        }
+    }
+}
+
+/// `1 byte`, `2 bytes`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+/// One whole frame, with its length.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Frame<'_>> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (code, payload) = rest.split_first()?;
+    let is_whole = usize::try_from(u32::from_be_bytes(*length)).ok()? == rest.len();
+    is_whole.then(|| Frame::new(*code, payload))
+}
+
+fn hexadecimal(bytes: &[u8], extent: Extent) -> String {
+    let most = if extent == Extent::Short { MOST_BYTES } else { bytes.len() };
+    let mut text = String::new();
+    for (index, byte) in bytes.iter().take(most).enumerate() {
+        // The length, the code, and then groups of four.
+        let is_gap = index == 4 || index == 5 || (index > 5 && index.checked_rem(4) == Some(1));
+        let _ = write!(text, "{}{byte:02x}", if is_gap { " " } else { "" });
+    }
+    if bytes.len() > most {
+        let _ = write!(text, " … {} in all", count(bytes.len(), "byte"));
+    }
+    text
+}
+
+fn shortened(text: String, extent: Extent) -> String {
+    if extent == Extent::Whole || text.chars().nth(MOST_CHARACTERS).is_none() {
+        return text;
+    }
+    let begin: String = text.chars().take(MOST_CHARACTERS).collect();
+    format!("{begin} … {} in all", count(text.chars().count(), "character"))
+}
