@@ -175,7 +175,8 @@ impl fmt::Display for Facts {
         let Some(version) = self.version else { return f.write_str("no answer to OPTNEG") };
         write!(f, "version {version}")?;
         let named = |set: Steps, prefix: &str| {
-            let bits = Steps::NAMES.iter().filter(move |(bit, _)| set.contains(*bit) && self.steps.contains(*bit));
+            let bits =
+                Steps::NAMES.iter().filter(move |(bit, _)| set.contains(*bit) && self.steps.contains(*bit));
             bits.filter_map(|(_, name)| name.strip_prefix(prefix)).collect::<Vec<_>>().join(", ")
         };
         list(f, "declines", &named(Steps::NO_COMMAND, "NO_"))?;

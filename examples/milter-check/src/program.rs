@@ -62,7 +62,8 @@ fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<Exi
     let chosen = choose(&scenarios, common)?;
     let (false, Some(spec)) = (common.list, spec) else { return list(&chosen) };
     let profile = profile::filter(common.profile.as_deref())?;
-    let baseline = common.baseline.as_deref().map(|path| Baseline::read(path).map_err(named(path))).transpose()?;
+    let baseline =
+        common.baseline.as_deref().map(|path| Baseline::read(path).map_err(named(path))).transpose()?;
     let limits = Limits { timeout: common.timeout, quiet: common.quiet_time };
     let (started, begun) = (SystemTime::now(), Instant::now());
     let facts = first::session(&profile, spec, limits)
@@ -115,9 +116,8 @@ fn finish(
             Some(path) => {
                 fs::write(path, anstream::adapter::strip_str(&text).to_string()).map_err(named(path))?;
             }
-            None => write!(anstream::stdout(), "{text}").map_err(|error| {
-                Stop::Usage(format!("cannot write to standard output: {error}"))
-            })?,
+            None => write!(anstream::stdout(), "{text}")
+                .map_err(|error| Stop::Usage(format!("cannot write to standard output: {error}")))?,
         }
     }
     if let Some(folder) = &common.keep_transcripts {
@@ -129,9 +129,8 @@ fn finish(
     if let Some(why) = &results.stopped {
         return Err(Stop::Program(format!("{}: {why}", results.target)));
     }
-    let is_changed = |row: &crate::results::Row<'_>| {
-        matches!(row.change, Some(Change::NewFailure | Change::NewPass))
-    };
+    let is_changed =
+        |row: &crate::results::Row<'_>| matches!(row.change, Some(Change::NewFailure | Change::NewPass));
     let is_bad = match baseline {
         Some(_) => results.rows.iter().any(is_changed),
         None => results.failed(Level::Must) > 0,
@@ -175,8 +174,8 @@ fn scenarios(common: &Common, role: Role) -> Result<Vec<Scenario>, Stop> {
     let mut all = Vec::new();
     for path in &common.scenarios {
         let text = fs::read_to_string(path).map_err(named(path))?;
-        let found = Scenario::read_all(&text)
-            .map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))?;
+        let found =
+            Scenario::read_all(&text).map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))?;
         all.extend(found);
     }
     if common.scenarios.is_empty() {
@@ -215,7 +214,13 @@ fn list(scenarios: &[&Scenario]) -> Result<ExitCode, Stop> {
     let mut out = String::new();
     let width = scenarios.iter().map(|it| it.id.len()).max().unwrap_or(0);
     for it in scenarios {
-        out.push_str(&format!("{:<width$}  {:<6}  {:<16}  {}\n", it.id, it.level, it.rules.join(","), it.title));
+        out.push_str(&format!(
+            "{:<width$}  {:<6}  {:<16}  {}\n",
+            it.id,
+            it.level,
+            it.rules.join(","),
+            it.title
+        ));
     }
     // The reader may have seen enough.
     match io::stdout().write_all(out.as_bytes()) {

@@ -7,8 +7,7 @@ use std::sync::LazyLock;
 pub(crate) const DOCUMENTS: &str = "";
 
 const SPECIFICATION: (&str, &str) = ("SPEC_NOTES.md", include_str!("../data/SPEC_NOTES.md"));
-const IMPLEMENTATIONS: (&str, &str) =
-    ("docs/IMPLEMENTATIONS.md", include_str!("../data/IMPLEMENTATIONS.md"));
+const IMPLEMENTATIONS: (&str, &str) = ("docs/IMPLEMENTATIONS.md", include_str!("../data/IMPLEMENTATIONS.md"));
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +45,8 @@ fn read(name: &str, document: &str) -> Vec<Rule> {
             let link = format!("{name}#{anchor}");
             let is_row = line.starts_with('|');
             // The cells of a row, one after the other.
-            let text = if is_row { text.trim_matches([' ', '|']).replace(" | ", ": ") } else { text.to_owned() };
+            let text =
+                if is_row { text.trim_matches([' ', '|']).replace(" | ", ": ") } else { text.to_owned() };
             rules.push(Rule { id, text, link });
             is_in_rule = !is_row;
         } else if let (true, Some(rule)) = (is_in_rule, rules.last_mut()) {

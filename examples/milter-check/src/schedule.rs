@@ -100,9 +100,10 @@ fn run_again_alone<'s>(
     watcher: &dyn Watcher,
 ) {
     for (place, scenario) in scenarios.iter().enumerate() {
-        let is_doubtful = shared.rows.lock().is_ok_and(|rows| {
-            rows.get(place).and_then(Option::as_ref).is_some_and(is_doubtful)
-        });
+        let is_doubtful = shared
+            .rows
+            .lock()
+            .is_ok_and(|rows| rows.get(place).and_then(Option::as_ref).is_some_and(is_doubtful));
         if !is_doubtful {
             continue;
         }

@@ -87,7 +87,9 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
         for word in line.split_whitespace() {
             match lines.last_mut() {
-                Some(last) if is_open && last.chars().count().saturating_add(word.chars().count()) < width => {
+                Some(last)
+                    if is_open && last.chars().count().saturating_add(word.chars().count()) < width =>
+                {
                     last.push(' ');
                     last.push_str(word);
                 }
@@ -155,5 +157,9 @@ fn result(results: &Results<'_>) -> String {
         (_, 0) => count(must, "must"),
         _ => format!("{}, and {should} of level should", count(must, "must")),
     };
-    format!("{}: {verdict} ({} in {time:.1} s)", results.target, transcript::count(results.rows.len(), "scenario"))
+    format!(
+        "{}: {verdict} ({} in {time:.1} s)",
+        results.target,
+        transcript::count(results.rows.len(), "scenario")
+    )
 }
