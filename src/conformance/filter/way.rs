@@ -121,6 +121,7 @@ impl Way {
                         self.offer = offer;
                     }
                 }
+                self.stage = Stage::Negotiated;
             }
             CommandKind::Macros => {
                 self.has_macros |= frame.payload().first() == Some(&codes::command::MAIL);
