@@ -13,12 +13,11 @@ use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios};
 use crate::baseline::{Baseline, Change};
 use crate::cli::{Arguments, Command, Common, Format};
 use crate::link::Limits;
-use crate::report::progress::Progress;
-use crate::report::{self};
+use crate::report::{self, progress::Progress};
 use crate::results::Results;
 use crate::schedule::{self, Target};
 use crate::spec::Spec;
-use crate::{first, profile, transcript};
+use crate::{first, profile};
 
 /// How many connections are open at once, if the filter serves several.
 const JOBS: usize = 8;
@@ -114,7 +113,7 @@ fn finish(
         let text = report::make(*format, results).map_err(|error| Stop::Usage(error.to_string()))?;
         match file {
             Some(path) => {
-                fs::write(path, anstream::adapter::strip_str(&text).to_string()).map_err(named(path))?;
+                fs::write(path, plain(*format, &text)).map_err(named(path))?;
             }
             None => write!(anstream::stdout(), "{text}")
                 .map_err(|error| Stop::Usage(format!("cannot write to standard output: {error}")))?,
@@ -136,6 +135,11 @@ fn finish(
         None => results.failed(Level::Must) > 0,
     };
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The text for a file: without colours.
+fn plain(format: Format, text: &str) -> String {
+    if format == Format::Human { anstream::adapter::strip_str(text).to_string() } else { text.to_owned() }
 }
 
 /// Names the file that an error is about.

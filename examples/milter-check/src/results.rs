@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use milter_proto::conformance::{Event, Level, Outcome, Scenario, Verdict};
 
 use crate::baseline::Change;
+use crate::transcript::{count as count_of, printable};
 
 /// The result of one scenario.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ impl<'s> Row<'s> {
         };
         let mismatch = outcome.mismatch.as_ref().map(|it| Difference {
             step: it.step,
-            expected: it.expected.clone(),
-            got: it.got.clone(),
+            expected: printable(&it.expected),
+            got: printable(&it.got),
         });
         let (verdict, why) = (outcome.verdict, outcome.why.clone());
         Self { scenario, verdict, mismatch, why, record, time, change: None }
@@ -136,5 +137,20 @@ impl<'s> Results<'s> {
     pub(crate) fn failed(&self, level: Level) -> usize {
         let is_failed = |row: &&Row<'_>| row.verdict == Verdict::Fail && row.scenario.level == level;
         self.rows.iter().filter(is_failed).count()
+    }
+
+    /// What it comes down to.
+    pub(crate) fn headline(&self) -> String {
+        let counts = [(Level::Must, self.failed(Level::Must)), (Level::Should, self.failed(Level::Should))];
+        let failed: Vec<_> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(level, count)| format!("{} of level {level}", count_of(*count, "scenario")))
+            .collect();
+        match failed.as_slice() {
+            [] if self.count().total() == self.count().skipped => "no scenario could be run".to_owned(),
+            [] => "no scenario failed".to_owned(),
+            failed => format!("{} failed", failed.join(" and ")),
+        }
     }
 }

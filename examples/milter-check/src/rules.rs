@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use pulldown_cmark::{Event as MarkdownEvent, Options, Parser, Tag, TagEnd};
+
 /// Where the documents of the rules are. A rule is `SPEC_NOTES.md#frm-3` there.
 pub(crate) const DOCUMENTS: &str = "";
 
@@ -35,7 +37,11 @@ pub(crate) fn rule(id: &str) -> Option<&'static Rule> {
 fn read(name: &str, document: &str) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     let mut is_in_rule = false;
+    let mut header = "";
     for line in document.lines() {
+        if line.starts_with("| id |") {
+            header = line;
+        }
         if line.starts_with('#') || line.starts_with("<!--") {
             is_in_rule = false;
         }
@@ -44,9 +50,7 @@ fn read(name: &str, document: &str) -> Vec<Rule> {
             let id = id.trim_matches('*').to_owned();
             let link = format!("{name}#{anchor}");
             let is_row = line.starts_with('|');
-            // The cells of a row, one after the other.
-            let text =
-                if is_row { text.trim_matches([' ', '|']).replace(" | ", ": ") } else { text.to_owned() };
+            let text = if is_row { cells(text, header) } else { text.to_owned() };
             rules.push(Rule { id, text, link });
             is_in_rule = !is_row;
         } else if let (true, Some(rule)) = (is_in_rule, rules.last_mut()) {
@@ -60,6 +64,17 @@ fn read(name: &str, document: &str) -> Vec<Rule> {
     rules
 }
 
+/// The cells of a row that tell what programs do. The first column may be named after one; the last is about this crate.
+fn cells(row: &str, header: &str) -> String {
+    let cells: Vec<_> = row.trim_matches([' ', '|']).split(" | ").collect();
+    let program = match header.split('|').nth(2).map(str::trim) {
+        Some(name @ ("libmilter" | "Sendmail" | "Postfix")) => format!("{name} "),
+        _ => String::new(),
+    };
+    let most = cells.len().saturating_sub(1).max(1);
+    format!("{program}{}", cells.get(..most).unwrap_or_default().join(": "))
+}
+
 /// The anchor at the beginning of a line, and what follows it.
 fn anchor(line: &str) -> Option<(&str, &str)> {
     let line = line.strip_prefix("| ").unwrap_or(line);
@@ -67,6 +82,20 @@ fn anchor(line: &str) -> Option<(&str, &str)> {
 }
 
 impl Rule {
+    /// The text as HTML. Links to other rules become plain text.
+    pub(crate) fn html(&self) -> String {
+        let mut options = Options::empty();
+        options.insert(Options::ENABLE_TABLES);
+        // Links of the documents lead nowhere outside of them.
+        let events = Parser::new_ext(&self.text, options);
+        let events = events.filter(|event| {
+            !matches!(event, MarkdownEvent::Start(Tag::Link { .. }) | MarkdownEvent::End(TagEnd::Link))
+        });
+        let mut text = String::new();
+        pulldown_cmark::html::push_html(&mut text, events);
+        text
+    }
+
     /// The text without the marks of Markdown.
     pub(crate) fn plain(&self) -> String {
         self.text.replace(['`', '*'], "").replace("\\|", "|")

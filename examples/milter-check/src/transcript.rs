@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use milter_proto::conformance::{Event, Scenario};
 use milter_proto::transcript::Line as FrameLine;
-use milter_proto::wire::{Direction, Frame};
+use milter_proto::wire::{Actions, Command, Direction, Frame, Response, Steps};
 
 /// The most bytes that are shown as hexadecimal digits, and the most characters of a line.
 const MOST_BYTES: usize = 64;
@@ -17,6 +17,8 @@ pub(crate) struct Line {
     pub(crate) text: String,
     /// The bytes of a frame, or others, in hexadecimal digits.
     pub(crate) bytes: Option<String>,
+    /// What the frame means, or why it is malformed.
+    pub(crate) meaning: Option<String>,
 }
 
 /// What a line shows.
@@ -54,14 +56,20 @@ pub(crate) enum Extent {
 
 /// The lines of a record.
 pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Vec<Line> {
-    let line = |kind, text: String| Line { kind, text: shortened(text, extent), bytes: None };
+    let line = |kind, text: String| Line {
+        kind,
+        text: shortened(printable(&text), extent),
+        bytes: None,
+        meaning: None,
+    };
     let lines = record.iter().filter_map(|event| {
         Some(match event {
             Event::Step(step) => line(Kind::Step, scenario.steps.get(*step)?.text.clone()),
             Event::Bytes(direction, bytes) => {
                 let kind = if *direction == Direction::ToFilter { Kind::ToFilter } else { Kind::ToMta };
                 let text = shortened(self::line(*direction, bytes), extent);
-                Line { kind, text, bytes: Some(hexadecimal(bytes, extent)) }
+                let meaning = decode(bytes).and_then(|frame| meaning(*direction, frame));
+                Line { kind, text, bytes: Some(hexadecimal(bytes, extent)), meaning }
             }
             Event::Client(text) => line(Kind::Client, text.clone()),
             Event::SmtpReply(text) => line(Kind::Reply, text.clone()),
@@ -72,7 +80,8 @@ pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Ve
     lines.collect()
 }
 
-/// The transcript as text: `=` begins a step, `>` and `<` are frames, `C:` and `S:` SMTP, and `#` something else.
+/// The transcript as text: `=` begins a step, `>` and `<` are frames, `>>` and `<<` bytes that are none, `C:` and `S:` are
+/// SMTP, and `#` is something else.
 pub(crate) fn text(lines: &[Line]) -> String {
     let mut all = String::new();
     for line in lines {
@@ -86,22 +95,67 @@ pub(crate) fn text(lines: &[Line]) -> String {
         for part in line.text.split('\n') {
             let _ = writeln!(all, "{sign}{part}");
         }
-        if let Some(bytes) = &line.bytes {
-            let _ = writeln!(all, "      {bytes}");
+        if let Some(meaning) = &line.meaning {
+            let _ = writeln!(all, "      # {meaning}");
         }
     }
     all
 }
 
-/// A frame in the notation of transcripts, or bytes that are no frame: `> BYTES 8`.
+/// A frame in the notation of transcripts, or bytes that are no frame: `>> 00000000`.
 pub(crate) fn line(direction: Direction, bytes: &[u8]) -> String {
-    match decode(bytes) {
-        Some(frame) => FrameLine::new(direction, frame).to_string(),
-        None => {
-            let sign = if direction == Direction::ToFilter { '>' } else { '<' };
-            format!("{sign} {} that are no frame", count(bytes.len(), "byte"))
-        }
+    match (decode(bytes), direction) {
+        (Some(frame), _) => FrameLine::new(direction, frame).to_string(),
+        (None, Direction::ToFilter) => format!(">> {}", hexadecimal(bytes, Extent::Whole)),
+        (None, Direction::ToMta) => format!("<< {}", hexadecimal(bytes, Extent::Whole)),
     }
+}
+
+/// What a negotiation says, or why a frame is malformed.
+fn meaning(direction: Direction, frame: Frame<'_>) -> Option<String> {
+    let (version, actions, steps) = match direction {
+        Direction::ToFilter => match Command::parse(frame) {
+            Ok(Command::Negotiate(offer)) => (offer.version, offer.actions, offer.steps),
+            Ok(_) => return None,
+            Err(error) => return Some(error.to_string()),
+        },
+        Direction::ToMta => match Response::parse(frame) {
+            Ok(Response::Negotiate(answer)) => (answer.version, answer.actions, answer.steps),
+            Ok(_) => return None,
+            Err(error) => return Some(error.to_string()),
+        },
+    };
+    let mut text = format!("version {version}");
+    let actions = names(
+        Actions::NAMES.iter().filter(|(bit, _)| actions.contains(*bit)).map(|it| it.1),
+        Actions::NAMES.len(),
+    );
+    let steps =
+        names(Steps::NAMES.iter().filter(|(bit, _)| steps.contains(*bit)).map(|it| it.1), Steps::NAMES.len());
+    let _ = write!(text, ", actions {actions}, steps {steps}");
+    Some(text)
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n str>, all: usize) -> String {
+    let names: Vec<_> = names.collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count >= all => "all".to_owned(),
+        _ => names.join(" "),
+    }
+}
+
+/// The text without control characters but line ends.
+pub(crate) fn printable(text: &str) -> String {
+    let is_bad = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_bad) {
+        return text.to_owned();
+    }
+    let mut clean = String::new();
+    for c in text.chars() {
+        if is_bad(c) { clean.extend(c.escape_default()) } else { clean.push(c) }
+    }
+    clean
 }
 
 /// `1 byte`, `2 bytes`.

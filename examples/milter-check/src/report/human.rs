@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use milter_proto::conformance::{Level, Verdict};
+use milter_proto::conformance::Verdict;
 
 use crate::results::{Count, Results, Row};
 use crate::rules;
@@ -147,19 +147,6 @@ fn summary(out: &mut String, results: &Results<'_>) {
 
 /// The last line.
 fn result(results: &Results<'_>) -> String {
-    let must = results.failed(Level::Must);
-    let should = results.failed(Level::Should);
-    let time = results.time.as_secs_f64();
-    let count = |number, level| format!("{} of level {level} failed", transcript::count(number, "scenario"));
-    let verdict = match (must, should) {
-        (0, 0) => "no scenario failed".to_owned(),
-        (0, _) => count(should, "should"),
-        (_, 0) => count(must, "must"),
-        _ => format!("{}, and {should} of level should", count(must, "must")),
-    };
-    format!(
-        "{}: {verdict} ({} in {time:.1} s)",
-        results.target,
-        transcript::count(results.rows.len(), "scenario")
-    )
+    let scenarios = transcript::count(results.rows.len(), "scenario");
+    format!("{}: {} ({scenarios} in {:.1} s)", results.target, results.headline(), results.time.as_secs_f64())
 }

@@ -1,7 +1,12 @@
 //! Reports.
 
+mod html;
 pub(crate) mod human;
+mod json;
+mod junit;
 pub(crate) mod progress;
+mod tap;
+mod view;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,7 +23,10 @@ pub(crate) type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>
 pub(crate) fn make(format: Format, results: &Results<'_>) -> Result<String> {
     Ok(match format {
         Format::Human => human::report(results),
-        _ => String::new(),
+        Format::Tap => tap::report(results),
+        Format::Json => json::report(results)?,
+        Format::Junit => junit::report(results)?,
+        Format::Html => html::report(results)?,
     })
 }
 
