@@ -125,24 +125,16 @@ fn meaning(direction: Direction, frame: Frame<'_>) -> Option<String> {
             Err(error) => return Some(error.to_string()),
         },
     };
-    let mut text = format!("version {version}");
-    let actions = names(
-        Actions::NAMES.iter().filter(|(bit, _)| actions.contains(*bit)).map(|it| it.1),
-        Actions::NAMES.len(),
-    );
-    let steps =
-        names(Steps::NAMES.iter().filter(|(bit, _)| steps.contains(*bit)).map(|it| it.1), Steps::NAMES.len());
-    let _ = write!(text, ", actions {actions}, steps {steps}");
-    Some(text)
-}
-
-fn names<'n>(names: impl Iterator<Item = &'n str>, all: usize) -> String {
-    let names: Vec<_> = names.collect();
-    match names.len() {
-        0 => "none".to_owned(),
-        count if count >= all => "all".to_owned(),
-        _ => names.join(" "),
-    }
+    let names_of = |is_all: bool, names: Vec<&str>| match names.as_slice() {
+        _ if is_all => "all".to_owned(),
+        [] => "none".to_owned(),
+        names => names.join(" "),
+    };
+    let set = Actions::NAMES.iter().filter(|(bit, _)| actions.contains(*bit)).map(|(_, name)| *name);
+    let actions = names_of(actions == Actions::ALL, set.collect());
+    let set = Steps::NAMES.iter().filter(|(bit, _)| steps.contains(*bit)).map(|(_, name)| *name);
+    let steps = names_of(steps == Steps::ALL, set.collect());
+    Some(format!("version {version}, actions {actions}, steps {steps}"))
 }
 
 /// The text without control characters but line ends.
