@@ -191,7 +191,8 @@ impl Agreeable {
                 self.monitor.observe(Direction::ToMta, answer.as_frame());
             }
             Some(_) => {
-                self.monitor.observe(Direction::ToMta, Frame::new(crate::wire::codes::response::CONTINUE, &[]));
+                self.monitor
+                    .observe(Direction::ToMta, Frame::new(crate::wire::codes::response::CONTINUE, &[]));
             }
             None => {}
         }
