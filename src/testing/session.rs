@@ -200,6 +200,7 @@ impl Agreeable {
     }
 
     /// The rule that a command would break.
+    #[cfg(feature = "arbitrary")]
     pub(super) fn objection(&self, frame: Frame<'_>) -> Option<Rule> {
         self.clone().observe(frame)
     }
