@@ -34,5 +34,9 @@
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+mod scenario;
+mod session;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+
+pub use session::{Misbehaviour, Session};

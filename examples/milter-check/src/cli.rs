@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use milter_proto::conformance::Level;
 
+use crate::fuzz::Fuzz;
 use crate::spec::Spec;
 
 /// Tests filters and mail servers that speak the Milter protocol.
@@ -26,6 +27,9 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Play generated sessions, and look for what they break
+    #[command(subcommand)]
+    Fuzz(Fuzz),
     /// Play the mail server for a running filter
     Filter {
         /// Where the filter listens: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
@@ -86,7 +90,7 @@ pub(crate) struct Common {
     pub(crate) verbose: bool,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds, such as 0.5".to_owned())?;
     let duration = Duration::try_from_secs_f64(seconds).ok();
     duration

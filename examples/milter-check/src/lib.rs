@@ -10,6 +10,7 @@
 mod baseline;
 mod cli;
 mod first;
+mod fuzz;
 mod link;
 mod play;
 mod profile;

@@ -17,14 +17,14 @@ use crate::report::{self, progress::Progress};
 use crate::results::Results;
 use crate::schedule::{self, Target};
 use crate::spec::Spec;
-use crate::{first, profile};
+use crate::{first, fuzz, profile};
 
 /// How many connections are open at once, if the filter serves several.
 const JOBS: usize = 8;
 
 /// What is wrong.
 #[derive(Debug)]
-enum Stop {
+pub(crate) enum Stop {
     /// What the user gave: 2.
     Usage(String),
     /// The program under test: 3.
@@ -41,6 +41,7 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Filter { spec, jobs, common } => filter(spec.as_ref(), *jobs, common),
+        Command::Fuzz(fuzz) => fuzz::main(fuzz),
     };
     match result {
         Ok(status) => status,
@@ -143,7 +144,7 @@ fn plain(format: Format, text: &str) -> String {
 }
 
 /// Names the file that an error is about.
-fn named(path: &Path) -> impl FnOnce(io::Error) -> Stop {
+pub(crate) fn named(path: &Path) -> impl FnOnce(io::Error) -> Stop {
     let path = path.display().to_string();
     move |error| Stop::Usage(format!("{path}: {error}"))
 }

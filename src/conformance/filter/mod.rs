@@ -7,6 +7,7 @@
 //! | `reach STAGE` | Sends the legal commands up to this stage, and waits for their replies. Commands that the filter declined are left out. If the filter ends the message before, the scenario is skipped. Stages: `start`, `negotiated`, `connected`, `greeted`, `mail`, `rcpt`, `data`, `header`, `eoh`, `body`, `ended` (after a whole message). |
 //! | `> COMMAND` | Sends a command, in the notation of [`transcript`](crate::transcript). If the filter declined it, the scenario is skipped. |
 //! | `>! COMMAND` | Sends it even if the filter declined it. |
+//! | `>? COMMAND` | Sends it if it is in order. It is left out if the filter declined it, or has ended the message or the connection. |
 //! | `>> BYTES` | Sends bytes: pairs of hexadecimal digits, texts in quotes, and `*N` to repeat the item before it. |
 //! | `cut N` | From here on, sends pieces of N bytes. `cut 0` ends that. Otherwise all that stands between two `<` is sent at once. |
 //! | `< A \| B ~ C \| D` | Waits for one of these. After `~`: what passes as non-strict. |

@@ -240,6 +240,9 @@ impl<'s> FilterRun<'s> {
         match step {
             Do::Reach(goal) => self.first([Task::Reach(*goal, Purpose::Setup)]),
             Do::Send(frame, is_forced) => self.send_of_scenario(frame, *is_forced),
+            Do::SendInOrder(frame) if self.talk.is_open() && self.way.is_in_order(frame.as_frame()) => {
+                self.send(frame.clone());
+            }
             Do::SendBytes(bytes) => {
                 self.talk.outgoing.extend_from_slice(bytes);
                 self.record.push(Event::Bytes(Direction::ToFilter, bytes.clone()));
@@ -263,7 +266,7 @@ impl<'s> FilterRun<'s> {
                 let expected = format!("no edit with \"{}\"", text.escape_ascii());
                 self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
             }
-            Do::Shows(_) | Do::Hides(_) => {}
+            Do::SendInOrder(_) | Do::Shows(_) | Do::Hides(_) => {}
         }
     }
 

@@ -15,6 +15,8 @@ pub(in super::super) enum Do {
     Reach(Goal),
     /// A command, and whether it is sent although the filter declined it.
     Send(FrameBuf, bool),
+    /// A command, if it is in order.
+    SendInOrder(FrameBuf),
     SendBytes(Vec<u8>),
     Cut(usize),
     Await(Awaited),
@@ -90,6 +92,7 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
         }
         ">" => Do::Send(frame(Direction::ToFilter, rest)?, false),
         ">!" => Do::Send(frame(Direction::ToFilter, rest)?, true),
+        ">?" => Do::SendInOrder(frame(Direction::ToFilter, rest)?),
         ">>" => Do::SendBytes(bytes(rest)?),
         "<" => Do::Await(awaited(rest)?),
         "cut" => Do::Cut(rest.parse().map_err(|_| argument())?),

@@ -8,16 +8,16 @@ use alloc::vec::Vec;
 use super::run::line;
 use super::step::Goal;
 use super::{Profile, ProfileMessage};
-use crate::mta;
 use crate::negotiation::Negotiated;
 use crate::order::rules::{Replacement, Reply};
 use crate::order::table::effect;
-use crate::order::{CommandKind, Effect, Stage};
+use crate::order::{CommandKind, Effect, Rule, Stage};
 use crate::wire::codes::{self, response};
 use crate::wire::{
     Answer, Chunks, Command, DataSize, Direction, Edit, Frame, FrameBuf, Offer, Peer, Response, Steps, Text,
     TextList, Tolerance, Verdict, code_name,
 };
+use crate::{Monitor, mta};
 
 /// How far the conversation has come.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Way {
     is_body_skipped: bool,
     replacement: Replacement,
     edits: Vec<FrameBuf>,
+    /// Sees the frames of both directions.
+    monitor: Monitor,
 }
 
 /// What a frame is as a reply.
@@ -76,6 +78,7 @@ impl Default for Way {
             is_body_skipped: false,
             replacement: Replacement::None,
             edits: Vec::new(),
+            monitor: Monitor::new(),
         }
     }
 }
@@ -111,8 +114,26 @@ impl Way {
         self.end().filter(|_| kind.is_of_message() || self.ends_connection() && kind.has_reply())
     }
 
+    /// Whether an MTA may send this command now.
+    pub(super) fn is_in_order(&self, frame: Frame<'_>) -> bool {
+        let Some(kind) = CommandKind::from_code(frame.code()) else { return false };
+        let is_over = match &self.end {
+            Some((_, Effect::RejectRecipient, _)) | None => false,
+            Some((_, Effect::EndConnection, _)) => kind.has_reply(),
+            Some(_) => kind.is_of_message(),
+        };
+        let breaks_order = |rule| {
+            matches!(
+                rule,
+                Rule::Order | Rule::Declined | Rule::BodyAfterSkip | Rule::QuitNcNotAllowed | Rule::Closed
+            )
+        };
+        !is_over && !self.monitor.clone().observe(Direction::ToFilter, frame).violations().any(breaks_order)
+    }
+
     /// Notes a command. Returns its kind if it gets a reply.
     pub(super) fn sent(&mut self, frame: Frame<'_>) -> Option<CommandKind> {
+        self.monitor.observe(Direction::ToFilter, frame);
         let kind = CommandKind::from_code(frame.code())?;
         match kind {
             CommandKind::Negotiate => {
@@ -153,6 +174,7 @@ impl Way {
 
     /// Judges a frame as a part of the reply to a command.
     pub(super) fn judge(&mut self, owed: Option<CommandKind>, frame: Frame<'_>) -> Judged {
+        self.monitor.observe(Direction::ToMta, frame);
         let Some(owed) = owed else {
             return Judged::Wrong("no reply is outstanding (ORD-3)".into());
         };
