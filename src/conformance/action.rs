@@ -41,6 +41,9 @@ pub enum Patience {
     /// For the MTA under test to give the filter up: longer than its own timeout of this class. Only in scenarios with the
     /// step `slow`.
     Timeout(Wait),
+    /// Nearly as long as the MTA under test waits in this class: nothing comes meanwhile. Only in scenarios with the step
+    /// `slow`.
+    Almost(Wait),
 }
 
 /// What happened.

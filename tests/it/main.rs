@@ -13,6 +13,8 @@
 
 #[cfg(all(feature = "std", not(miri)))]
 mod captures;
+#[cfg(all(feature = "conformance", feature = "std", not(miri)))]
+mod conformance;
 #[cfg(all(feature = "std", not(miri)))]
 mod examples;
 mod filter;

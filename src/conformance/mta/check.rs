@@ -27,7 +27,7 @@ pub(in super::super) enum Check {
     Order(Vec<Vec<Pattern>>),
     /// The payloads of BODY, together.
     Body(Vec<u8>),
-    /// MACRO for this command came, and each had these names and no others, in any order.
+    /// The macros of this command had some of these names, and no others.
     Macros(CommandKind, Vec<Vec<u8>>),
     /// No MACRO came without its command directly after it.
     MacrosBefore,
@@ -259,20 +259,22 @@ fn difference(body: &[u8], wanted: &[u8]) -> String {
     format!("{} bytes instead of {}, which differ from byte {same} on: \"{near}\"", body.len(), wanted.len())
 }
 
-/// The names of macros that were asked for are those that come, except the ones without a value.
+/// Of the macros that were asked for at least one comes, and no other.
 fn macros_fault(seen: &[Seen], kind: CommandKind, names: &[Vec<u8>]) -> Option<String> {
-    let mut any = false;
+    let mut any = names.is_empty();
     for it in seen {
         let Ok(Command::Macros(macros)) = Command::parse(it.frame.as_frame()) else { continue };
         if macros.stage().byte() != kind.code() {
             continue;
         }
-        any = true;
-        if macros.iter().any(|(name, _)| !names.iter().any(|wanted| wanted == name.as_bytes())) {
-            return Some(show(&it.frame));
+        for (name, _) in macros.iter() {
+            if !names.iter().any(|wanted| wanted == name.as_bytes()) {
+                return Some(show(&it.frame));
+            }
+            any = true;
         }
     }
-    (!any && !names.is_empty()).then(|| summary(seen))
+    (!any).then(|| summary(seen))
 }
 
 /// A MACRO that does not come directly before its command.

@@ -12,7 +12,7 @@ use super::check::{Seen, show};
 use super::profile::Profile;
 use super::step::{Answer, At, Respond, VersionWord};
 use crate::order::CommandKind;
-use crate::wire::{Actions, Assembler, Command, Direction, Frame, FrameBuf, Offer, Steps, Version};
+use crate::wire::{Actions, Assembler, Command, Direction, Frame, FrameBuf, Offer, Steps};
 use crate::{Monitor, Wait};
 
 /// The most bytes of a payload, whatever was negotiated but for the data sizes.
@@ -22,6 +22,7 @@ const MAX_PAYLOAD: usize = 65_535;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Out {
     Bytes(Vec<u8>),
+    Pause,
     Close,
 }
 
@@ -220,6 +221,7 @@ impl Links {
                     (0..*times).for_each(|_| self.send(&response, record));
                 }
                 Respond::Bytes(bytes) => self.send_bytes(bytes, record),
+                Respond::Pause => self.out.push_back(Out::Pause),
                 Respond::Close => {
                     record.push(Event::Note("the filter closes the connection".to_owned()));
                     self.out.push_back(Out::Close);
@@ -317,14 +319,6 @@ fn unsupported(offer: &Offer, version: u32, actions: Actions, steps: Steps) -> O
     } else {
         None
     }
-}
-
-/// The version that the MTA offers, if it has.
-pub(super) fn offered_version(seen: &[Seen]) -> Option<Version> {
-    seen.iter().find_map(|it| match Command::parse(it.frame.as_frame()) {
-        Ok(Command::Negotiate(offer)) => Some(offer.version),
-        _ => None,
-    })
 }
 
 fn encoded(frame: Frame<'_>) -> Vec<u8> {

@@ -16,7 +16,18 @@ pub(super) use step::{Do, read};
 use super::{Scenario, ScenarioError};
 
 /// The tables of scenarios, one for each chapter.
-const TABLES: &[&str] = &[include_str!("framing.txt")];
+const TABLES: &[&str] = &[
+    include_str!("framing.txt"),
+    include_str!("negotiation.txt"),
+    include_str!("order.txt"),
+    include_str!("replies.txt"),
+    include_str!("texts.txt"),
+    include_str!("macros.txt"),
+    include_str!("edits.txt"),
+    include_str!("body.txt"),
+    include_str!("messages.txt"),
+    include_str!("ending.txt"),
+];
 
 /// The scenarios of this crate for MTAs.
 ///

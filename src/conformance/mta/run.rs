@@ -12,9 +12,9 @@ use super::super::{
 };
 use super::check::{Check, Delivered, Feature};
 use super::expect::{Expected, Fit, Got, Place};
-use super::link::{Links, Out, offered_version};
+use super::link::{Links, Out};
 use super::profile::{FailureAction, Profile};
-use super::step::{Deed, Do, Need};
+use super::step::{Deed, Do, Hope, Need};
 use crate::Wait;
 
 /// The content of a message, unless the scenario has its own.
@@ -49,6 +49,8 @@ pub struct MtaRun<'s> {
     mark: usize,
     is_smtp_open: bool,
     replies: VecDeque<String>,
+    /// Replies that are still to come and not awaited.
+    unawaited: usize,
     last_reply: String,
     deliveries: Vec<Delivered>,
     content: Vec<u8>,
@@ -92,6 +94,7 @@ impl<'s> MtaRun<'s> {
             mark: 0,
             is_smtp_open: false,
             replies: VecDeque::new(),
+            unawaited: 0,
             last_reply: String::new(),
             deliveries: Vec::new(),
             content: profile.fill(CONTENT).into_bytes(),
@@ -124,6 +127,10 @@ impl<'s> MtaRun<'s> {
             }
             match self.links.next_out() {
                 Some(Out::Bytes(bytes)) => return Action::Send(bytes),
+                Some(Out::Pause) => {
+                    let wait = self.links.wait().unwrap_or(Wait::Reply);
+                    return Action::Receive(Patience::Almost(wait));
+                }
                 Some(Out::Close) => return Action::Close,
                 None => {}
             }
@@ -203,6 +210,7 @@ impl<'s> MtaRun<'s> {
             Task::Reply(place, expected) => self.await_reply(place, expected),
             Task::Check(check, is_lenient) => self.await_check(&check, is_lenient),
             Task::Quit => {
+                self.drop_unawaited();
                 if let Some(reply) = self.replies.pop_front() {
                     self.fail("no further SMTP reply", format!("{reply:?}"));
                     return None;
@@ -245,7 +253,7 @@ impl<'s> MtaRun<'s> {
                 self.task = Task::Check(check.clone(), *is_lenient);
                 return None;
             }
-            Do::Client(deed, expected) => return self.begin_deed(deed, expected.as_ref()),
+            Do::Client(deed, hope) => return self.begin_deed(deed, hope),
             Do::Session(expected) => {
                 self.deeds.push_back((Place::Ehlo, self.line("EHLO $HELO")));
                 return self.begin(Place::Connect, ClientAction::Connect, Some(expected.clone()));
@@ -279,38 +287,35 @@ impl<'s> MtaRun<'s> {
             Need::Refused if self.profile.refused.is_none() => {
                 "the profile names no recipient that the MTA refuses".to_owned()
             }
-            Need::Version(least) => match offered_version(&self.links.seen) {
-                Some(version) if version.number() < *least => format!("the MTA offers version {version}"),
-                _ => return,
-            },
             _ => return,
         };
         self.skip(why);
     }
 
-    fn begin_deed(&mut self, deed: &Deed, expected: Option<&Expected>) -> Option<Action> {
-        let expected = expected.cloned();
-        match deed {
+    fn begin_deed(&mut self, deed: &Deed, hope: &Hope) -> Option<Action> {
+        let expected = if let Hope::Reply(expected) = hope { Some(expected.clone()) } else { None };
+        if *deed == Deed::Wait {
+            self.task = Task::Reply(Place::Other, expected);
+            return None;
+        }
+        let action = match deed {
             Deed::Connect => self.begin(Place::Connect, ClientAction::Connect, expected),
             Deed::Line(place, text) => self.begin(*place, self.line(text), expected),
             Deed::Content => {
                 self.begin(Place::Content, ClientAction::Content(stuffed(&self.content)), expected)
             }
             Deed::Raw(bytes) => self.begin(Place::Content, ClientAction::Content(bytes.clone()), expected),
-            Deed::Disconnect => {
-                self.is_smtp_open = false;
-                self.next_step();
-                Some(self.client(ClientAction::Disconnect))
-            }
-            Deed::Wait => {
-                self.task = Task::Reply(Place::Other, expected);
-                None
-            }
+            Deed::Disconnect | Deed::Wait => self.begin(Place::Other, ClientAction::Disconnect, expected),
+        };
+        if *hope == Hope::Whatever {
+            self.unawaited = self.unawaited.saturating_add(1);
         }
+        action
     }
 
     /// Lets the client act, and waits for the reply if one is expected.
     fn begin(&mut self, place: Place, action: ClientAction, expected: Option<Expected>) -> Option<Action> {
+        self.drop_unawaited();
         if let Some(reply) = self.replies.pop_front() {
             self.fail("no SMTP reply before the client's next command", format!("{reply:?}"));
             return None;
@@ -319,10 +324,20 @@ impl<'s> MtaRun<'s> {
             Some(expected) => self.task = Task::Reply(place, Some(expected)),
             None => self.next_step(),
         }
-        if action == ClientAction::Connect {
-            self.is_smtp_open = true;
+        let was_open = self.is_smtp_open;
+        match action {
+            ClientAction::Connect => self.is_smtp_open = true,
+            ClientAction::Disconnect => self.is_smtp_open = false,
+            ClientAction::Line(_) | ClientAction::Content(_) => {}
         }
-        self.is_smtp_open.then(|| self.client(action))
+        (was_open || self.is_smtp_open).then(|| self.client(action))
+    }
+
+    /// Drops the replies to commands whose replies are not awaited.
+    fn drop_unawaited(&mut self) {
+        while self.unawaited > 0 && self.replies.pop_front().is_some() {
+            self.unawaited = self.unawaited.saturating_sub(1);
+        }
     }
 
     fn client(&mut self, action: ClientAction) -> Action {
@@ -337,6 +352,7 @@ impl<'s> MtaRun<'s> {
     }
 
     fn await_reply(&mut self, place: Place, expected: Option<Expected>) -> Option<Action> {
+        self.drop_unawaited();
         let got = match self.replies.pop_front() {
             Some(reply) => Got { place, reply: Some(reply) },
             None if !self.is_smtp_open => Got { place, reply: None },
@@ -440,7 +456,11 @@ impl<'s> MtaRun<'s> {
             Check::NothingDelivered => {
                 (!self.deliveries.is_empty()).then(|| "a message was delivered".to_owned())
             }
-            Check::Delivered(_) if self.deliveries.is_empty() => Some("nothing was delivered".to_owned()),
+            Check::Delivered(features)
+                if self.deliveries.is_empty() && features.iter().any(Feature::can_wait) =>
+            {
+                Some("nothing was delivered".to_owned())
+            }
             Check::Delivered(features) => {
                 let is_fine = features.iter().all(|feature| feature.is_in(&self.deliveries, self.profile));
                 (!is_fine).then(|| self.show_deliveries())

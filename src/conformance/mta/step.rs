@@ -21,13 +21,24 @@ pub(in super::super) enum Do {
     Content(Vec<u8>),
     Answer(Answer),
     At(At),
-    /// What the client does, and what it has to get; `None`: the reply is not awaited.
-    Client(Deed, Option<Expected>),
+    /// What the client does, and what it has to get.
+    Client(Deed, Hope),
     Session(Expected),
     Message(Expected),
     Need(Need),
     /// A check, and whether it passes as non-strict if it fails.
     Check(Check, bool),
+}
+
+/// The reply that the client has to get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Hope {
+    /// One of these.
+    Reply(Expected),
+    /// Whatever comes is not awaited.
+    Whatever,
+    /// There is none.
+    Nothing,
 }
 
 /// What the SMTP client does.
@@ -81,6 +92,8 @@ pub(in super::super) enum Respond {
     /// A frame, so many times, in which names such as `$SENDER` are to be filled in.
     Frame(usize, String),
     Bytes(Vec<u8>),
+    /// Nothing, for nearly as long as the MTA waits.
+    Pause,
     Close,
 }
 
@@ -91,8 +104,6 @@ pub(in super::super) enum Need {
     Reply(String),
     /// The profile has a recipient that the MTA refuses.
     Refused,
-    /// The MTA offers this version or a newer one.
-    Version(u32),
 }
 
 /// Reads one step.
@@ -129,8 +140,7 @@ fn expected(text: &str) -> Result<Expected, ScenarioFault> {
 }
 
 fn client(text: &str) -> Result<Do, ScenarioFault> {
-    let (deed, hope) =
-        text.rsplit_once(" => ").map_or((text, "none"), |(deed, hope)| (deed.trim(), hope.trim()));
+    let (deed, hope) = text.rsplit_once(" => ").map_or((text, ""), |(deed, hope)| (deed.trim(), hope.trim()));
     let (name, rest) = word(deed);
     let deed = match (name, rest) {
         ("CONNECT", "") => Deed::Connect,
@@ -152,7 +162,11 @@ fn client(text: &str) -> Result<Do, ScenarioFault> {
         }
         _ => return Err(ScenarioFault::Argument(deed.to_owned())),
     };
-    let hope = if hope == "none" { None } else { Some(Expected::read(hope)?) };
+    let hope = match hope {
+        "" => Hope::Whatever,
+        "none" => Hope::Nothing,
+        _ => Hope::Reply(Expected::read(hope)?),
+    };
     Ok(Do::Client(deed, hope))
 }
 
@@ -162,7 +176,6 @@ fn need(text: &str) -> Result<Need, ScenarioFault> {
     Ok(match name {
         "reply" => Need::Reply(String::from_utf8(quoted(rest)?).map_err(|_| argument())?),
         "refused" if rest.is_empty() => Need::Refused,
-        "version" => Need::Version(rest.parse().map_err(|_| argument())?),
         _ => return Err(argument()),
     })
 }
@@ -232,8 +245,10 @@ fn at(text: &str) -> Result<At, ScenarioFault> {
 }
 
 fn respond(text: &str) -> Result<Respond, ScenarioFault> {
-    if text == "close" {
-        return Ok(Respond::Close);
+    match text {
+        "close" => return Ok(Respond::Close),
+        "pause" => return Ok(Respond::Pause),
+        _ => {}
     }
     if let Some(rest) = text.strip_prefix("<<") {
         return bytes(rest).map(Respond::Bytes);

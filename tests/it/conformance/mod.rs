@@ -1,0 +1,3 @@
+//! The scenarios, run against programs in memory: sound ones, and deliberately broken ones.
+
+mod mta;
