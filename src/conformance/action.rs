@@ -15,8 +15,8 @@ pub enum Action {
     /// Write these bytes at once, in one piece. Then give [`Input::Done`], even if the peer has closed the connection.
     Send(Vec<u8>),
     /// Read once from the Milter connection, and for an MTA under test also from its SMTP connection. Then give what came:
-    /// [`Input::Received`], [`Input::Closed`], [`Input::Accepted`], [`Input::SmtpReply`], [`Input::SmtpClosed`], or
-    /// [`Input::TimedOut`] if nothing came for so long.
+    /// [`Input::Received`], [`Input::Closed`], [`Input::Accepted`], [`Input::SmtpReply`], [`Input::SmtpClosed`],
+    /// [`Input::Delivered`], or [`Input::TimedOut`] if nothing came for so long.
     Receive(Patience),
     /// Close the direction in which the run sends, or the whole connection if that is not possible. Then give
     /// [`Input::Done`].
@@ -38,6 +38,12 @@ pub enum Patience {
     Long(Wait),
     /// To find out that nothing comes: some tenths of a second.
     Short,
+    /// For the MTA under test to give the filter up: longer than its own timeout of this class. Only in scenarios with the
+    /// step `slow`.
+    Timeout(Wait),
+    /// Nearly as long as the MTA under test waits in this class: nothing comes meanwhile. Only in scenarios with the step
+    /// `slow`.
+    Almost(Wait),
 }
 
 /// What happened.
@@ -62,17 +68,38 @@ pub enum Input<'a> {
     SmtpReply(&'a str),
     /// The MTA under test has closed the SMTP connection.
     SmtpClosed,
-    /// The MTA under test has delivered this message: headers and body. Comes at any time, if the caller knows of deliveries.
-    Delivered(&'a [u8]),
+    /// The MTA under test has delivered this message. Comes at any time, if the caller knows of deliveries.
+    Delivered(Delivery<'a>),
     /// Nothing came for as long as the action said.
     TimedOut,
+}
+
+/// A message that an MTA under test has delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivery<'a> {
+    /// The sender, with angle brackets.
+    pub sender: &'a str,
+    /// The recipients, with angle brackets. An MTA may deliver to each of them by itself.
+    pub recipients: &'a [&'a str],
+    /// Headers and body, with CR LF, without doubled dots.
+    pub content: &'a [u8],
+}
+
+impl<'a> Delivery<'a> {
+    /// Makes a delivery.
+    #[must_use]
+    pub const fn new(sender: &'a str, recipients: &'a [&'a str], content: &'a [u8]) -> Self {
+        Self { sender, recipients, content }
+    }
 }
 
 /// What the SMTP client of an MTA under test does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAction {
-    /// Opens an SMTP connection, and waits for the greeting.
+    /// Opens an SMTP connection, and closes the old one if there is one. The greeting is a reply like any other: an MTA
+    /// asks its filters before it greets.
     Connect,
     /// Sends one line, to which CR LF is added. It may be any line: `MAIL FROM:<a@example.com> SIZE=100`.
     Line(String),

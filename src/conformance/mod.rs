@@ -36,7 +36,7 @@ mod read;
 mod scenario;
 mod tokens;
 
-pub use action::{Action, ClientAction, Input, Patience};
+pub use action::{Action, ClientAction, Delivery, Input, Patience};
 pub use filter::{FilterRun, filter_scenarios};
 pub use mta::{MtaRun, mta_scenarios};
 pub use outcome::{Event, Mismatch, Outcome, Verdict};

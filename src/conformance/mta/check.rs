@@ -1,0 +1,295 @@
+//! What must have come from the MTA, and what must not.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::super::read::ScenarioFault;
+use super::super::tokens::{bytes, frame, quoted, word};
+use super::profile::Profile;
+use super::step::{command, patterns};
+use crate::order::CommandKind;
+use crate::transcript::Entry;
+use crate::wire::codes;
+use crate::wire::{Command, Direction, FrameBuf};
+
+/// A check of what has come since the last `mark`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Check {
+    /// One of these came.
+    Saw(Vec<Pattern>),
+    /// None of these came.
+    Never(Vec<Pattern>),
+    /// So many of these came.
+    Count(usize, Vec<Pattern>),
+    /// They came in this order, perhaps with others between them.
+    Order(Vec<Vec<Pattern>>),
+    /// The payloads of BODY, together.
+    Body(Vec<u8>),
+    /// The macros of this command had some of these names, and no others.
+    Macros(CommandKind, Vec<Vec<u8>>),
+    /// No MACRO came without its command directly after it.
+    MacrosBefore,
+    /// The MTA has closed the Milter connection.
+    Closed,
+    /// The MTA has opened so many Milter connections.
+    Connections(usize),
+    Delivered(Vec<Feature>),
+    NothingDelivered,
+}
+
+/// What is looked for in all that was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Feature {
+    Has(Vec<u8>),
+    Lacks(Vec<u8>),
+    From(String),
+    To(String),
+    NotTo(String),
+}
+
+/// A frame of the MTA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Pattern {
+    /// Any frame of this code.
+    Code(u8),
+    /// This frame, in which names such as `$SENDER` are to be filled in. Perhaps only the beginning of the payload.
+    Frame(String, bool),
+}
+
+/// A frame that came from the MTA.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// The number of the connection.
+    pub(super) link: usize,
+    pub(super) frame: FrameBuf,
+    /// Whether the command that follows is left out: the filter declined it, or its version does not have it.
+    pub(super) is_alone: bool,
+}
+
+/// A message that was delivered.
+#[derive(Clone, Debug)]
+pub(super) struct Delivered {
+    pub(super) sender: String,
+    pub(super) recipients: Vec<String>,
+    pub(super) content: Vec<u8>,
+}
+
+impl Check {
+    pub(super) fn read(line: &str) -> Result<Self, ScenarioFault> {
+        let (name, rest) = word(line);
+        let argument = || ScenarioFault::Argument(rest.to_owned());
+        Ok(match name {
+            "saw" => Self::Saw(patterns(rest)?),
+            "never" => Self::Never(patterns(rest)?),
+            "count" => {
+                let (count, rest) = word(rest);
+                Self::Count(count.parse().map_err(|_| argument())?, patterns(rest)?)
+            }
+            "order" => Self::Order(rest.split(" ; ").map(patterns).collect::<Result<_, _>>()?),
+            "body" => Self::Body(bytes(rest)?),
+            "macros" if rest == "before" => Self::MacrosBefore,
+            "macros" => {
+                let (name, names) = word(rest);
+                let line: String = ["MACRO ", name, " ", names].concat();
+                let list = frame(Direction::ToFilter, line.trim())?;
+                let names = list.as_frame().payload().get(1..).unwrap_or_default();
+                let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+                Self::Macros(command(name).ok_or_else(argument)?, names.map(<[u8]>::to_vec).collect())
+            }
+            "closed" if rest.is_empty() => Self::Closed,
+            "connections" => Self::Connections(rest.parse().map_err(|_| argument())?),
+            "delivered" if rest == "nothing" => Self::NothingDelivered,
+            "delivered" => Self::Delivered(rest.split(" ; ").map(feature).collect::<Result<_, _>>()?),
+            _ => return Err(ScenarioFault::Step(name.to_owned())),
+        })
+    }
+
+    /// Whether more that comes can still make the check pass, but not fail.
+    pub(super) const fn can_wait(&self) -> bool {
+        matches!(self, Self::Saw(_) | Self::Order(_))
+    }
+
+    /// Why the check fails, if it does. The run itself looks at connections and deliveries.
+    pub(super) fn fault(&self, seen: &[Seen], profile: &Profile) -> Option<String> {
+        let of = |patterns: &[Pattern]| -> Vec<usize> {
+            let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.filled(profile)).collect();
+            let matching = seen.iter().enumerate();
+            matching.filter(|(_, it)| patterns.iter().any(|is| is(&it.frame))).map(|(at, _)| at).collect()
+        };
+        match self {
+            Self::Saw(patterns) => of(patterns).is_empty().then(|| summary(seen)),
+            Self::Never(patterns) => {
+                let found = of(patterns);
+                found.first().and_then(|&at| seen.get(at)).map(|it| show(&it.frame))
+            }
+            Self::Count(count, patterns) => {
+                let found = of(patterns).len();
+                (found != *count).then(|| format!("{found}: {}", summary(seen)))
+            }
+            Self::Order(groups) => {
+                let mut from = 0;
+                let is_found = groups.iter().all(|group| {
+                    let next = of(group).into_iter().find(|&at| at >= from);
+                    from = next.map_or(from, |at| at.saturating_add(1));
+                    next.is_some()
+                });
+                (!is_found).then(|| summary(seen))
+            }
+            Self::Body(wanted) => {
+                let chunks = seen.iter().map(|it| it.frame.as_frame());
+                let chunks = chunks.filter(|frame| frame.code() == codes::command::BODY);
+                let body = chunks.fold(Vec::new(), |mut body, frame| {
+                    body.extend_from_slice(frame.payload());
+                    body
+                });
+                (body != *wanted).then(|| difference(&body, wanted))
+            }
+            Self::Macros(kind, names) => macros_fault(seen, *kind, names),
+            Self::MacrosBefore => stray_macros(seen),
+            Self::Closed | Self::Connections(_) | Self::Delivered(_) | Self::NothingDelivered => None,
+        }
+    }
+}
+
+fn feature(text: &str) -> Result<Feature, ScenarioFault> {
+    let (name, rest) = word(text.trim());
+    Ok(match name {
+        "has" => Feature::Has(quoted(rest)?),
+        "lacks" => Feature::Lacks(quoted(rest)?),
+        "from" => Feature::From(rest.to_owned()),
+        "to" => Feature::To(rest.to_owned()),
+        "not-to" => Feature::NotTo(rest.to_owned()),
+        _ => return Err(ScenarioFault::Argument(text.to_owned())),
+    })
+}
+
+impl Feature {
+    /// Whether it shows in what was delivered.
+    pub(super) fn is_in(&self, all: &[Delivered], profile: &Profile) -> bool {
+        let contains = |text: &[u8]| {
+            let filled = profile.fill(&String::from_utf8_lossy(text)).into_bytes();
+            all.iter().any(|it| it.content.windows(filled.len().max(1)).any(|part| part == filled))
+        };
+        let goes_to = |address: &str| {
+            let address = profile.fill(address);
+            all.iter().any(|it| it.recipients.contains(&address))
+        };
+        match self {
+            Self::Has(text) => contains(text),
+            Self::Lacks(text) => !contains(text),
+            Self::From(address) => {
+                let address = profile.fill(address);
+                all.iter().all(|it| it.sender == address)
+            }
+            Self::To(address) => goes_to(address),
+            Self::NotTo(address) => !goes_to(address),
+        }
+    }
+
+    /// Whether a later delivery can still make it true.
+    pub(super) const fn can_wait(&self) -> bool {
+        matches!(self, Self::Has(_) | Self::To(_))
+    }
+}
+
+impl Pattern {
+    pub(super) fn read(text: &str) -> Result<Self, ScenarioFault> {
+        if let (Some(kind), false) = (command(text), text.contains(' ')) {
+            return Ok(Self::Code(kind.code()));
+        }
+        let (text, is_prefix) = text.strip_suffix(" ...").map_or((text, false), |text| (text, true));
+        frame(Direction::ToFilter, &Profile::default().fill(text))?;
+        Ok(Self::Frame(text.to_owned(), is_prefix))
+    }
+
+    /// The test of a frame.
+    fn filled(&self, profile: &Profile) -> impl Fn(&FrameBuf) -> bool {
+        let (code, wanted) = match self {
+            Self::Code(code) => (*code, None),
+            Self::Frame(text, is_prefix) => {
+                let frame = frame(Direction::ToFilter, &profile.fill(text)).ok();
+                let frame = frame.unwrap_or_else(|| FrameBuf::new(0, Vec::new()));
+                (frame.as_frame().code(), Some((frame.as_frame().payload().to_vec(), *is_prefix)))
+            }
+        };
+        move |frame| {
+            let frame = frame.as_frame();
+            frame.code() == code
+                && wanted.as_ref().is_none_or(|(payload, is_prefix)| {
+                    if *is_prefix {
+                        frame.payload().starts_with(payload)
+                    } else {
+                        frame.payload() == payload.as_slice()
+                    }
+                })
+        }
+    }
+}
+
+/// A frame as a line.
+pub(super) fn show(frame: &FrameBuf) -> String {
+    let mut line = Entry::new(Direction::ToFilter, frame.clone()).to_string();
+    if let Some((at, _)) = line.char_indices().nth(160) {
+        line.truncate(at);
+        line.push('…');
+    }
+    line.split_off(2.min(line.len()))
+}
+
+/// The names of the frames.
+fn summary(seen: &[Seen]) -> String {
+    if seen.is_empty() {
+        return "no command".to_owned();
+    }
+    let names = seen.iter().map(|it| {
+        let frame = it.frame.as_frame();
+        CommandKind::from_code(frame.code())
+            .map_or_else(|| format!("0x{:02x}", frame.code()), |kind| kind.to_string())
+    });
+    names.collect::<Vec<_>>().join(" ")
+}
+
+fn difference(body: &[u8], wanted: &[u8]) -> String {
+    let same = body.iter().zip(wanted).take_while(|(one, other)| one == other).count();
+    let near = body.get(same..).unwrap_or_default();
+    let near = near.get(..near.len().min(40)).unwrap_or_default();
+    let near = near.escape_ascii();
+    format!("{} bytes instead of {}, which differ from byte {same} on: \"{near}\"", body.len(), wanted.len())
+}
+
+/// Of the macros that were asked for at least one comes, and no other.
+fn macros_fault(seen: &[Seen], kind: CommandKind, names: &[Vec<u8>]) -> Option<String> {
+    let mut any = names.is_empty();
+    for it in seen {
+        let Ok(Command::Macros(macros)) = Command::parse(it.frame.as_frame()) else { continue };
+        if macros.stage().byte() != kind.code() {
+            continue;
+        }
+        for (name, _) in macros.iter() {
+            if !names.iter().any(|wanted| wanted == name.as_bytes()) {
+                return Some(show(&it.frame));
+            }
+            any = true;
+        }
+    }
+    (!any).then(|| summary(seen))
+}
+
+/// A MACRO that does not come directly before its command.
+fn stray_macros(seen: &[Seen]) -> Option<String> {
+    let mut all = seen.iter().peekable();
+    while let Some(it) = all.next() {
+        let Ok(Command::Macros(macros)) = Command::parse(it.frame.as_frame()) else { continue };
+        let follows = all.peek().filter(|next| next.link == it.link).map(|next| next.frame.as_frame().code());
+        if !it.is_alone && follows != Some(macros.stage().byte()) {
+            return Some(format!(
+                "{}, and then {}",
+                show(&it.frame),
+                all.peek().map_or("nothing".to_owned(), |next| show(&next.frame))
+            ));
+        }
+    }
+    None
+}

@@ -1,0 +1,534 @@
+//! Plays the filter in one scenario, and directs the SMTP client.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::super::scenario::StepKind;
+use super::super::{
+    Action, ClientAction, Event, Input, Level, Mismatch, Outcome, Patience, Role, Scenario, Verdict,
+};
+use super::check::{Check, Delivered, Feature};
+use super::expect::{Expected, Fit, Got, Place};
+use super::link::{Links, Out};
+use super::profile::{FailureAction, Profile};
+use super::step::{Deed, Do, Hope, Need};
+use crate::Wait;
+
+/// The content of a message, unless the scenario has its own.
+const CONTENT: &str = "From: $SENDER\r\nTo: $RECIPIENT\r\nSubject: a conformance test\r\n\
+    Date: Sat, 28 Nov 2026 12:00:00 +0000\r\nMessage-ID: <conformance@example.org>\r\n\r\n\
+    This message tests a mail server.\r\n";
+
+/// Plays the filter in one scenario, for an MTA under test, and directs an SMTP client.
+///
+/// # Examples
+/// ```
+/// use milter_proto::conformance::mta::{Profile, mta_scenarios};
+/// use milter_proto::conformance::{Action, ClientAction, Input, MtaRun};
+///
+/// let scenarios = mta_scenarios()?;
+/// let profile = Profile::default();
+/// let mut run = MtaRun::new(&scenarios[0], &profile);
+/// // The client has to connect, which makes the MTA connect to the filter.
+/// assert_eq!(run.advance(Input::Start), Action::Client(ClientAction::Connect));
+/// assert!(matches!(run.advance(Input::Done), Action::Receive(_)));
+/// assert!(matches!(run.advance(Input::Accepted), Action::Receive(_)));
+/// # Ok::<(), milter_proto::conformance::ScenarioError>(())
+/// ```
+#[derive(Debug)]
+pub struct MtaRun<'s> {
+    scenario: &'s Scenario,
+    profile: &'s Profile,
+    /// The step that is being done.
+    step: usize,
+    links: Links,
+    /// Where the last `mark` was.
+    mark: usize,
+    is_smtp_open: bool,
+    replies: VecDeque<String>,
+    /// Replies that are still to come and not awaited.
+    unawaited: usize,
+    last_reply: String,
+    deliveries: Vec<Delivered>,
+    content: Vec<u8>,
+    /// What the client still has to do in this step.
+    deeds: VecDeque<(Place, ClientAction)>,
+    task: Task,
+    is_slow: bool,
+    timed_out: bool,
+    /// Whether nothing has come since the run waited for nothing to come.
+    is_settled: bool,
+    failure: FailureAction,
+    lenient: Option<Mismatch>,
+    outcome: Option<Outcome>,
+    record: Vec<Event>,
+}
+
+/// What the run waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Task {
+    /// Nothing: the next step begins.
+    Step,
+    /// A reply to the client's command at this place. `None` for what is expected: the step goes on by itself.
+    Reply(Place, Option<Expected>),
+    /// The verdict on a check.
+    Check(Check, bool),
+    /// All steps are done: the client says QUIT.
+    Quit,
+    /// Whatever still comes.
+    Rest,
+}
+
+impl<'s> MtaRun<'s> {
+    /// Prepares a run.
+    #[must_use]
+    pub fn new(scenario: &'s Scenario, profile: &'s Profile) -> Self {
+        Self {
+            scenario,
+            profile,
+            step: 0,
+            links: Links::new(),
+            mark: 0,
+            is_smtp_open: false,
+            replies: VecDeque::new(),
+            unawaited: 0,
+            last_reply: String::new(),
+            deliveries: Vec::new(),
+            content: profile.fill(CONTENT).into_bytes(),
+            deeds: VecDeque::new(),
+            task: Task::Step,
+            is_slow: false,
+            timed_out: false,
+            is_settled: false,
+            failure: FailureAction::Unknown,
+            lenient: None,
+            outcome: None,
+            record: Vec::new(),
+        }
+    }
+
+    /// Takes what happened, and tells what to do next.
+    pub fn advance(&mut self, input: Input<'_>) -> Action {
+        self.take(input);
+        loop {
+            if self.outcome.is_some() {
+                return Action::Finish;
+            }
+            if let Some((expected, got)) = self.links.fault.take() {
+                self.fail(expected, got);
+                continue;
+            }
+            if let Some(why) = self.links.why.take() {
+                self.skip(why);
+                continue;
+            }
+            match self.links.next_out() {
+                Some(Out::Bytes(bytes)) => return Action::Send(bytes),
+                Some(Out::Pause) => {
+                    let wait = self.links.wait().unwrap_or(Wait::Reply);
+                    return Action::Receive(Patience::Almost(wait));
+                }
+                Some(Out::Close) => return Action::Close,
+                None => {}
+            }
+            if let Some(action) = self.work() {
+                return action;
+            }
+        }
+    }
+
+    fn take(&mut self, input: Input<'_>) {
+        self.timed_out = false;
+        self.is_settled &= matches!(input, Input::Done | Input::Start | Input::TimedOut);
+        match input {
+            Input::Start => self.start(),
+            Input::Done | Input::Connected => {}
+            Input::ConnectFailed(why) => self.fail("an SMTP connection", why.to_owned()),
+            Input::Accepted => {
+                self.note("the MTA opens a Milter connection");
+                self.links.accept();
+            }
+            Input::Received(bytes) => self.links.receive(bytes, self.profile, &mut self.record),
+            Input::Closed => {
+                self.note("the MTA closes the Milter connection");
+                self.links.close();
+            }
+            Input::SmtpReply(reply) => {
+                self.record.push(Event::SmtpReply(reply.to_owned()));
+                self.replies.push_back(reply.to_owned());
+            }
+            Input::SmtpClosed => {
+                self.note("the MTA closes the SMTP connection");
+                self.is_smtp_open = false;
+            }
+            Input::Delivered(it) => {
+                self.note("the MTA delivers the message");
+                self.deliveries.push(Delivered {
+                    sender: it.sender.to_owned(),
+                    recipients: it.recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+                    content: it.content.to_vec(),
+                });
+            }
+            Input::TimedOut => {
+                self.timed_out = true;
+                self.is_settled = true;
+            }
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.record.push(Event::Note(text.to_owned()));
+    }
+
+    /// Finds out whether the scenario can be run.
+    fn start(&mut self) {
+        let has = |is: &dyn Fn(&Do) -> bool| {
+            self.scenario.steps.iter().any(|step| matches!(&step.kind, StepKind::Mta(step) if is(step)))
+        };
+        let looks_at_deliveries =
+            has(&|step| matches!(step, Do::Check(Check::Delivered(_) | Check::NothingDelivered, _)));
+        let is_slow = has(&|step| matches!(step, Do::Slow));
+        if self.scenario.role != Role::Mta {
+            self.skip("it is for filters".to_owned());
+        } else if let Some(fault) = self.profile.fault() {
+            self.skip(format!("the profile: {fault}"));
+        } else if looks_at_deliveries && !self.profile.has_sink {
+            self.skip("it looks at what is delivered, of which nothing is known".to_owned());
+        } else if is_slow && !self.profile.runs_slow {
+            self.skip("it waits for a timeout of the MTA, and slow scenarios are off".to_owned());
+        }
+        self.is_slow = is_slow;
+    }
+
+    /// Goes on with the task. `None`: something has changed, try again.
+    fn work(&mut self) -> Option<Action> {
+        match self.task.clone() {
+            Task::Step => self.begin_step(),
+            Task::Reply(place, expected) => self.await_reply(place, expected),
+            Task::Check(check, is_lenient) => self.await_check(&check, is_lenient),
+            Task::Quit => {
+                self.drop_unawaited();
+                if let Some(reply) = self.replies.pop_front() {
+                    self.fail("no further SMTP reply", format!("{reply:?}"));
+                    return None;
+                }
+                self.task = Task::Rest;
+                self.deeds.clear();
+                self.is_smtp_open.then(|| self.client(ClientAction::Line("QUIT".to_owned())))
+            }
+            Task::Rest => {
+                let is_over = !self.is_smtp_open && !self.links.is_open();
+                if self.timed_out || is_over {
+                    self.finish(Verdict::Pass);
+                    return None;
+                }
+                Some(Action::Receive(Patience::Short))
+            }
+        }
+    }
+
+    fn begin_step(&mut self) -> Option<Action> {
+        let scenario = self.scenario;
+        let Some(step) = scenario.steps.get(self.step) else {
+            self.task = Task::Quit;
+            return None;
+        };
+        self.record.push(Event::Step(self.step));
+        let StepKind::Mta(step) = &step.kind else {
+            self.next_step();
+            return None;
+        };
+        match step {
+            Do::Slow => {}
+            Do::Mark => self.mark = self.links.seen.len(),
+            Do::Cut(len) => self.links.cut = *len,
+            Do::Content(content) => self.content.clone_from(content),
+            Do::Answer(answer) => self.links.answer = answer.clone(),
+            Do::At(at) => self.links.plans.push((at.clone(), 0)),
+            Do::Need(need) => self.need(need),
+            Do::Check(check, is_lenient) => {
+                self.task = Task::Check(check.clone(), *is_lenient);
+                return None;
+            }
+            Do::Client(deed, hope) => return self.begin_deed(deed, hope),
+            Do::Session(expected) => {
+                self.deeds.push_back((Place::Ehlo, self.line("EHLO $HELO")));
+                return self.begin(Place::Connect, ClientAction::Connect, Some(expected.clone()));
+            }
+            Do::Message(expected) => {
+                self.deeds.push_back((Place::Rcpt, self.line("RCPT TO:$RECIPIENT")));
+                self.deeds.push_back((Place::Data, self.line("DATA")));
+                self.deeds.push_back((Place::Content, ClientAction::Content(stuffed(&self.content))));
+                return self.begin(Place::Mail, self.line("MAIL FROM:$SENDER"), Some(expected.clone()));
+            }
+        }
+        self.next_step();
+        None
+    }
+
+    fn next_step(&mut self) {
+        self.step = self.step.saturating_add(1);
+        self.task = Task::Step;
+        self.deeds.clear();
+    }
+
+    fn line(&self, text: &str) -> ClientAction {
+        ClientAction::Line(self.profile.fill(text))
+    }
+
+    fn need(&mut self, need: &Need) {
+        let why = match need {
+            Need::Reply(text) if !self.last_reply.contains(text.as_str()) => {
+                format!("the MTA's reply has no {text:?}")
+            }
+            Need::Refused if self.profile.refused.is_none() => {
+                "the profile names no recipient that the MTA refuses".to_owned()
+            }
+            _ => return,
+        };
+        self.skip(why);
+    }
+
+    fn begin_deed(&mut self, deed: &Deed, hope: &Hope) -> Option<Action> {
+        let expected = if let Hope::Reply(expected) = hope { Some(expected.clone()) } else { None };
+        if *deed == Deed::Wait {
+            self.task = Task::Reply(Place::Other, expected);
+            return None;
+        }
+        let action = match deed {
+            Deed::Connect => self.begin(Place::Connect, ClientAction::Connect, expected),
+            Deed::Line(place, text) => self.begin(*place, self.line(text), expected),
+            Deed::Content => {
+                self.begin(Place::Content, ClientAction::Content(stuffed(&self.content)), expected)
+            }
+            Deed::Raw(bytes) => self.begin(Place::Content, ClientAction::Content(bytes.clone()), expected),
+            Deed::Disconnect | Deed::Wait => self.begin(Place::Other, ClientAction::Disconnect, expected),
+        };
+        if *hope == Hope::Whatever {
+            self.unawaited = self.unawaited.saturating_add(1);
+        }
+        action
+    }
+
+    /// Lets the client act, and waits for the reply if one is expected.
+    fn begin(&mut self, place: Place, action: ClientAction, expected: Option<Expected>) -> Option<Action> {
+        self.drop_unawaited();
+        if let Some(reply) = self.replies.pop_front() {
+            self.fail("no SMTP reply before the client's next command", format!("{reply:?}"));
+            return None;
+        }
+        match expected {
+            Some(expected) => self.task = Task::Reply(place, Some(expected)),
+            None => self.next_step(),
+        }
+        let was_open = self.is_smtp_open;
+        match action {
+            ClientAction::Connect => self.is_smtp_open = true,
+            ClientAction::Disconnect => self.is_smtp_open = false,
+            ClientAction::Line(_) | ClientAction::Content(_) => {}
+        }
+        (was_open || self.is_smtp_open).then(|| self.client(action))
+    }
+
+    /// Drops the replies to commands whose replies are not awaited.
+    fn drop_unawaited(&mut self) {
+        while self.unawaited > 0 && self.replies.pop_front().is_some() {
+            self.unawaited = self.unawaited.saturating_sub(1);
+        }
+    }
+
+    fn client(&mut self, action: ClientAction) -> Action {
+        self.is_settled = false;
+        self.record.push(Event::Client(match &action {
+            ClientAction::Connect => "(connects)".to_owned(),
+            ClientAction::Line(line) => line.clone(),
+            ClientAction::Content(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            ClientAction::Disconnect => "(disconnects)".to_owned(),
+        }));
+        Action::Client(action)
+    }
+
+    fn await_reply(&mut self, place: Place, expected: Option<Expected>) -> Option<Action> {
+        self.drop_unawaited();
+        let got = match self.replies.pop_front() {
+            Some(reply) => Got { place, reply: Some(reply) },
+            None if !self.is_smtp_open => Got { place, reply: None },
+            None if self.timed_out => {
+                let expected = expected.map_or_else(|| "an SMTP reply".to_owned(), |it| it.text);
+                self.fail(expected, "no SMTP reply came".to_owned());
+                return None;
+            }
+            None => return Some(Action::Receive(self.patience())),
+        };
+        self.last_reply = got.reply.clone().unwrap_or_default();
+        let Some(expected) = expected else {
+            self.next_step();
+            return None;
+        };
+        if got.reply.as_ref().is_some_and(|reply| place.is_passed_by(reply)) {
+            if let Some((place, action)) = self.deeds.pop_front() {
+                return self.begin(place, action, Some(expected));
+            }
+        }
+        self.judge(&expected, got)
+    }
+
+    fn patience(&self) -> Patience {
+        match self.links.wait() {
+            Some(wait) if self.is_slow => Patience::Timeout(wait),
+            Some(wait) => Patience::Long(wait),
+            None => Patience::Long(Wait::Reply),
+        }
+    }
+
+    fn judge(&mut self, expected: &Expected, got: Got) -> Option<Action> {
+        if expected.shows_failure() && self.failure == FailureAction::Unknown {
+            self.failure = got.as_failure();
+        }
+        let is_in_message = !self.deeds.is_empty() && matches!(got.place, Place::Rcpt | Place::Data);
+        match expected.fit(&got, self.profile) {
+            Fit::Strict => {}
+            Fit::Lenient => self.note_lenient(expected.text.clone(), got.describe()),
+            Fit::No => {
+                self.fail(expected.text.clone(), got.describe());
+                return None;
+            }
+        }
+        self.next_step();
+        // A client that gives the message up says so.
+        if is_in_message && self.is_smtp_open && got.as_failure() != FailureAction::Shutdown {
+            let action = self.client(ClientAction::Line("RSET".to_owned()));
+            self.step = self.step.saturating_sub(1);
+            self.task = Task::Reply(Place::Other, None);
+            return Some(action);
+        }
+        None
+    }
+
+    fn await_check(&mut self, check: &Check, is_lenient: bool) -> Option<Action> {
+        let fault = self.check_fault(check);
+        let can_wait = match check {
+            Check::Delivered(features) => features.iter().any(Feature::can_wait),
+            Check::Closed => true,
+            _ => check.can_wait(),
+        };
+        // What may still come is not awaited where it cannot change anything.
+        if fault.is_none() && can_wait && !matches!(check, Check::Delivered(_)) {
+            self.next_step();
+            return None;
+        }
+        let is_delivery = matches!(check, Check::Delivered(_));
+        if is_delivery && fault.is_some() && !self.timed_out {
+            return Some(Action::Receive(Patience::Long(Wait::Command)));
+        }
+        if matches!(check, Check::Closed) && !self.timed_out {
+            return Some(Action::Receive(Patience::Long(Wait::Command)));
+        }
+        let is_over =
+            !self.is_smtp_open && !self.links.is_open() && !matches!(check, Check::NothingDelivered);
+        if !is_delivery && !self.is_settled && !is_over {
+            return Some(Action::Receive(Patience::Short));
+        }
+        let Some(got) = fault else {
+            self.next_step();
+            return None;
+        };
+        let expected = self.scenario.steps.get(self.step).map_or(String::new(), |step| step.text.clone());
+        if is_lenient {
+            self.note_lenient(expected, got);
+            self.next_step();
+        } else {
+            self.fail(expected, got);
+        }
+        None
+    }
+
+    fn check_fault(&self, check: &Check) -> Option<String> {
+        match check {
+            Check::Closed => self.links.is_open().then(|| "the Milter connection stays open".to_owned()),
+            Check::Connections(count) => {
+                let found = self.links.count();
+                (found != *count).then(|| format!("{found} Milter connections"))
+            }
+            Check::NothingDelivered => {
+                (!self.deliveries.is_empty()).then(|| "a message was delivered".to_owned())
+            }
+            Check::Delivered(features)
+                if self.deliveries.is_empty() && features.iter().any(Feature::can_wait) =>
+            {
+                Some("nothing was delivered".to_owned())
+            }
+            Check::Delivered(features) => {
+                let is_fine = features.iter().all(|feature| feature.is_in(&self.deliveries, self.profile));
+                (!is_fine).then(|| self.show_deliveries())
+            }
+            _ => check.fault(self.links.seen.get(self.mark..).unwrap_or_default(), self.profile),
+        }
+    }
+
+    fn show_deliveries(&self) -> String {
+        let all = self.deliveries.iter().map(|it| {
+            let content = it.content.get(..it.content.len().min(2000)).unwrap_or_default();
+            format!("from {} to {}: \"{}\"", it.sender, it.recipients.join(", "), content.escape_ascii())
+        });
+        all.collect::<Vec<_>>().join("; ")
+    }
+
+    fn note_lenient(&mut self, expected: String, got: String) {
+        self.lenient.get_or_insert(Mismatch { step: self.step, expected, got });
+    }
+
+    fn fail(&mut self, expected: impl Into<String>, got: String) {
+        let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
+        let mismatch = Some(Mismatch { step: self.step, expected: expected.into(), got });
+        self.outcome.get_or_insert(Outcome { verdict, mismatch, why: None });
+    }
+
+    fn skip(&mut self, why: String) {
+        self.outcome.get_or_insert(Outcome { verdict: Verdict::Skipped, mismatch: None, why: Some(why) });
+    }
+
+    fn finish(&mut self, verdict: Verdict) {
+        let mismatch = self.lenient.take();
+        let verdict = if mismatch.is_some() { Verdict::NonStrict } else { verdict };
+        self.outcome.get_or_insert(Outcome { verdict, mismatch, why: None });
+    }
+
+    /// The result, once [`advance`](Self::advance) has returned [`Action::Finish`].
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn record(&self) -> &[Event] {
+        &self.record
+    }
+
+    /// What the MTA did when the filter failed: put it into [`Profile::failure`]. `Unknown` unless the scenario expects a
+    /// failure, as `mta/ending/failure-action` does.
+    #[must_use]
+    pub const fn failure(&self) -> FailureAction {
+        self.failure
+    }
+}
+
+/// The content as SMTP sends it: dots doubled, and the end of the data.
+fn stuffed(content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        if line.starts_with(b".") {
+            bytes.push(b'.');
+        }
+        bytes.extend_from_slice(line);
+    }
+    if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b".\r\n");
+    bytes
+}
