@@ -41,6 +41,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Play the filters for a mail server, and send it mail
+    Mta {
+        /// Where to listen for the mail server's Milter connections: inet:PORT@HOST, inet6:PORT@HOST or unix:PATH
+        #[arg(long, value_name = "SPEC", required_unless_present = "list")]
+        listen: Option<Spec>,
+        /// Where the mail server accepts mail. Without it, you are told what to send, and type the replies
+        #[arg(long, value_name = "HOST:PORT")]
+        smtp: Option<String>,
+        /// Accept here what the mail server delivers, to check edits
+        #[arg(long, value_name = "HOST:PORT")]
+        sink: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// What both roles have.
@@ -55,9 +69,9 @@ pub(crate) struct Common {
     /// List the scenarios, and run none
     #[arg(long)]
     pub(crate) list: bool,
-    /// How long to wait for what must come
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// How long to wait for what must come [default: 10; for mail that is sent by hand, 300]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
     /// How long to wait to find out that nothing comes
     #[arg(long, value_name = "SECONDS", default_value = "0.3", value_parser = seconds)]
     pub(crate) quiet_time: Duration,

@@ -8,12 +8,11 @@
 #![expect(clippy::std_instead_of_alloc, reason = "a program has std")]
 
 mod baseline;
+mod bench;
 mod cli;
-mod first;
+mod filter;
 mod fuzz;
-mod link;
-mod play;
-mod profile;
+mod mta;
 mod program;
 mod report;
 mod results;
@@ -21,6 +20,7 @@ mod rules;
 mod schedule;
 #[expect(dead_code, reason = "it is shared with other programs, and not all of it is used here")]
 mod spec;
+mod toml_file;
 mod transcript;
 
 use std::process::ExitCode;

@@ -1,26 +1,34 @@
 //! What the program does: reads what it is given, runs scenarios, and writes reports.
 
+use core::time::Duration;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use anstream::{eprintln, println};
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios};
+use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios, mta_scenarios};
 
 use crate::baseline::{Baseline, Change};
+use crate::bench::{Bench, Limits};
 use crate::cli::{Arguments, Command, Common, Format};
-use crate::link::Limits;
+use crate::filter::{self, FilterBench};
+use crate::fuzz;
+use crate::mta::hub::{Client, Hub};
+use crate::mta::{self, MtaBench};
 use crate::report::{self, progress::Progress};
 use crate::results::Results;
-use crate::schedule::{self, Target};
+use crate::schedule;
 use crate::spec::Spec;
-use crate::{first, fuzz, profile};
 
 /// How many connections are open at once, if the filter serves several.
 const JOBS: usize = 8;
+/// How long to wait for what must come, and how long if a human is the SMTP client.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const BY_HAND: Duration = Duration::from_secs(300);
 
 /// What is wrong.
 #[derive(Debug)]
@@ -42,6 +50,9 @@ pub(crate) fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Filter { spec, jobs, common } => filter(spec.as_ref(), *jobs, common),
         Command::Fuzz(fuzz) => fuzz::main(fuzz),
+        Command::Mta { listen, smtp, sink, common } => {
+            mta(listen.as_ref(), smtp.as_deref(), sink.as_deref(), common)
+        }
     };
     match result {
         Ok(status) => status,
@@ -56,48 +67,123 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Tests a filter.
 fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<ExitCode, Stop> {
-    let outputs = outputs(common);
-    let scenarios = scenarios(common, Role::Filter)?;
-    let chosen = choose(&scenarios, common)?;
-    let (false, Some(spec)) = (common.list, spec) else { return list(&chosen) };
-    let profile = profile::filter(common.profile.as_deref())?;
-    let baseline =
-        common.baseline.as_deref().map(|path| Baseline::read(path).map_err(named(path))).transpose()?;
-    let limits = Limits { timeout: common.timeout, quiet: common.quiet_time };
+    let order = Order::new(common, Role::Filter)?;
+    let (false, Some(spec)) = (common.list, spec) else { return list(&order.chosen()?) };
+    let profile = filter::profile::read(common.profile.as_deref())?;
+    let limits = limits(common, TIMEOUT, TIMEOUT);
+    let bench = FilterBench { spec, profile, limits };
     let (started, begun) = (SystemTime::now(), Instant::now());
-    let facts = first::session(&profile, spec, limits)
+    let facts = filter::first::session(&bench)
         .map_err(|it| Stop::Program(format!("{spec}: {}{}", it.why, indented(&it.transcript()))))?;
-    let is_human = outputs.iter().any(|(format, file)| *format == Format::Human && file.is_none());
-    if is_human {
-        println!("{spec}: {facts}");
-    }
-    if let Some(verdict) = facts.refusal() {
-        eprintln!(
-            "milter-check: the filter answers the default message with {verdict}; many scenarios need a message that \
-             passes: describe one with --profile"
-        );
-    }
+    let refusal = facts.refusal().map(|verdict| {
+        format!(
+            "the filter answers the default message with {verdict}, and many scenarios need a message that passes: \
+             describe one with --profile"
+        )
+    });
     let jobs = match jobs {
         Some(jobs) => usize::from(jobs),
-        None if chosen.len() > 1 && first::serves_several(spec, limits) => JOBS,
+        None if order.chosen()?.len() > 1 && filter::first::serves_several(spec, limits) => JOBS,
         None => 1,
     };
-    let progress = Progress::new(chosen.len(), is_human, common.verbose);
-    let target = Target { spec, profile: &profile, limits };
-    let (rows, stopped) = schedule::run(&chosen, &target, jobs, &progress);
-    progress.finish();
-    let mut results = Results {
-        name: common.name.clone(),
-        target: spec.to_string(),
-        role: "filter",
-        facts: facts.to_string(),
-        stopped,
-        started,
-        time: begun.elapsed(),
-        rows,
-    };
-    finish(&mut results, &outputs, baseline.as_ref(), common)
+    let about =
+        About { target: spec.to_string(), facts: facts.to_string(), warning: refusal, started, begun };
+    order.run(&bench, jobs, about)
+}
+
+/// Tests an MTA.
+fn mta(
+    listen: Option<&Spec>,
+    smtp: Option<&str>,
+    sink: Option<&str>,
+    common: &Common,
+) -> Result<ExitCode, Stop> {
+    let order = Order::new(common, Role::Mta)?;
+    let (false, Some(spec)) = (common.list, listen) else { return list(&order.chosen()?) };
+    let (profile, give_up) = mta::profile::read(common.profile.as_deref(), sink.is_some())?;
+    let timeout = if smtp.is_some() { TIMEOUT } else { BY_HAND };
+    let limits = limits(common, timeout, give_up.unwrap_or(timeout));
+    let client = smtp.map_or_else(|| Client::Manual, |address| Client::Smtp(address.to_owned()));
+    let listener = spec.listen().map_err(|error| Stop::Usage(format!("{spec}: {error}")))?;
+    let spec = listener.spec();
+    eprintln!("milter-check: listens for Milter connections on {spec}");
+    let hub = Hub::new(listener, client, sink, limits)
+        .map_err(|error| Stop::Usage(format!("{}: {error}", sink.unwrap_or_default())))?;
+    let mut bench = MtaBench { hub: Mutex::new(hub), profile };
+    let (started, begun) = (SystemTime::now(), Instant::now());
+    let target = smtp.unwrap_or("by hand").to_owned();
+    let facts = mta::first::session(&mut bench)
+        .map_err(|(why, transcript)| Stop::Program(format!("{target}: {why}{}", indented(&transcript))))?;
+    let about = About { target, facts: facts.to_string(), warning: None, started, begun };
+    order.run(&bench, 1, about)
+}
+
+fn limits(common: &Common, timeout: Duration, slow: Duration) -> Limits {
+    Limits { timeout: common.timeout.unwrap_or(timeout), quiet: common.quiet_time, slow }
+}
+
+/// What the user wants to have done.
+struct Order<'c> {
+    common: &'c Common,
+    outputs: Vec<(Format, Option<PathBuf>)>,
+    scenarios: Vec<Scenario>,
+    baseline: Option<Baseline>,
+}
+
+/// What is known about the program under test before the scenarios.
+struct About {
+    target: String,
+    facts: String,
+    warning: Option<String>,
+    started: SystemTime,
+    begun: Instant,
+}
+
+impl<'c> Order<'c> {
+    /// Reads all that is given, so that a mistake shows before anything is run.
+    fn new(common: &'c Common, role: Role) -> Result<Self, Stop> {
+        let read = |path: &PathBuf| Baseline::read(path).map_err(named(path));
+        let order = Self {
+            common,
+            outputs: outputs(common),
+            scenarios: scenarios(common, role)?,
+            baseline: common.baseline.as_ref().map(read).transpose()?,
+        };
+        order.chosen()?;
+        Ok(order)
+    }
+
+    fn chosen(&self) -> Result<Vec<&Scenario>, Stop> {
+        choose(&self.scenarios, self.common)
+    }
+
+    /// Runs the scenarios, and reports.
+    fn run(&self, bench: &dyn Bench, jobs: usize, about: About) -> Result<ExitCode, Stop> {
+        let is_human = self.outputs.iter().any(|(format, file)| *format == Format::Human && file.is_none());
+        if is_human {
+            println!("{}: {}", about.target, about.facts);
+        }
+        if let Some(warning) = about.warning {
+            eprintln!("milter-check: {warning}");
+        }
+        let chosen = self.chosen()?;
+        let progress = Progress::new(chosen.len(), is_human, self.common.verbose);
+        let (rows, stopped) = schedule::run(&chosen, bench, jobs, &progress);
+        progress.finish();
+        let mut results = Results {
+            name: self.common.name.clone(),
+            target: about.target,
+            role: bench.role(),
+            facts: about.facts,
+            stopped,
+            started: about.started,
+            time: about.begun.elapsed(),
+            rows,
+        };
+        finish(&mut results, &self.outputs, self.baseline.as_ref(), self.common)
+    }
 }
 
 /// Writes the reports, and finds the exit status.
@@ -184,7 +270,7 @@ fn scenarios(common: &Common, role: Role) -> Result<Vec<Scenario>, Stop> {
         all.extend(found);
     }
     if common.scenarios.is_empty() {
-        all = filter_scenarios()?;
+        all = if role == Role::Filter { filter_scenarios()? } else { mta_scenarios()? };
     }
     all.retain(|scenario| scenario.role == role);
     Ok(all)

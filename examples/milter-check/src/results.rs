@@ -50,12 +50,12 @@ impl<'s> Row<'s> {
         Self { scenario, verdict, mismatch, why, record, time, change: None }
     }
 
-    pub(crate) fn skipped(scenario: &'s Scenario, why: impl Into<String>) -> Self {
+    pub(crate) fn skipped(scenario: &'s Scenario, why: &str) -> Self {
         Self {
             scenario,
             verdict: Verdict::Skipped,
             mismatch: None,
-            why: Some(why.into()),
+            why: Some(why.to_owned()),
             record: Vec::new(),
             time: Duration::ZERO,
             change: None,

@@ -4,22 +4,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
 
-use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Scenario, Verdict};
 
-use crate::first;
-use crate::link::Limits;
-use crate::play::{self, Played};
+use crate::bench::{Bench, Played};
 use crate::results::Row;
-use crate::spec::Spec;
-
-/// A filter under test.
-#[derive(Debug)]
-pub(crate) struct Target<'t> {
-    pub(crate) spec: &'t Spec,
-    pub(crate) profile: &'t Profile,
-    pub(crate) limits: Limits,
-}
 
 /// What is told while scenarios are run.
 pub(crate) trait Watcher: Sync {
@@ -43,7 +31,7 @@ struct Shared<'s> {
 /// Runs all scenarios. The second result says why it stopped early, if it did: what has not been run by then is skipped.
 pub(crate) fn run<'s>(
     scenarios: &[&'s Scenario],
-    target: &Target<'_>,
+    bench: &dyn Bench,
     jobs: usize,
     watcher: &dyn Watcher,
 ) -> (Vec<Row<'s>>, Option<String>) {
@@ -56,23 +44,23 @@ pub(crate) fn run<'s>(
     };
     thread::scope(|scope| {
         for _ in 0..jobs {
-            scope.spawn(|| work(scenarios, target, &shared, jobs > 1, watcher));
+            scope.spawn(|| work(scenarios, bench, &shared, jobs > 1, watcher));
         }
     });
     if jobs > 1 {
-        run_again_alone(scenarios, target, &shared, watcher);
+        run_again_alone(scenarios, bench, &shared, watcher);
     }
     let stopped = shared.stopped.into_inner().unwrap_or_default();
     let rows = shared.rows.into_inner().unwrap_or_default();
-    let why = "the filter could not be tested any more";
+    let why = format!("the {} could not be tested any more", bench.noun());
     let rows = rows.into_iter().zip(scenarios);
-    (rows.map(|(row, scenario)| row.unwrap_or_else(|| Row::skipped(scenario, why))).collect(), stopped)
+    (rows.map(|(row, scenario)| row.unwrap_or_else(|| Row::skipped(scenario, &why))).collect(), stopped)
 }
 
 /// One thread: takes scenario after scenario.
 fn work<'s>(
     scenarios: &[&'s Scenario],
-    target: &Target<'_>,
+    bench: &dyn Bench,
     shared: &Shared<'s>,
     is_parallel: bool,
     watcher: &dyn Watcher,
@@ -83,7 +71,7 @@ fn work<'s>(
         if shared.is_stopped() {
             return;
         }
-        let Some(row) = one(place, scenario, scenarios, target, shared, watcher) else { return };
+        let Some(row) = one(place, scenario, scenarios, bench, shared, watcher) else { return };
         // Neighbours disturb each other if the filter dies or is slow: what is not as it should be is run again alone.
         if !(is_parallel && is_doubtful(&row)) {
             watcher.ends(&row);
@@ -95,7 +83,7 @@ fn work<'s>(
 /// Runs again, one after the other, what may have failed because of other connections.
 fn run_again_alone<'s>(
     scenarios: &[&'s Scenario],
-    target: &Target<'_>,
+    bench: &dyn Bench,
     shared: &Shared<'s>,
     watcher: &dyn Watcher,
 ) {
@@ -108,7 +96,7 @@ fn run_again_alone<'s>(
             continue;
         }
         if !shared.is_stopped() {
-            if let Some(row) = one(place, scenario, scenarios, target, shared, watcher) {
+            if let Some(row) = one(place, scenario, scenarios, bench, shared, watcher) {
                 shared.keep(place, row);
             }
         }
@@ -128,24 +116,24 @@ fn one<'s>(
     place: usize,
     scenario: &'s Scenario,
     scenarios: &[&'s Scenario],
-    target: &Target<'_>,
+    bench: &dyn Bench,
     shared: &Shared<'s>,
     watcher: &dyn Watcher,
 ) -> Option<Row<'s>> {
     watcher.begins(&scenario.id);
     shared.begin(place);
-    let Played { row, unreachable, has_timed_out } =
-        play::filter(scenario, target.profile, target.spec, target.limits);
+    let Played { row, unreachable, has_timed_out } = bench.play(scenario);
     if let Some(why) = unreachable {
         let suspects = shared.suspects(place, scenarios);
-        shared.stop(format!("the filter cannot be reached any more ({why}); {suspects}"));
+        shared.stop(format!("the {} cannot be reached any more ({why}); {suspects}", bench.noun()));
         return None;
     }
     shared.end(place);
     if has_timed_out && row.verdict != Verdict::Pass {
-        if let Err(why) = first::probe(target.profile, target.spec, target.limits) {
+        if let Err(why) = bench.probe() {
             shared.stop(format!(
-                "the filter does not answer any more ({why}); the last scenario was {}",
+                "the {} does not answer any more ({why}); the last scenario was {}",
+                bench.noun(),
                 scenario.id
             ));
         }

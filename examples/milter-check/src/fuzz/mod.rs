@@ -18,9 +18,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::bench::Limits;
 use crate::cli::seconds;
-use crate::link::Limits;
-use crate::profile;
+use crate::filter::profile;
 use crate::program::{Stop, named};
 use crate::spec::Spec;
 use crate::transcript::count;
@@ -95,8 +95,8 @@ pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
 
 fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let spec = &arguments.spec;
-    let profile = profile::filter(arguments.profile.as_deref())?;
-    let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time };
+    let profile = profile::read(arguments.profile.as_deref())?;
+    let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time, slow: arguments.timeout };
     let plan = Plan {
         seed: arguments.seed.unwrap_or_else(any_seed),
         first: arguments.session.unwrap_or(0),

@@ -11,7 +11,8 @@ use milter_proto::testing::Session;
 
 use super::found::{Found, Kind, Last};
 use super::program::Program;
-use crate::link::{Limits, Link};
+use crate::bench::Limits;
+use crate::filter::link::Link;
 use crate::spec::Spec;
 
 /// How long to look whether a filter that refused a connection accepts one again.

@@ -38,7 +38,9 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "    got      {}", found.got);
     let _ = writeln!(out, "    rule     {}: {}", scenario.rules.join(", "), scenario.title);
     let shrunk = match finding.steps {
-        Some(steps) => format!("shrunk by playing {}", count(usize::try_from(steps).unwrap_or(usize::MAX), "session")),
+        Some(steps) => {
+            format!("shrunk by playing {}", count(usize::try_from(steps).unwrap_or(usize::MAX), "session"))
+        }
         None => "not shrunk".to_owned(),
     };
     let _ = writeln!(out, "    seen in  {}; {shrunk}", count(finding.times, "session"));
@@ -46,14 +48,19 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "\n    transcript:\n{}", indented(&transcript::text(&lines)));
     let _ = writeln!(out, "    scenario:\n{}", indented(&scenario.to_string()));
     let (seed, session) = (plan.seed, finding.number);
-    let _ = writeln!(out, "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}\n");
+    let _ =
+        writeln!(out, "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}\n");
 }
 
 /// The scenarios of all findings, as a file for `--scenarios`.
 pub(crate) fn scenarios(results: &Results) -> String {
     let mut out = String::new();
     for finding in &results.findings {
-        let _ = writeln!(out, "# {}: expected {}, got {}\n{}", finding.found.kind, finding.found.expected, finding.found.got, finding.scenario);
+        let _ = writeln!(
+            out,
+            "# {}: expected {}, got {}\n{}",
+            finding.found.kind, finding.found.expected, finding.found.got, finding.scenario
+        );
     }
     out
 }

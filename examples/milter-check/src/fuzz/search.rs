@@ -82,7 +82,8 @@ pub(crate) fn search(
             if results.played == 0 {
                 return Err(format!("cannot connect: {why}"));
             }
-            results.stopped = Some(format!("it died some time after session {}: {why}", number.saturating_sub(1)));
+            results.stopped =
+                Some(format!("it died some time after session {}: {why}", number.saturating_sub(1)));
             break;
         }
         results.played = results.played.saturating_add(1);
@@ -135,7 +136,8 @@ fn take(
         results.findings.push(finding);
     }
     if is_dead {
-        results.stopped = Some("the filter does not answer any more, and --start does not say how to start it".to_owned());
+        results.stopped =
+            Some("the filter does not answer any more, and --start does not say how to start it".to_owned());
     }
     Ok(())
 }

@@ -8,29 +8,12 @@ use std::time::Instant;
 
 use milter_proto::conformance::{Action, Input, Patience};
 
+use crate::bench::Limits;
 use crate::spec::{Socket, Spec};
 
 /// How long to try again when a filter does not accept connections before a scenario: it may be restarted by a supervisor.
 const RESTART: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How long to wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// For what must come.
-    pub(crate) timeout: Duration,
-    /// To find out that nothing comes.
-    pub(crate) quiet: Duration,
-}
-
-impl Limits {
-    pub(crate) const fn of(self, patience: Patience) -> Duration {
-        match patience {
-            Patience::Short => self.quiet,
-            _ => self.timeout,
-        }
-    }
-}
 
 /// What happened, without the bytes.
 #[derive(Debug)]

@@ -1,30 +1,17 @@
 //! The profile: what the user tells about the program under test.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
 use milter_proto::conformance::filter;
 use serde::Deserialize;
-use thiserror::Error;
 
-/// A profile that cannot be used.
-#[derive(Debug, Error)]
-pub(crate) enum BadProfile {
-    #[error("{0}: {1}")]
-    Read(PathBuf, io::Error),
-    #[error("{0}: {1}")]
-    Syntax(PathBuf, Box<toml::de::Error>),
-    #[error("{0}: {1:?} is no header: expected \"Name: value\"")]
-    Header(PathBuf, String),
-    #[error("{0}: {1:?} contains NUL, which the protocol cannot carry")]
-    Nul(PathBuf, String),
-}
+use crate::toml_file::{self, BadProfile, bracketed};
 
-/// The file for a filter.
+/// The file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct FilterFile {
+struct File {
     client: Client,
     message: Message,
     messages: BTreeMap<String, Message>,
@@ -51,10 +38,10 @@ struct Message {
 }
 
 /// Reads the profile of a filter.
-pub(crate) fn filter(path: Option<&Path>) -> Result<filter::Profile, BadProfile> {
+pub(crate) fn read(path: Option<&Path>) -> Result<filter::Profile, BadProfile> {
     let mut profile = filter::Profile::default();
     let Some(path) = path else { return Ok(profile) };
-    let file: FilterFile = read(path)?;
+    let file: File = toml_file::read(path)?;
     let fields = [(file.client.host, &mut profile.host), (file.client.helo, &mut profile.helo)];
     for (value, place) in fields {
         if let Some(value) = value {
@@ -71,11 +58,6 @@ pub(crate) fn filter(path: Option<&Path>) -> Result<filter::Profile, BadProfile>
         profile.messages.insert(name, message);
     }
     Ok(profile)
-}
-
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, BadProfile> {
-    let text = fs::read_to_string(path).map_err(|error| BadProfile::Read(path.into(), error))?;
-    toml::from_str(&text).map_err(|error| BadProfile::Syntax(path.into(), Box::new(error)))
 }
 
 impl Message {
@@ -98,11 +80,6 @@ impl Message {
         }
         Ok(())
     }
-}
-
-/// An address in angle brackets, whether it had them or not.
-fn bracketed(address: String) -> String {
-    if address.starts_with('<') { address } else { format!("<{address}>") }
 }
 
 fn header(path: &Path, line: String) -> Result<(String, String), BadProfile> {

@@ -4,12 +4,11 @@ use core::fmt;
 use core::time::Duration;
 use std::io::{self, Write};
 
-use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict};
 use milter_proto::wire::{Actions, Answer, Command, Direction, Offer, Response, Steps, Version};
 
-use crate::link::Limits;
-use crate::play;
+use super::FilterBench;
+use crate::bench::{Bench, Limits};
 use crate::results::Row;
 use crate::spec::{Socket, Spec};
 use crate::transcript::{self, Extent, decode, line};
@@ -62,22 +61,20 @@ impl NoSession {
 }
 
 /// Runs the first session.
-pub(crate) fn session(profile: &Profile, spec: &Spec, limits: Limits) -> Result<Facts, NoSession> {
-    let played = one(SESSION, profile, spec, limits).map_err(|why| NoSession { why, record: Vec::new() })?;
-    if let (Verdict::Fail, Some(it)) = (played.verdict, &played.mismatch) {
-        let why = format!("in the first session, expected {}, and {}", it.expected, it.got);
-        return Err(NoSession { why, record: played.record });
+pub(crate) fn session(bench: &FilterBench<'_>) -> Result<Facts, NoSession> {
+    let session = one(SESSION, bench).map_err(|why| NoSession { why, record: Vec::new() })?;
+    match session.fault() {
+        Some(fault) => {
+            let why = format!("in the first session, {fault}");
+            Err(NoSession { why, record: session.record })
+        }
+        None => Ok(Facts::of(&session.record)),
     }
-    Ok(Facts::of(&played.record))
 }
 
 /// Whether the filter still answers OPTNEG; if not, why.
-pub(crate) fn probe(profile: &Profile, spec: &Spec, limits: Limits) -> Result<(), String> {
-    let row = one(PROBE, profile, spec, limits)?;
-    match row.mismatch {
-        Some(it) if row.verdict == Verdict::Fail => Err(format!("expected {}, and {}", it.expected, it.got)),
-        _ => Ok(()),
-    }
+pub(crate) fn probe(bench: &FilterBench<'_>) -> Result<(), String> {
+    one(PROBE, bench)?.fault().map_or(Ok(()), Err)
 }
 
 /// A result that owns its scenario no longer.
@@ -87,10 +84,17 @@ struct Session {
     record: Vec<Event>,
 }
 
-fn one(text: &str, profile: &Profile, spec: &Spec, limits: Limits) -> Result<Session, String> {
+impl Session {
+    fn fault(&self) -> Option<String> {
+        let it = self.mismatch.as_ref().filter(|_| self.verdict == Verdict::Fail)?;
+        Some(format!("expected {}, got {}", it.expected, it.got))
+    }
+}
+
+fn one(text: &str, bench: &FilterBench<'_>) -> Result<Session, String> {
     let scenarios = Scenario::read_all(text).map_err(|error: ScenarioError| error.to_string())?;
     let scenario = scenarios.first().ok_or("no scenario")?;
-    let played = play::filter(scenario, profile, spec, limits);
+    let played = bench.play(scenario);
     if let Some(why) = played.unreachable {
         return Err(format!("cannot connect: {why}"));
     }
