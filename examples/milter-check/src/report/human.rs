@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use milter_proto::conformance::Verdict;
 
+use crate::baseline::Change;
 use crate::results::{Count, Results, Row};
 use crate::rules;
 use crate::transcript::{self, Extent};
@@ -48,8 +49,21 @@ pub(crate) fn report(results: &Results<'_>) -> String {
         failure(&mut out, row);
     }
     skipped(&mut out, results);
+    changes(&mut out, results);
     summary(&mut out, results);
     out
+}
+
+/// What differs from the baseline.
+fn changes(out: &mut String, results: &Results<'_>) {
+    let changed = |row: &&Row<'_>| matches!(row.change, Some(Change::NewFailure | Change::NewPass));
+    for (index, row) in results.rows.iter().filter(changed).enumerate() {
+        if index == 0 {
+            out.push('\n');
+        }
+        let change = row.change.map_or("", Change::name);
+        let _ = writeln!(out, "{BOLD}{change}{BOLD:#}: {}", row.scenario.id);
+    }
 }
 
 fn failure(out: &mut String, row: &Row<'_>) {
