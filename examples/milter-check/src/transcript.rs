@@ -71,7 +71,7 @@ pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Ve
                 let meaning = decode(bytes).and_then(|frame| meaning(*direction, frame));
                 Line { kind, text, bytes: Some(hexadecimal(bytes, extent)), meaning }
             }
-            Event::Client(text) => line(Kind::Client, text.clone()),
+            Event::Client(text) => line(Kind::Client, text.replace("\r\n", "\n").trim_end().to_owned()),
             Event::SmtpReply(text) => line(Kind::Reply, text.clone()),
             Event::Note(text) => line(Kind::Note, text.clone()),
             _ => return None,

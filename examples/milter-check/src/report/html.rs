@@ -1,9 +1,10 @@
 //! The report as one page of HTML, which needs nothing else.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use milter_proto::conformance::Level;
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Error, Output, Value, context};
 
 use super::view::{RuleView, View};
 use crate::results::Results;
@@ -17,7 +18,7 @@ pub(super) fn report(results: &Results<'_>) -> super::Result<String> {
     let mut environment = Environment::new();
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
-    // The name tells that values are escaped for HTML.
+    environment.set_formatter(|out, _, value| escape(out, value));
     environment.add_template("page.html", PAGE)?;
     let view = View::new(results, Extent::Short);
     let mut ids: Vec<&str> =
@@ -33,4 +34,22 @@ pub(super) fn report(results: &Results<'_>) -> super::Result<String> {
         view => view,
         rules => rules,
     })?)
+}
+
+/// Writes a value, escaped for texts and attributes in quotes unless it is HTML already.
+fn escape(out: &mut Output<'_>, value: &Value) -> Result<(), Error> {
+    let text = value.to_string();
+    if value.is_safe() {
+        return Ok(out.write_str(&text)?);
+    }
+    for c in text.chars() {
+        match c {
+            '&' => out.write_str("&amp;")?,
+            '<' => out.write_str("&lt;")?,
+            '>' => out.write_str("&gt;")?,
+            '"' => out.write_str("&quot;")?,
+            _ => out.write_char(c)?,
+        }
+    }
+    Ok(())
 }

@@ -71,7 +71,13 @@ fn listen(kind: Kind, mut listener: TcpListener, address: SocketAddr, counter: &
     }
 }
 
-fn serve(mut stream: TcpStream, kind: Kind) {
+/// Answers, and closes the connection, of which `listen` has another handle.
+fn serve(stream: TcpStream, kind: Kind) {
+    answer(&stream, kind);
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+fn answer(mut stream: &TcpStream, kind: Kind) {
     let options = Options::new([CommandKind::MailFrom, CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
     let mut buffer = vec![0; 65_536];

@@ -46,7 +46,10 @@ fn human_shows_what_failed_and_why() {
     for row in [["mixed", "1", "1", "1", "0"], ["other", "0", "1", "1", "1"], ["total", "1", "2", "2", "1"]] {
         assert!(words.iter().any(|words| words == &row), "{row:?}: {text}");
     }
-    assert!(text.contains("1 scenario of level must and 1 scenario of level should failed (6 scenarios in"), "{text}");
+    assert!(
+        text.contains("1 scenario of level must and 1 scenario of level should failed (6 scenarios in"),
+        "{text}"
+    );
     assert!(!text.contains('\x1b'), "no colours in a pipe");
 }
 
@@ -55,7 +58,8 @@ fn tap_has_a_plan_and_a_line_for_each() {
     let text = report("tap");
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[..2], ["TAP version 14", "1..6"]);
-    let results: Vec<_> = lines.iter().filter(|line| line.starts_with("ok ") || line.starts_with("not ok ")).collect();
+    let results: Vec<_> =
+        lines.iter().filter(|line| line.starts_with("ok ") || line.starts_with("not ok ")).collect();
     for ((number, line), (id, result)) in (1..).zip(&results).zip(IDS) {
         let word = if result == "fail" { "not ok" } else { "ok" };
         assert!(line.starts_with(&format!("{word} {number} - {id}: ")), "{line}");
@@ -64,8 +68,14 @@ fn tap_has_a_plan_and_a_line_for_each() {
     }
     assert_eq!(results.len(), IDS.len());
     let block = text.split("not ok 2 ").nth(1).unwrap().split("  ...\n").next().unwrap();
-    assert!(block.contains("\n  ---\n  result: \"fail\"\n  level: \"must\"\n  rules: \"FRM-3, DEV-1\"\n"), "{block}");
-    assert!(block.contains("  expected: \"nothing\"\n  got: \"the filter closed the connection\"\n"), "{block}");
+    assert!(
+        block.contains("\n  ---\n  result: \"fail\"\n  level: \"must\"\n  rules: \"FRM-3, DEV-1\"\n"),
+        "{block}"
+    );
+    assert!(
+        block.contains("  expected: \"nothing\"\n  got: \"the filter closed the connection\"\n"),
+        "{block}"
+    );
 }
 
 #[test]
@@ -77,10 +87,13 @@ fn json_has_the_documented_fields() {
     assert_eq!(json["summary"], serde_json::json!({ "pass": 1, "non_strict": 2, "fail": 2, "skipped": 1 }));
     assert_eq!(json["chapters"][0]["must"]["fail"], 1);
     let scenarios = json["scenarios"].as_array().unwrap();
-    let found: Vec<_> = scenarios.iter().map(|it| (it["id"].as_str().unwrap(), it["result"].as_str().unwrap()));
+    let found = scenarios.iter().map(|it| (it["id"].as_str().unwrap(), it["result"].as_str().unwrap()));
     assert_eq!(found.collect::<Vec<_>>(), IDS);
     let fails = &scenarios[1];
-    assert_eq!((fails["step"].as_u64(), fails["got"].as_str()), (Some(2), Some("the filter closed the connection")));
+    assert_eq!(
+        (fails["step"].as_u64(), fails["got"].as_str()),
+        (Some(2), Some("the filter closed the connection"))
+    );
     let lines = fails["transcript"].as_array().unwrap();
     let optneg = lines.iter().find(|line| line["kind"] == "to-filter").unwrap();
     assert_eq!(optneg["text"], "> OPTNEG 6 0x1ff 0x1fffff");
@@ -136,7 +149,9 @@ fn junit_is_xml_with_a_case_for_each() {
             b"testcase" => cases.push(attribute("name")),
             b"failure" => failures.push((attribute("type"), attribute("message"))),
             b"skipped" => skipped += 1,
-            b"testsuites" => assert_eq!((attribute("tests"), attribute("failures")), ("6".into(), "2".into())),
+            b"testsuites" => {
+                assert_eq!((attribute("tests"), attribute("failures")), ("6".into(), "2".into()))
+            }
             _ => {}
         }
     }
@@ -157,7 +172,9 @@ fn html_is_one_page_without_anything_from_elsewhere() {
     assert!(text.contains("which &lt;b&gt;is wrong&lt;/b&gt; &amp; fails"), "titles are escaped");
     assert!(text.contains("<h1>the filter &lt;of&gt; &quot;the tests&quot;</h1>"), "names are escaped");
     assert!(text.contains("A sender MUST NOT send a length of 0."), "rules are shown");
-    for outside in ["<link rel=\"stylesheet\"", "<script src", "<img", "@import", "url(", "http://", "https://"] {
+    for outside in
+        ["<link rel=\"stylesheet\"", "<script src", "<img", "@import", "url(", "http://", "https://"]
+    {
         assert!(!text.contains(outside), "{outside}");
     }
 }

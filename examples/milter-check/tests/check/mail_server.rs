@@ -30,7 +30,8 @@ fn serve(smtp: &TcpStream, filter: &PathBuf, sink: Option<&str>) -> io::Result<(
     chain.add(ChainFilter::new());
     let [host, client] = [c"client.example", c"192.0.2.10"].map(Text::from_c_str);
     ask(&mut chain, Command::Negotiate(Offer::FULL), &milter)?;
-    let greeting = ask(&mut chain, Command::Connect { host, peer: Peer::Inet { port: 25, address: client } }, &milter)?;
+    let greeting =
+        ask(&mut chain, Command::Connect { host, peer: Peer::Inet { port: 25, address: client } }, &milter)?;
     reply(smtp, &greeting, "220 mta.example ESMTP")?;
     let (mut sender, mut recipients) = (String::new(), Vec::new());
     loop {
@@ -39,17 +40,26 @@ fn serve(smtp: &TcpStream, filter: &PathBuf, sink: Option<&str>) -> io::Result<(
             return ask(&mut chain, Command::Quit, &milter).map(drop);
         }
         let line = line.trim_end();
-        let argument = format!("{}\0", line.split_once([':', ' ']).map_or("", |(_, rest)| rest.trim_start_matches("FROM:").trim_start_matches("TO:")));
-        let text = Text::until_nul(argument.as_bytes()).unwrap().0;
+        let argument = line.split_once(' ').map_or("", |(_, rest)| rest);
+        let argument = argument.trim_start_matches("FROM:").trim_start_matches("TO:");
+        let text = Text::new(argument.as_bytes()).unwrap();
         let (answer, good) = match line.to_uppercase().get(..4).unwrap_or_default() {
             "EHLO" => (ask(&mut chain, Command::Helo { name: text }, &milter)?, "250 mta.example"),
             "MAIL" => {
                 sender = text.as_bytes().escape_ascii().to_string();
                 recipients.clear();
-                (ask(&mut chain, Command::MailFrom { address: text, arguments: TextList::EMPTY }, &milter)?, "250 OK")
+                (
+                    ask(
+                        &mut chain,
+                        Command::MailFrom { address: text, arguments: TextList::EMPTY },
+                        &milter,
+                    )?,
+                    "250 OK",
+                )
             }
             "RCPT" => {
-                let answer = ask(&mut chain, Command::RcptTo { address: text, arguments: TextList::EMPTY }, &milter)?;
+                let answer =
+                    ask(&mut chain, Command::RcptTo { address: text, arguments: TextList::EMPTY }, &milter)?;
                 recipients.push(text.as_bytes().escape_ascii().to_string());
                 (answer, "250 OK")
             }
@@ -61,7 +71,7 @@ fn serve(smtp: &TcpStream, filter: &PathBuf, sink: Option<&str>) -> io::Result<(
                 }
                 reply(smtp, "", "354 go on")?;
                 let content = content(&mut lines)?;
-                let message = Message::parse(&content);
+                let message = Message::parse(content);
                 chain.send_message(message).map_err(io::Error::other)?;
                 let answer = run(&mut chain, &milter)?;
                 let message = chain.take_message().map(|message| message.to_bytes());
@@ -136,7 +146,8 @@ fn run(chain: &mut Chain<'_>, mut milter: &UnixStream) -> io::Result<String> {
         match chain.next_step() {
             ChainStep::Done(answer) if answer.passes() => return Ok(String::new()),
             ChainStep::Done(answer) => {
-                let reply = answer.smtp_reply().map(|reply| reply.as_bytes().escape_ascii().to_string());
+                let reply =
+                    answer.smtp_reply().map(|reply| reply.as_text().as_bytes().escape_ascii().to_string());
                 return Ok(reply.unwrap_or_else(|| "550 5.7.1 refused".to_owned()));
             }
             ChainStep::Write { filter, frame } => {

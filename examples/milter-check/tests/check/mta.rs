@@ -21,22 +21,22 @@ message
 
 [mta/own/is-edited] must EDT-1
 A header is added
-answer * ADD_HEADERS -
-at BODYEOB: ADDHEADER "X-Own" "yes" | CONTINUE
+answer offer ADD_HEADERS none
+at BODYEOB: ADDHEADER "X-Own" "yes" ; CONTINUE
 session
 message
-delivered "X-Own: yes"
+delivered has "X-Own: yes\r\n"
 
 [mta/own/refuses] must RPL-1
 A sender is refused
 at MAIL: REPLYCODE "550 5.7.1 not you"
 session
-message MAIL 550 "not you"
+message => MAIL 550 has "not you"
 
 [mta/own/fails] must FRM-8
 A message is refused without a reason
 session
-message MAIL 550
+message => MAIL 550
 "#;
 
 #[test]
