@@ -57,6 +57,9 @@ pub(super) enum Judged {
     Wrong(String),
 }
 
+/// The most characters of an edit that a result shows.
+const MAX_SHOWN: usize = 100;
+
 /// The legal order of commands, and the stage after each.
 const WAY: [(CommandKind, Stage); 9] = [
     (CommandKind::Negotiate, Stage::Negotiated),
@@ -145,6 +148,7 @@ impl Way {
         let kind = CommandKind::from_code(frame.code()).filter(|_| !self.is_closed())?;
         match kind {
             CommandKind::Negotiate => {
+                self.stage = Stage::Negotiated;
                 if let Ok(read) = Command::parse_as(frame, Tolerance::LIBMILTER) {
                     if let Command::Negotiate(offer) = read.value {
                         self.offer = offer;
@@ -324,7 +328,8 @@ impl Way {
     }
 
     pub(super) fn edits_as_text(&self) -> String {
-        let lines: Vec<_> = self.edits.iter().map(|edit| line(Direction::ToMta, edit.as_frame())).collect();
+        let short = |edit: &FrameBuf| line(Direction::ToMta, edit.as_frame()).chars().take(MAX_SHOWN).collect();
+        let lines: Vec<String> = self.edits.iter().map(short).collect();
         if lines.is_empty() { "no edit".into() } else { lines.join("; ") }
     }
 
