@@ -68,9 +68,7 @@ pub(super) struct Frames {
     fault: Fault,
     /// The code of the last command that was sent.
     last: u8,
-    held: Vec<FrameBuf>,
     body: Vec<FrameBuf>,
-    offers: usize,
     skipped: bool,
     macros: Vec<FrameBuf>,
     edits: usize,
@@ -83,9 +81,9 @@ fn frame(code: u8, payload: &[u8]) -> FrameBuf {
 }
 
 impl Frames {
-    pub(super) const fn new(fault: Fault) -> Self {
-        let (held, body, macros, kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { fault, last: 0, held, body, offers: 0, skipped: false, macros, edits: 0, steps: 0, kept }
+    pub(super) fn new(fault: Fault) -> Self {
+        let (body, macros, kept) = (Vec::new(), Vec::new(), Vec::new());
+        Self { fault, last: 0, body, skipped: false, macros, edits: 0, steps: 0, kept }
     }
 
     pub(super) fn end_message(&mut self) {
@@ -328,11 +326,11 @@ impl Frames {
             Fault::FirstListCounts => {
                 // Of two equal stages the second one goes.
                 let first = lists.iter().skip(4).position(|&byte| byte == 0).map_or(lists.len(), |at| at + 5);
-                if lists.get(first..first + 4).is_some_and(|stage| stage == &lists[..4]) {
+                if lists.get(first..first + 4).is_some_and(|stage| Some(stage) == lists.get(..4)) {
                     payload.truncate(12 + first);
                 }
             }
-            Fault::ListForOneIsForAll if !lists.is_empty() => {
+            Fault::ListForOneIsForAll if lists.len() > 5 => {
                 let first = lists.iter().skip(4).position(|&byte| byte == 0).map_or(lists.len(), |at| at + 5);
                 for stage in 0..7_u32 {
                     payload.extend(stage.to_be_bytes());

@@ -5,7 +5,7 @@ mod server;
 mod world;
 
 use milter_proto::conformance::mta::{FailureAction, Profile, mta_scenarios};
-use milter_proto::conformance::{Level, Role, Scenario, Verdict};
+use milter_proto::conformance::{Event, Level, Role, Scenario, Verdict};
 
 use fault::Fault;
 use world::run;
@@ -16,6 +16,18 @@ fn profile() -> Profile {
         .with_refused(server::REFUSED)
         .with_sink(true)
         .with_slow(true)
+}
+
+/// The record of a run, a line for each event.
+fn show(record: &[Event]) -> String {
+    let lines = record.iter().map(|event| match event {
+        Event::Bytes(direction, bytes) => {
+            let bytes = bytes.get(..bytes.len().min(100)).unwrap_or_default();
+            format!("    {direction:?} \"{}\"", bytes.escape_ascii())
+        }
+        other => format!("    {other:?}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn scenarios() -> Vec<Scenario> {
@@ -53,7 +65,7 @@ fn a_sound_mta_fails_nothing() {
             _ => matches!(outcome.verdict, Verdict::Pass | Verdict::NonStrict),
         };
         if !is_fine {
-            failures.push(format!("{}: {outcome:?}\n{record:#?}", scenario.id));
+            failures.push(format!("{}: {outcome:?}\n{}", scenario.id, show(&record)));
         }
     }
     assert!(failures.is_empty(), "{} of them:\n{}", failures.len(), failures.join("\n"));
@@ -66,7 +78,7 @@ fn each_broken_mta_fails_what_names_its_fault() {
     let mut failed = Vec::new();
     for &fault in Fault::ALL.iter().filter(|&&fault| fault != Fault::None) {
         table.push_str(&format!("{fault:?}\n"));
-        for scenario in &scenarios {
+        for scenario in scenarios.iter().filter(|it| it.level != Level::Info) {
             let (outcome, _) = run(scenario, &profile(), fault);
             if outcome.verdict == Verdict::Fail {
                 table.push_str(&format!("  {}\n", scenario.id));

@@ -340,7 +340,7 @@ impl Server {
         let reply = answer.smtp_reply()?;
         let text = match self.fault {
             Fault::KeepsPercents => String::from_utf8_lossy(reply.as_text().as_bytes()).into_owned(),
-            _ => reply.unescaped().to_string(),
+            _ => reply.unescaped().bytes().map(char::from).collect(),
         };
         Some(match self.fault {
             Fault::FirstLineOnly => text.lines().next().unwrap_or_default().replacen('-', " ", 1),
