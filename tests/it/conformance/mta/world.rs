@@ -99,6 +99,13 @@ impl World {
         .await
     }
 
+    /// Waits until the run has seen what was done so far.
+    pub(super) async fn rest(&self) {
+        let mut is_over = false;
+        poll_fn(|_| if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
+
     /// Waits for ever.
     pub(super) async fn hang(&self) {
         poll_fn(|_| Poll::<()>::Pending).await;
