@@ -126,7 +126,7 @@ impl<'s> FilterRun<'s> {
             profile,
             plan,
             talk: Talk::default(),
-            way: Way::default(),
+            way: Way::new(&profile.message),
             step: 0,
             cut: 0,
             doing: Doing::Nothing,
@@ -200,7 +200,7 @@ impl<'s> FilterRun<'s> {
             Task::Step(number) => self.begin(number),
             Task::Connect(purpose) => {
                 self.talk = Talk::default();
-                self.way = Way::default();
+                self.way = Way::new(&self.profile.message);
                 self.doing = Doing::Connecting(purpose);
                 return Some(Action::Connect);
             }

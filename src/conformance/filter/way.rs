@@ -84,6 +84,11 @@ impl Default for Way {
 }
 
 impl Way {
+    /// A new connection, on which `reach` sends this message.
+    pub(super) fn new(message: &ProfileMessage) -> Self {
+        Self { message: message.clone(), ..Self::default() }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.stage == Stage::Closed
     }

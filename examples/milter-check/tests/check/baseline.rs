@@ -28,7 +28,10 @@ fn only_what_differs_from_the_baseline_counts() {
     let done = with_baseline(known, &["--format", "tap"]);
     assert!(done.out.contains("fails # TODO a known failure"), "{done:?}");
     let done = with_baseline(known, &["--format", "junit"]);
-    assert!(done.out.contains("failures=\"0\"") && done.out.contains("a known failure: expected nothing"), "{done:?}");
+    assert!(
+        done.out.contains("failures=\"0\"") && done.out.contains("a known failure: expected nothing"),
+        "{done:?}"
+    );
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use milter_proto::FilterSession;
 use milter_proto::filter::{Options, Turn};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Assembler, Command, Edit, Verdict};
-use milter_proto::FilterSession;
 
 /// What it does. Connections are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,8 @@ fn an_mta_is_driven_by_smtp() {
     let sink = format!("127.0.0.1:{port}");
     let smtp = mail_server::start(&socket, Some(sink.clone()));
     let listen = format!("unix:{socket}");
-    let fixed = ["mta", "--listen", &listen, "--smtp", &smtp, "--scenarios", &scenarios, "--quiet-time", "0.1"];
+    let fixed =
+        ["mta", "--listen", &listen, "--smtp", &smtp, "--scenarios", &scenarios, "--quiet-time", "0.1"];
     let with_sink = [&fixed[..], &["--sink", &sink, "--format", "tap"]].concat();
     let done = run(&with_sink);
     assert_eq!(done.status, 1, "{done:?}");
@@ -93,7 +94,15 @@ fn mail_can_be_sent_by_hand() {
     let socket = folder.path("socket");
     let smtp = mail_server::start(&socket, None);
     let mut child = Command::new(env!("CARGO_BIN_EXE_milter-check"))
-        .args(["mta", "--listen", &format!("unix:{socket}"), "--scenarios", &scenarios, "--quiet-time", "0.1"])
+        .args([
+            "mta",
+            "--listen",
+            &format!("unix:{socket}"),
+            "--scenarios",
+            &scenarios,
+            "--quiet-time",
+            "0.1",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

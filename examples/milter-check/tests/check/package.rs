@@ -6,9 +6,10 @@ use crate::program::package;
 
 #[test]
 fn the_documents_are_those_of_the_repository() {
-    for (here, there) in
-        [("data/SPEC_NOTES.md", "../../SPEC_NOTES.md"), ("data/IMPLEMENTATIONS.md", "../../docs/IMPLEMENTATIONS.md")]
-    {
+    for (here, there) in [
+        ("data/SPEC_NOTES.md", "../../SPEC_NOTES.md"),
+        ("data/IMPLEMENTATIONS.md", "../../docs/IMPLEMENTATIONS.md"),
+    ] {
         let Ok(there) = fs::read(package(there)) else { continue };
         assert!(fs::read(package(here)).unwrap() == there, "{here} is a link into the repository");
     }

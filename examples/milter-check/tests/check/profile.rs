@@ -70,7 +70,8 @@ fn mistakes_in_the_profile_of_an_mta_are_told() {
 #[test]
 fn the_profiles_of_the_readme_are_read() {
     let readme = std::fs::read_to_string(package("README.md")).unwrap();
-    let examples: Vec<_> = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let examples: Vec<_> =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert_eq!(examples.len(), 2, "one for each role");
     let done = with_profile("readme", Kind::Good, examples[0]);
     assert_eq!(done.status, 0, "{done:?}");

@@ -10,7 +10,9 @@ use crate::program::{mixed, run};
 #[test]
 fn nothing_failed_is_0_and_a_must_is_1() {
     let filter = Filter::start(Kind::Good);
-    for (only, status) in [("mixed/passes", 0), ("mixed/is-lenient", 0), ("other", 0), ("mixed/fails", 1), ("", 1)] {
+    for (only, status) in
+        [("mixed/passes", 0), ("mixed/is-lenient", 0), ("other", 0), ("mixed/fails", 1), ("", 1)]
+    {
         let done = mixed(&filter.spec, &["--only", only]);
         assert_eq!(done.status, status, "{only}: {done:?}");
     }
@@ -130,7 +132,8 @@ fn a_default_message_that_is_refused_is_told() {
 fn scenarios_are_listed_without_a_program() {
     let done = run(&["filter", "--list", "--only", "framing/", "--level", "must"]);
     assert_eq!(done.status, 0, "{done:?}");
-    let line = done.out.lines().find(|line| line.starts_with("filter/framing/zero-length-at-start ")).unwrap();
+    let line =
+        done.out.lines().find(|line| line.starts_with("filter/framing/zero-length-at-start ")).unwrap();
     for part in [" must ", " FRM-3", "A frame of length 0 ends the connection"] {
         assert!(line.contains(part), "{line}");
     }
