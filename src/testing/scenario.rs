@@ -44,7 +44,10 @@ impl Session {
             is_ended: false,
             is_confused: false,
         };
-        for it in self.moves() {
+        let moves = self.moves();
+        // A scenario needs a step.
+        writer.is_faulty = moves.is_empty();
+        for it in moves {
             if !writer.is_ended {
                 writer.write(&it)?;
             }

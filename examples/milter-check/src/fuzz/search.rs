@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Event, Scenario};
 use milter_proto::testing::Session;
 use milter_proto::testing::strategies::{nearly_session, session};
@@ -12,7 +13,23 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::found::{Found, Kind};
-use super::play::{Played, Target};
+use super::play::{Peer, Played, play};
+
+/// A filter under test.
+pub(crate) struct Target<'t> {
+    pub(crate) peer: &'t mut dyn Peer,
+    pub(crate) profile: &'t Profile,
+}
+
+impl Target<'_> {
+    fn play(&mut self, session: &Session, name: &str) -> Result<Played, String> {
+        play(self.peer, self.profile, session, name)
+    }
+
+    fn restart(&mut self) -> Result<bool, String> {
+        self.peer.restart().map_err(|error| error.to_string())
+    }
+}
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +94,10 @@ pub(crate) fn search(
             .new_tree(&mut runner(plan.seed, number))
             .map_err(|reason| format!("no session could be generated: {reason}"))?;
         let session = tree.current();
-        let played = target.play(&session, &name(plan, number))?;
+        let mut played = target.play(&session, &name(plan, number))?;
+        if played.unreachable.is_some() && target.restart()? {
+            played = target.play(&session, &name(plan, number))?;
+        }
         if let Some(why) = &played.unreachable {
             if results.played == 0 {
                 return Err(format!("cannot connect: {why}"));
@@ -116,7 +136,7 @@ fn take(
         *count = count.saturating_add(1);
         return Ok(());
     }
-    let is_dead = found.is_deadly() && !target.restart().map_err(|error| error.to_string())?;
+    let is_dead = found.is_deadly() && !target.restart()?;
     if let Some(known) = results.findings.iter_mut().find(|known| known.first.is_like(&found)) {
         known.times = known.times.saturating_add(1);
     } else {
@@ -202,7 +222,7 @@ impl Attempts<'_, '_> {
         let played = self.target.play(session, &name(self.plan, finding.number))?;
         let Some(found) = played.found else { return Ok(false) };
         if found.is_deadly() {
-            self.target.restart().map_err(|error| error.to_string())?;
+            self.target.restart()?;
         }
         let is_same = found.kind == finding.found.kind && found.is_note == finding.found.is_note;
         if is_same {
