@@ -5,6 +5,7 @@ mod play;
 mod program;
 mod report;
 mod search;
+mod shrink;
 #[cfg(test)]
 mod tests;
 

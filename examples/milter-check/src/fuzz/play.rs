@@ -52,7 +52,15 @@ pub(crate) fn play(
     session: &Session,
     name: &str,
 ) -> Result<Played, String> {
-    let scenario = scenario(session, name)?;
+    play_scenario(peer, profile, scenario(session, name)?)
+}
+
+/// Plays the scenario of a session.
+pub(super) fn play_scenario(
+    peer: &mut dyn Peer,
+    profile: &Profile,
+    scenario: Scenario,
+) -> Result<Played, String> {
     let mut run = FilterRun::new(&scenario, profile);
     let (last, unreachable) = peer.run(&mut run);
     let outcome = run.outcome().cloned().ok_or("the run ended without a result")?;
@@ -64,7 +72,7 @@ pub(crate) fn play(
             (true, _) => found.kind,
         };
     }
-    if found.is_none() && unreachable.is_none() && session.fault.is_none() {
+    if found.is_none() && unreachable.is_none() {
         found = death(peer);
     }
     let record = run.record().to_vec();
@@ -72,7 +80,7 @@ pub(crate) fn play(
     Ok(Played { found, is_skipped, scenario, record, unreachable })
 }
 
-/// What is found if the filter has died at the end of a session. Scenarios of sessions with a fault find out themselves.
+/// What is found if the filter has died at the end of a session.
 fn death(peer: &mut dyn Peer) -> Option<Found> {
     let why = peer.refusal()?;
     Some(Found {
