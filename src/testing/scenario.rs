@@ -44,7 +44,10 @@ impl Session {
             is_ended: false,
             is_confused: false,
         };
-        for it in self.moves() {
+        let moves = self.moves();
+        // A scenario needs a step.
+        writer.is_faulty = moves.is_empty();
+        for it in moves {
             if !writer.is_ended {
                 writer.write(&it)?;
             }
@@ -114,6 +117,8 @@ impl Writer<'_> {
             // Whoever offers less than everything may be refused.
             Some(CommandKind::Negotiate) if !self.is_faulty && is_full(frame) => "OPTNEG",
             Some(CommandKind::Negotiate) if !self.is_faulty => "OPTNEG | close",
+            // What suits an offer that is malformed, out of order or of a strange version is not known.
+            Some(CommandKind::Negotiate) => "any",
             Some(CommandKind::Quit) => {
                 self.is_ended = true;
                 return self.out.write_str("< close ~ silence\n");

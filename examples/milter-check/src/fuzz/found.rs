@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use milter_proto::conformance::{Outcome, Scenario, Verdict};
+use milter_proto::conformance::{Input, Outcome, Scenario, Verdict};
 
 /// What a filter did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,25 @@ pub(crate) struct Found {
     pub(crate) after: String,
     pub(crate) expected: String,
     pub(crate) got: String,
+}
+
+impl Last {
+    pub(crate) const fn of(input: Input<'_>) -> Self {
+        match input {
+            Input::ConnectFailed(_) => Self::Refused,
+            Input::TimedOut => Self::TimedOut,
+            Input::Closed => Self::Closed,
+            Input::Start
+            | Input::Done
+            | Input::Connected
+            | Input::Accepted
+            | Input::Received(_)
+            | Input::SmtpReply(_)
+            | Input::SmtpClosed
+            | Input::Delivered(_)
+            | _ => Self::Other,
+        }
+    }
 }
 
 impl Found {

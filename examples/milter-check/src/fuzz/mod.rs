@@ -5,6 +5,7 @@ mod play;
 mod program;
 mod report;
 mod search;
+mod shrink;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +25,9 @@ use crate::filter::profile;
 use crate::program::{Stop, named};
 use crate::spec::Spec;
 use crate::transcript::count;
-use play::Target;
+use play::Remote;
 use program::Program;
-use search::{Plan, Results};
+use search::{Plan, Results, Target};
 
 /// The role of the program under test.
 #[derive(Debug, Subcommand)]
@@ -110,7 +111,8 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let stopped = |why: String| Stop::Program(format!("{spec}: {why}"));
     let program = arguments.start.as_deref().map(|command| Program::start(command, spec)).transpose();
     let program = program.map_err(|error| stopped(error.to_string()))?;
-    let mut target = Target { spec, profile: &profile, limits, program };
+    let mut remote = Remote { spec, limits, program };
+    let mut target = Target { peer: &mut remote, profile: &profile };
     let bar = bar(plan.count);
     let results = search::search(&mut target, &plan, &mut |results| tell(&bar, results));
     bar.finish_and_clear();

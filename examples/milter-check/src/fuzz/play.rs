@@ -20,13 +20,18 @@ const GRACE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A filter under test.
-#[derive(Debug)]
-pub(crate) struct Target<'t> {
-    pub(crate) spec: &'t Spec,
-    pub(crate) profile: &'t Profile,
-    pub(crate) limits: Limits,
-    /// If it can be started again.
-    pub(crate) program: Option<Program>,
+pub(crate) trait Peer {
+    /// Plays a run to its end. Returns the last thing that happened, and why there was no connection at all.
+    fn run(&mut self, run: &mut FilterRun<'_>) -> (Last, Option<String>);
+
+    /// Why the filter does not accept a connection, if it does not.
+    fn refusal(&mut self) -> Option<String>;
+
+    /// Whether the filter accepts connections, or does so again after a short time.
+    fn is_back(&mut self) -> bool;
+
+    /// Starts the filter again, if that is possible.
+    fn restart(&mut self) -> io::Result<bool>;
 }
 
 /// What became of one session.
@@ -36,75 +41,103 @@ pub(crate) struct Played {
     pub(crate) is_skipped: bool,
     pub(crate) scenario: Scenario,
     pub(crate) record: Vec<Event>,
-    /// The filter could not be reached at the beginning: the session before did it.
+    /// The filter could not be reached at the beginning.
     pub(crate) unreachable: Option<String>,
 }
 
-impl Target<'_> {
-    /// Plays one session.
-    pub(crate) fn play(&mut self, session: &Session, name: &str) -> Result<Played, String> {
-        let scenario = scenario(session, name)?;
-        let mut run = FilterRun::new(&scenario, self.profile);
+/// Plays one session.
+pub(crate) fn play(
+    peer: &mut dyn Peer,
+    profile: &Profile,
+    session: &Session,
+    name: &str,
+) -> Result<Played, String> {
+    play_scenario(peer, profile, scenario(session, name)?)
+}
+
+/// Plays the scenario of a session.
+pub(super) fn play_scenario(
+    peer: &mut dyn Peer,
+    profile: &Profile,
+    scenario: Scenario,
+) -> Result<Played, String> {
+    let mut run = FilterRun::new(&scenario, profile);
+    let (last, unreachable) = peer.run(&mut run);
+    let outcome = run.outcome().cloned().ok_or("the run ended without a result")?;
+    let mut found = Found::of(&scenario, &outcome, last);
+    if let Some(found) = found.as_mut().filter(|_| matches!(last, Last::Refused | Last::Closed)) {
+        found.kind = match (peer.is_back(), last) {
+            (false, _) => Kind::Crash,
+            (true, Last::Refused) => Kind::RefusedConnection,
+            (true, _) => found.kind,
+        };
+    }
+    if found.is_none() && unreachable.is_none() {
+        found = death(peer);
+    }
+    let record = run.record().to_vec();
+    let is_skipped = outcome.verdict == Verdict::Skipped;
+    Ok(Played { found, is_skipped, scenario, record, unreachable })
+}
+
+/// What is found if the filter has died at the end of a session.
+fn death(peer: &mut dyn Peer) -> Option<Found> {
+    let why = peer.refusal()?;
+    Some(Found {
+        kind: if peer.is_back() { Kind::RefusedConnection } else { Kind::Crash },
+        is_note: false,
+        after: "QUIT".to_owned(),
+        expected: "a new connection".to_owned(),
+        got: format!("no connection: {why}"),
+    })
+}
+
+/// The scenario of a session.
+fn scenario(session: &Session, name: &str) -> Result<Scenario, String> {
+    let text = session.to_scenario(name);
+    let scenarios = Scenario::read_all(&text).map_err(|error| format!("{error} in\n{text}"))?;
+    scenarios.into_iter().next().ok_or_else(|| "a session without a step".to_owned())
+}
+
+/// A filter behind a socket.
+#[derive(Debug)]
+pub(crate) struct Remote<'t> {
+    pub(crate) spec: &'t Spec,
+    pub(crate) limits: Limits,
+    /// If it can be started again.
+    pub(crate) program: Option<Program>,
+}
+
+impl Peer for Remote<'_> {
+    fn run(&mut self, run: &mut FilterRun<'_>) -> (Last, Option<String>) {
         let mut link = Link::new(self.spec, self.limits);
         let (mut action, mut last) = (run.advance(Input::Start), Last::Other);
         while link.act(action) {
             let input = link.input();
-            last = match input {
-                Input::ConnectFailed(_) => Last::Refused,
-                Input::TimedOut => Last::TimedOut,
-                Input::Closed => Last::Closed,
-                _ => Last::Other,
-            };
+            last = Last::of(input);
             action = run.advance(input);
         }
-        let outcome = run.outcome().cloned().ok_or("the run ended without a result")?;
-        let unreachable = link.unreachable.clone();
-        let mut found = Found::of(&scenario, &outcome, last);
-        if let Some(found) = found.as_mut().filter(|found| found.kind == Kind::Crash && self.is_back()) {
-            found.kind = Kind::RefusedConnection;
-        }
-        if found.is_none() && unreachable.is_none() && session.fault.is_none() {
-            found = self.has_died();
-        }
-        let record = run.record().to_vec();
-        let is_skipped = outcome.verdict == Verdict::Skipped;
-        Ok(Played { found, is_skipped, scenario, record, unreachable })
+        (last, link.unreachable)
     }
 
-    /// Whether the filter has died at the end of a session. Scenarios of sessions with a fault find out themselves.
-    fn has_died(&self) -> Option<Found> {
-        let error = self.spec.connect(self.limits.timeout).err()?;
-        Some(Found {
-            kind: if self.is_back() { Kind::RefusedConnection } else { Kind::Crash },
-            is_note: false,
-            after: "QUIT".to_owned(),
-            expected: "a new connection".to_owned(),
-            got: format!("no connection: {error}"),
-        })
+    fn refusal(&mut self) -> Option<String> {
+        self.spec.connect(self.limits.timeout).err().map(|error| error.to_string())
     }
 
-    /// Whether the filter accepts connections again.
-    fn is_back(&self) -> bool {
+    fn is_back(&mut self) -> bool {
         let begun = Instant::now();
-        while begun.elapsed() < GRACE {
-            if self.spec.connect(self.limits.timeout).is_ok() {
-                return true;
-            }
+        loop {
+            // The system may close the connections of a process before it refuses new ones.
             thread::sleep(PAUSE);
+            let is_back = self.refusal().is_none();
+            if is_back || begun.elapsed() > GRACE {
+                return is_back;
+            }
         }
-        false
     }
 
-    /// Starts the filter again, if that is possible.
-    pub(crate) fn restart(&mut self) -> io::Result<bool> {
+    fn restart(&mut self) -> io::Result<bool> {
         let Some(program) = &mut self.program else { return Ok(false) };
         program.restart(self.spec).map(|()| true)
     }
-}
-
-/// The scenario of a session.
-pub(crate) fn scenario(session: &Session, name: &str) -> Result<Scenario, String> {
-    let text = session.to_scenario(name);
-    let scenarios = Scenario::read_all(&text).map_err(|error| format!("{error} in\n{text}"))?;
-    scenarios.into_iter().next().ok_or_else(|| "a session without a step".to_owned())
 }

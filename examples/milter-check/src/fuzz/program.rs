@@ -2,9 +2,12 @@
 
 use core::time::Duration;
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::spec::Spec;
 
@@ -50,7 +53,9 @@ impl Program {
 
     fn end(&mut self) {
         // It may have ended already.
-        let _ = self.child.kill();
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
@@ -61,10 +66,11 @@ impl Drop for Program {
     }
 }
 
-/// `exec` leaves no shell between this process and the program.
+/// In a process group of its own, so that what the shell starts ends with it.
 fn spawn(command: &str) -> io::Result<Child> {
     Command::new("sh")
-        .args(["-c", &format!("exec {command}")])
+        .args(["-c", command])
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Instant;
 
+use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Event, Scenario};
 use milter_proto::testing::Session;
 use milter_proto::testing::strategies::{nearly_session, session};
@@ -12,7 +12,24 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::found::{Found, Kind};
-use super::play::{Played, Target};
+use super::play::{Peer, Played, play};
+use super::shrink::shrink;
+
+/// A filter under test.
+pub(crate) struct Target<'t> {
+    pub(crate) peer: &'t mut dyn Peer,
+    pub(crate) profile: &'t Profile,
+}
+
+impl Target<'_> {
+    pub(super) fn play(&mut self, session: &Session, name: &str) -> Result<Played, String> {
+        play(self.peer, self.profile, session, name)
+    }
+
+    pub(super) fn restart(&mut self) -> Result<bool, String> {
+        self.peer.restart().map_err(|error| error.to_string())
+    }
+}
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +94,10 @@ pub(crate) fn search(
             .new_tree(&mut runner(plan.seed, number))
             .map_err(|reason| format!("no session could be generated: {reason}"))?;
         let session = tree.current();
-        let played = target.play(&session, &name(plan, number))?;
+        let mut played = target.play(&session, &name(plan, number))?;
+        if played.unreachable.is_some() && target.restart()? {
+            played = target.play(&session, &name(plan, number))?;
+        }
         if let Some(why) = &played.unreachable {
             if results.played == 0 {
                 return Err(format!("cannot connect: {why}"));
@@ -91,7 +111,7 @@ pub(crate) fn search(
         results.skipped = results.skipped.saturating_add(usize::from(played.is_skipped));
         take(target, plan, &mut results, number, &mut *tree, played)?;
         tell(&results);
-        if results.findings.len() >= plan.most_findings {
+        if results.stopped.is_none() && results.findings.len() >= plan.most_findings {
             results.stopped = Some(format!("{} different findings are enough", plan.most_findings));
         }
         if results.stopped.is_some() {
@@ -116,7 +136,7 @@ fn take(
         *count = count.saturating_add(1);
         return Ok(());
     }
-    let is_dead = found.is_deadly() && !target.restart().map_err(|error| error.to_string())?;
+    let is_dead = found.is_deadly() && !target.restart()?;
     if let Some(known) = results.findings.iter_mut().find(|known| known.first.is_like(&found)) {
         known.times = known.times.saturating_add(1);
     } else {
@@ -142,80 +162,16 @@ fn take(
     Ok(())
 }
 
-/// Looks for a shorter session that shows the same.
-fn shrink(
-    target: &mut Target<'_>,
-    plan: &Plan,
-    tree: &mut dyn ValueTree<Value = Session>,
-    finding: &mut Finding,
-) -> Result<(), String> {
-    let mut attempts = Attempts { target, plan, steps: 0, begun: Instant::now() };
-    // As proptest does it: simplify while the fault shows, and take back what hides it.
-    let mut goes_on = tree.simplify();
-    while goes_on && attempts.are_left() {
-        goes_on = if attempts.shows(&tree.current(), finding)? { tree.simplify() } else { tree.complicate() };
-    }
-    // The strategies keep whole messages: now without single commands.
-    let mut at = finding.session.commands.len();
-    while at > 1 && attempts.are_left() {
-        at = at.saturating_sub(1);
-        if let Some(shorter) = without(&finding.session, at) {
-            attempts.shows(&shorter, finding)?;
-        }
-    }
-    finding.steps = Some(attempts.steps);
-    Ok(())
-}
-
-/// The session without one of its commands, if the others are still in order.
-fn without(session: &Session, at: usize) -> Option<Session> {
-    let mut shorter = session.clone();
-    if at >= shorter.commands.len() {
-        return None;
-    }
-    shorter.commands.remove(at);
-    match &mut shorter.fault {
-        Some((place, _)) if *place == at => return None,
-        Some((place, _)) if *place > at => *place = place.saturating_sub(1),
-        _ => {}
-    }
-    let is_in_order = Session::new(shorter.commands.iter().cloned()).broken_rule().is_none();
-    is_in_order.then_some(shorter)
-}
-
-/// The attempts to make a finding shorter.
-struct Attempts<'a, 't> {
-    target: &'a mut Target<'t>,
-    plan: &'a Plan,
-    steps: u32,
-    begun: Instant,
-}
-
-impl Attempts<'_, '_> {
-    fn are_left(&self) -> bool {
-        self.steps < self.plan.most_steps && self.begun.elapsed() < self.plan.most_time
-    }
-
-    /// Whether a session shows the same. If so, it becomes the one of the finding.
-    fn shows(&mut self, session: &Session, finding: &mut Finding) -> Result<bool, String> {
-        self.steps = self.steps.saturating_add(1);
-        let played = self.target.play(session, &name(self.plan, finding.number))?;
-        let Some(found) = played.found else { return Ok(false) };
-        if found.is_deadly() {
-            self.target.restart().map_err(|error| error.to_string())?;
-        }
-        let is_same = found.kind == finding.found.kind && found.is_note == finding.found.is_note;
-        if is_same {
-            (finding.found, finding.session) = (found, session.clone());
-            (finding.scenario, finding.record) = (played.scenario, played.record);
-        }
-        Ok(is_same)
-    }
-}
-
 /// One legal session for two that are nearly so. Every kind of session shrinks to a legal one.
 fn sessions() -> BoxedStrategy<Session> {
     prop_oneof![1 => session(), 2 => nearly_session()].boxed()
+}
+
+/// The sessions of a seed, in order.
+#[cfg(test)]
+pub(super) fn sessions_of(seed: u64) -> impl Iterator<Item = Session> {
+    let sessions = sessions();
+    (0..).map(move |number| sessions.new_tree(&mut runner(seed, number)).unwrap().current())
 }
 
 /// The same randomness for the same seed and number.
@@ -227,6 +183,6 @@ fn runner(seed: u64, number: u32) -> TestRunner {
 }
 
 /// The name in the id of a scenario.
-fn name(plan: &Plan, number: u32) -> String {
+pub(super) fn name(plan: &Plan, number: u32) -> String {
     format!("seed-{}-session-{number}", plan.seed)
 }
