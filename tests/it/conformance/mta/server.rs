@@ -139,7 +139,7 @@ impl Server {
                     Fault::UnknownIsNotShown => return self.finish_reply("500 5.5.2 Unknown"),
                     _ => self.ask(Command::Unknown { line }).await,
                 };
-                if self.fault == Fault::UnknownEndsMessage && !answer.passes() {
+                if self.fault == Fault::UnknownEndsMessage {
                     self.forget().await;
                 }
                 if self.fault == Fault::UnknownRefusesMessages && !answer.passes() {
@@ -156,10 +156,11 @@ impl Server {
     }
 
     async fn helo(&mut self, name: &str) -> Option<()> {
-        self.sender = None;
+        if self.fault != Fault::HeloDoesNotEndMessage {
+            self.sender = None;
+        }
         self.recipients.clear();
         self.chunks = None;
-        self.messages = 0;
         let name = Text::new(name.as_bytes()).unwrap();
         let answer = if self.fault == Fault::SecondHeloIsNotShown && self.last_text.is_some() {
             self.forget().await;
