@@ -130,7 +130,7 @@ impl Links {
                 let rest = bytes.split_off(self.cut);
                 Some(Out::Bytes(core::mem::replace(bytes, rest)))
             }
-            _ => {
+            Out::Bytes(_) | Out::Pause | Out::Close => {
                 let out = self.out.pop_front();
                 if let (Some(Out::Close), Some(link)) = (&out, self.links.last_mut()) {
                     link.is_open = false;

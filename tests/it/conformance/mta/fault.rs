@@ -134,7 +134,7 @@ impl Frames {
     }
 
     fn changed(&mut self, code: u8, mut payload: Vec<u8>) -> Vec<FrameBuf> {
-        let same = vec![FrameBuf::new(code, payload.clone())];
+        let same = [FrameBuf::new(code, payload.clone())];
         let ends_text = |payload: &[u8]| payload.last() == Some(&0);
         match (self.fault, code) {
             (Fault::OfferTooLong, b'O') => payload.extend(*b"\0\0"),

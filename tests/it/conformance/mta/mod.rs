@@ -4,10 +4,10 @@ mod fault;
 mod server;
 mod world;
 
+use core::num::NonZero;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use milter_proto::conformance::mta::{FailureAction, Profile, mta_scenarios};

@@ -330,8 +330,8 @@ impl Server {
         let sender = shown(message.sender().address().as_bytes());
         let mut content = message.to_bytes();
         if self.fault == Fault::KeepsStrayLineEnds {
-            let text: String = content.iter().map(|&byte| char::from(byte)).collect();
-            content = text.replace("\n\tX-", "\nX-").chars().map(|byte| byte as u8).collect();
+            let text = String::from_utf8(content).unwrap();
+            content = text.replace("\n\tX-", "\nX-").into_bytes();
         }
         self.world.happens(Happening::Delivered { sender, recipients, content });
     }
@@ -372,7 +372,7 @@ impl Server {
             Fault::LastLineOnly => text.lines().last().unwrap_or_default().to_owned(),
             Fault::CutsLongReplies => text.chars().take(200).collect(),
             Fault::OwnTexts => format!("{} own text", reply.code().number()),
-            Fault::No421 if text.starts_with("421") => format!("450{}", &text[3..]),
+            Fault::No421 if text.starts_with("421") => text.replacen("421", "450", 1),
             _ => text,
         })
     }
@@ -500,20 +500,20 @@ impl Server {
             }
         }
         let _ = self.chain.receive(0, &mut patched.as_slice());
-        for frame in std::mem::take(&mut self.frames.injected) {
+        for frame in core::mem::take(&mut self.frames.injected) {
             self.raw(frame.as_frame().code(), frame.as_frame().payload());
         }
     }
 
     fn flush(&mut self) {
         if !self.out.is_empty() {
-            self.world.happens(Happening::Received(std::mem::take(&mut self.out)));
+            self.world.happens(Happening::Received(core::mem::take(&mut self.out)));
         }
     }
 
     fn close(&mut self) {
         self.flush();
-        if std::mem::take(&mut self.is_connected) {
+        if core::mem::take(&mut self.is_connected) {
             self.world.happens(Happening::Closed);
         }
     }
