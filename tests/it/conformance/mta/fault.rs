@@ -34,7 +34,7 @@ faults! {
     CommandWhileOwed, QuitWhileOwed, AbortWhileOwed, AbortBeforeConnect, NoAbort, NoQuit, NeverCloses,
     UnknownIsNotShown, UnknownEndsMessage, UnknownRefusesMessages, NoopIsUnknown, SecondHeloIsNotShown,
     NestedMailIsShown, ShowsRcptWithoutMail, ShowsDataWithoutRecipients, DataForEachChunk, ShowsRefusedRecipients,
-    HidesRefusedRecipients, CountsRefusedRecipients, NoEndOfHeaders, NoConnect, EndsWhatTheClientDoesNot,
+    CountsRefusedRecipients, NoEndOfHeaders, NoConnect, EndsWhatTheClientDoesNot,
     // The contents of commands.
     ArgumentsGlued, NoArguments, NoNul, OddMacros, PayloadAtEnd, EmptyBody, EmptyHeaderName, BadAddress,
     HeadersTooLong, BodyTooLong, BodyCutShort, BodyWithLf, BodyWithSeparator, KeepsDots, SevenBits, KeepsSpace, TrimsSpaces, FoldsWithCrlf,

@@ -217,7 +217,6 @@ impl Server {
         if address == REFUSED {
             match self.fault {
                 Fault::ShowsRefusedRecipients => drop(self.ask(command).await),
-                Fault::HidesRefusedRecipients => {}
                 _ => {
                     self.chain.send_rejected(command).unwrap();
                     self.run().await;
@@ -330,7 +329,7 @@ impl Server {
         let sender = shown(message.sender().address().as_bytes());
         let mut content = message.to_bytes();
         if self.fault == Fault::KeepsStrayLineEnds {
-            let text = String::from_utf8(content).unwrap();
+            let text = String::from_utf8_lossy(&content);
             content = text.replace("\n\tX-", "\nX-").into_bytes();
         }
         self.world.happens(Happening::Delivered { sender, recipients, content });
