@@ -278,6 +278,8 @@ impl Peer for Planted {
         self.state != State::Dead
     }
 
+    fn hurry(&mut self, _: bool) {}
+
     fn restart(&mut self) -> io::Result<bool> {
         if self.restarts {
             self.state = State::Serves;
