@@ -98,8 +98,8 @@ impl<'a> Delivery<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAction {
-    /// Opens an SMTP connection, and closes the old one if there is one. The greeting is a reply like any other: an MTA
-    /// asks its filters before it greets.
+    /// Opens an SMTP connection, and closes the old one if there is one, of which nothing more is told. The greeting is a
+    /// reply like any other: an MTA asks its filters before it greets.
     Connect,
     /// Sends one line, to which CR LF is added. It may be any line: `MAIL FROM:<a@example.com> SIZE=100`.
     Line(String),

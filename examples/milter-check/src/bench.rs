@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use milter_proto::Wait;
 use milter_proto::conformance::{Patience, Scenario};
 
 use crate::results::Row;
@@ -13,16 +14,40 @@ pub(crate) struct Limits {
     pub(crate) timeout: Duration,
     /// To find out that nothing comes.
     pub(crate) quiet: Duration,
-    /// For an MTA to give up a filter that does not answer.
-    pub(crate) slow: Duration,
+    /// How long the MTA under test waits for a filter, if that is known.
+    pub(crate) mta: Option<MtaTimeouts>,
+}
+
+/// How long an MTA waits for a filter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MtaTimeouts {
+    /// For the replies to commands before the content.
+    pub(crate) command: Duration,
+    /// For those to headers and body.
+    pub(crate) content: Duration,
+    /// For that to the end of the message.
+    pub(crate) end_of_message: Duration,
 }
 
 impl Limits {
-    pub(crate) const fn of(self, patience: Patience) -> Duration {
+    pub(crate) fn of(self, patience: Patience) -> Duration {
+        let timeout = |wait| self.mta.map_or(self.timeout, |timeouts| timeouts.of(wait));
         match patience {
             Patience::Short => self.quiet,
-            Patience::Timeout(_) => self.slow,
+            // An MTA may look at its clock only now and then.
+            Patience::Timeout(wait) => timeout(wait).mul_f64(1.2).saturating_add(Duration::from_secs(2)),
+            Patience::Almost(wait) => timeout(wait).mul_f64(0.8),
             _ => self.timeout,
+        }
+    }
+}
+
+impl MtaTimeouts {
+    const fn of(self, wait: Wait) -> Duration {
+        match wait {
+            Wait::Content => self.content,
+            Wait::EndOfMessage => self.end_of_message,
+            _ => self.command,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The command line.
 
+use core::str::FromStr;
 use core::time::Duration;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use milter_proto::conformance::Level;

@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios, mta_scenarios};
 
 use crate::baseline::{Baseline, Change};
-use crate::bench::{Bench, Limits};
+use crate::bench::{Bench, Limits, MtaTimeouts};
 use crate::cli::{Arguments, Command, Common, Format};
 use crate::filter::{self, FilterBench};
 use crate::fuzz;
@@ -72,7 +72,7 @@ fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<Exi
     let order = Order::new(common, Role::Filter)?;
     let (false, Some(spec)) = (common.list, spec) else { return list(&order.chosen()?) };
     let profile = filter::profile::read(common.profile.as_deref())?;
-    let limits = limits(common, TIMEOUT, TIMEOUT);
+    let limits = limits(common, TIMEOUT, None);
     let bench = FilterBench { spec, profile, limits };
     let (started, begun) = (SystemTime::now(), Instant::now());
     let facts = filter::first::session(&bench)
@@ -102,9 +102,9 @@ fn mta(
 ) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Mta)?;
     let (false, Some(spec)) = (common.list, listen) else { return list(&order.chosen()?) };
-    let (profile, give_up) = mta::profile::read(common.profile.as_deref(), sink.is_some())?;
+    let (profile, timeouts) = mta::profile::read(common.profile.as_deref(), sink.is_some())?;
     let timeout = if smtp.is_some() { TIMEOUT } else { BY_HAND };
-    let limits = limits(common, timeout, give_up.unwrap_or(timeout));
+    let limits = limits(common, timeout, timeouts);
     let client = smtp.map_or_else(|| Client::Manual, |address| Client::Smtp(address.to_owned()));
     let listener = spec.listen().map_err(|error| Stop::Usage(format!("{spec}: {error}")))?;
     let spec = listener.spec();
@@ -120,8 +120,8 @@ fn mta(
     order.run(&bench, 1, about)
 }
 
-fn limits(common: &Common, timeout: Duration, slow: Duration) -> Limits {
-    Limits { timeout: common.timeout.unwrap_or(timeout), quiet: common.quiet_time, slow }
+fn limits(common: &Common, timeout: Duration, mta: Option<MtaTimeouts>) -> Limits {
+    Limits { timeout: common.timeout.unwrap_or(timeout), quiet: common.quiet_time, mta }
 }
 
 /// What the user wants to have done.

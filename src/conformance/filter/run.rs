@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use super::super::scenario::StepKind;
 use super::super::{Action, Event, Input, Level, Mismatch, Outcome, Patience, Scenario, Verdict};
+use super::content;
 use super::step::{Awaited, Do, Goal, Hope, Need};
 use super::talk::{Talk, Wanted};
 use super::way::Way;
@@ -82,6 +83,9 @@ enum Task {
     Reach(Goal, Purpose),
     /// Sends frames of the run's own.
     Send(Vec<FrameBuf>),
+    /// Sends bytes of the scenario.
+    SendBytes(Vec<u8>),
+    Pipeline(Goal),
     Flush,
     Await(Awaited, Purpose),
     /// Looks whether the message goes on after a reply.
@@ -126,7 +130,7 @@ impl<'s> FilterRun<'s> {
             profile,
             plan,
             talk: Talk::default(),
-            way: Way::new(&profile.message),
+            way: Way::new(profile),
             step: 0,
             cut: 0,
             doing: Doing::Nothing,
@@ -200,12 +204,18 @@ impl<'s> FilterRun<'s> {
             Task::Step(number) => self.begin(number),
             Task::Connect(purpose) => {
                 self.talk = Talk::default();
-                self.way = Way::new(&self.profile.message);
+                self.way = Way::new(self.profile);
                 self.doing = Doing::Connecting(purpose);
                 return Some(Action::Connect);
             }
             Task::Reach(goal, purpose) => self.reach(goal, purpose),
             Task::Send(frames) => frames.into_iter().for_each(|frame| self.send(frame)),
+            Task::SendBytes(bytes) => self.send_bytes(&bytes),
+            Task::Pipeline(goal) => {
+                while let Some(frames) = self.way.next_towards(goal, self.profile) {
+                    frames.into_iter().for_each(|frame| self.send(frame));
+                }
+            }
             Task::Flush => {
                 let piece = self.talk.take_piece(self.cut)?;
                 self.plan.push_front(Task::Flush);
@@ -243,10 +253,8 @@ impl<'s> FilterRun<'s> {
             Do::SendInOrder(frame) if self.talk.is_open() && self.way.is_in_order(frame.as_frame()) => {
                 self.send(frame.clone());
             }
-            Do::SendBytes(bytes) => {
-                self.talk.outgoing.extend_from_slice(bytes);
-                self.record.push(Event::Bytes(Direction::ToFilter, bytes.clone()));
-            }
+            Do::SendBytes(pieces) => self.send_pieces(pieces),
+            Do::Pipeline(goal) => self.first([Task::Pipeline(*goal)]),
             Do::Cut(size) => self.cut = *size,
             Do::Await(awaited) => self.first([Task::Flush, Task::Await(awaited.clone(), Purpose::Test)]),
             Do::Message(name) => self.first([Task::Message(name.clone(), Purpose::Message)]),
@@ -267,11 +275,28 @@ impl<'s> FilterRun<'s> {
                 self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
             }
             Do::SendInOrder(_) | Do::Shows(_) | Do::Hides(_) => {}
+            Do::Repeats => {
+                if let Some((expected, got)) = self.way.differs() {
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
+            Do::Most(most) => {
+                if let Some(got) = self.way.answer().and_then(|answer| content::surplus(*most, &answer)) {
+                    let expected = "an answer without anything else".to_owned();
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
+            Do::Lists => {
+                if let Some(got) = self.way.answer().and_then(|answer| content::judge_lists(&answer)) {
+                    let expected = "macro lists in order, each once, and not empty".to_owned();
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
         }
     }
 
     fn recover(&mut self) {
-        if self.talk.is_open() {
+        if self.talk.is_open() && !self.way.ends_connection() {
             self.first([Task::Flush, Task::Message(None, Purpose::Recover)]);
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
@@ -279,6 +304,12 @@ impl<'s> FilterRun<'s> {
     }
 
     fn need(&mut self, number: usize, need: &Need) {
+        if *need == Need::Open && self.talk.was_opened {
+            if !self.talk.is_open() {
+                self.skip("the filter closed the connection");
+            }
+            return;
+        }
         let Some(agreed) = self.way.negotiated else {
             let reach = Task::Reach(Goal::Stage(Stage::Negotiated), Purpose::Setup);
             return self.first([reach, Task::Step(number)]);
@@ -288,6 +319,8 @@ impl<'s> FilterRun<'s> {
             Need::Step(step, wanted) => agreed.effective_steps().contains(*step) == *wanted,
             Need::Edit(name) => self.way.has_edit(name.as_deref()),
             Need::Shown(text) => self.way.shows(text),
+            Need::Open => true,
+            Need::Verdict(name) => self.way.last_verdict() == Some(name),
         };
         if !is_met {
             self.skip(&match need {
@@ -297,6 +330,11 @@ impl<'s> FilterRun<'s> {
                 Need::Step(step, false) => format!("the filter negotiated {step:?}"),
                 Need::Edit(None) => "the filter did not edit the message".into(),
                 Need::Edit(Some(name)) => format!("the filter did not send {name}"),
+                Need::Open => String::new(),
+                Need::Verdict(name) => match self.way.last_verdict() {
+                    Some(last) => format!("the filter answered {last}, and not {name}"),
+                    None => format!("the filter did not answer {name}"),
+                },
                 Need::Shown(text) => format!("no edit of the filter shows \"{}\"", text.escape_ascii()),
             });
         }
@@ -313,6 +351,25 @@ impl<'s> FilterRun<'s> {
             }
         }
         self.send(frame.clone());
+    }
+
+    /// Sends bytes of the scenario, with a pause between the pieces.
+    fn send_pieces(&mut self, pieces: &[Vec<u8>]) {
+        for (number, piece) in pieces.iter().enumerate().rev() {
+            self.first([Task::SendBytes(piece.clone())]);
+            if number > 0 {
+                let silence = Awaited { strict: Vec::from([Hope::Silence]), lenient: Vec::new() };
+                self.first([Task::Flush, Task::Await(silence, Purpose::Test)]);
+            }
+        }
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        self.talk.outgoing.extend_from_slice(bytes);
+        self.record.push(Event::Bytes(Direction::ToFilter, bytes.to_vec()));
+        for frame in self.talk.sent_raw(bytes) {
+            self.talk.owed.extend(self.way.sent(frame.as_frame()));
+        }
     }
 
     /// Sends a frame with the next flush.
@@ -348,6 +405,9 @@ impl<'s> FilterRun<'s> {
     fn look(&mut self, purpose: Purpose) {
         let Some(end) = self.way.end() else { return };
         let ends_connection = self.way.ends_connection();
+        if self.way.has_more_recipients() {
+            return;
+        }
         if ends_connection || purpose == Purpose::Setup {
             let hint = if ends_connection { "; a profile can name another client" } else { "" };
             return self.skip(&format!("{end}{hint}"));
@@ -387,6 +447,7 @@ impl<'s> FilterRun<'s> {
                     self.non_strict.get_or_insert(mismatch);
                 }
             }
+            Wanted::Void(end) => self.skip(&end),
             Wanted::Missed(expected, got) => {
                 let is_closed = !self.talk.is_open() && !self.talk.has_input();
                 if purpose == Purpose::Recover && is_closed {

@@ -36,6 +36,10 @@ pub(super) struct Talk {
     pub(super) is_timed_out: bool,
     /// Frames that came since something is awaited.
     taken: usize,
+    /// Bytes of a scenario that are no whole frame yet; `None` if they will never be.
+    raw: Option<Vec<u8>>,
+    /// Replies that were given up: they may still come.
+    late: usize,
 }
 
 /// What became of something that is awaited.
@@ -43,13 +47,15 @@ pub(super) enum Wanted {
     Met,
     /// Expected, and got.
     MetLeniently(String, String),
+    /// A verdict ended the message, and commands were sent before it came: they need no reply.
+    Void(String),
     Missed(String, String),
     More(Patience),
 }
 
 impl Talk {
     pub(super) fn opened() -> Self {
-        Self { is_open: true, was_opened: true, ..Self::default() }
+        Self { is_open: true, was_opened: true, raw: Some(Vec::new()), ..Self::default() }
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -101,8 +107,24 @@ impl Talk {
         whole
     }
 
-    /// What came although nothing was owed.
+    /// Takes bytes that a scenario sends, and returns the frames that are whole with them.
+    pub(super) fn sent_raw(&mut self, bytes: &[u8]) -> Vec<FrameBuf> {
+        let (mut frames, Some(mut raw)) = (Vec::new(), self.raw.take()) else { return Vec::new() };
+        raw.extend_from_slice(bytes);
+        let mut rest = &*raw;
+        while let Ok(Some((frame, after))) = Frame::split(rest, LIMITS) {
+            frames.push(frame.into());
+            rest = after;
+        }
+        self.raw = Frame::split(rest, LIMITS).is_ok().then(|| rest.to_vec());
+        frames
+    }
+
+    /// What came although nothing was owed. Replies that were given up may come late.
     pub(super) fn surplus(&self) -> Option<String> {
+        if self.frames.len() <= self.late && self.cut_off.is_empty() {
+            return None;
+        }
         if let Some(frame) = self.frames.front() {
             return Some(line(Direction::ToMta, frame.as_frame()));
         }
@@ -145,6 +167,9 @@ impl Talk {
                 Judged::Part => continue,
                 Judged::Whole(lenient) => {
                     self.owed.pop_front();
+                    if let Some(end) = way.end_of_pipeline().filter(|_| !self.owed.is_empty()) {
+                        return Wanted::Void(end);
+                    }
                     if let Some(why) = lenient {
                         return Wanted::MetLeniently(self.describe(awaited), format!("{}: {why}", got()));
                     }
@@ -178,6 +203,7 @@ impl Talk {
             return match hope {
                 Some(hope) => {
                     let met = Self::met(awaited, hope, "nothing, on an open connection".to_owned());
+                    self.late = self.late.saturating_add(self.owed.len());
                     self.owed.clear();
                     met
                 }

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::content;
 use super::run::line;
 use super::step::Goal;
 use super::{Profile, ProfileMessage};
@@ -36,10 +37,17 @@ pub(super) struct Way {
     /// The scenario has sent macros for MAIL itself.
     has_macros: bool,
     is_body_skipped: bool,
+    /// The filter has accepted a recipient of the message.
+    has_recipient: bool,
     replacement: Replacement,
     edits: Vec<FrameBuf>,
     /// Sees the frames of both directions.
     monitor: Monitor,
+    /// The edits of the message before.
+    earlier: Vec<FrameBuf>,
+    /// The answer to OPTNEG.
+    answer: Option<FrameBuf>,
+    last_verdict: Option<&'static str>,
 }
 
 /// What a frame is as a reply.
@@ -50,6 +58,9 @@ pub(super) enum Judged {
     Whole(Option<String>),
     Wrong(String),
 }
+
+/// The most characters of an edit that a result shows.
+const MAX_SHOWN: usize = 100;
 
 /// The legal order of commands, and the stage after each.
 const WAY: [(CommandKind, Stage); 9] = [
@@ -64,29 +75,26 @@ const WAY: [(CommandKind, Stage); 9] = [
     (CommandKind::Body, Stage::Body),
 ];
 
-impl Default for Way {
-    fn default() -> Self {
+impl Way {
+    pub(super) fn new(profile: &Profile) -> Self {
         Self {
             stage: Stage::Start,
             offer: Offer::FULL,
             negotiated: None,
-            message: ProfileMessage::default(),
+            message: profile.message.clone(),
             queue: VecDeque::new(),
             end: None,
             is_message_sent: false,
             has_macros: false,
             is_body_skipped: false,
+            has_recipient: false,
             replacement: Replacement::None,
             edits: Vec::new(),
             monitor: Monitor::new(),
+            earlier: Vec::new(),
+            answer: None,
+            last_verdict: None,
         }
-    }
-}
-
-impl Way {
-    /// A new connection, on which `reach` sends this message.
-    pub(super) fn new(message: &ProfileMessage) -> Self {
-        Self { message: message.clone(), ..Self::default() }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -116,6 +124,9 @@ impl Way {
 
     /// What ended the message, if this command belongs to it.
     pub(super) fn end_before(&self, kind: CommandKind) -> Option<String> {
+        if self.refuses_recipient() && kind == CommandKind::RcptTo {
+            return None;
+        }
         self.end().filter(|_| kind.is_of_message() || self.ends_connection() && kind.has_reply())
     }
 
@@ -136,12 +147,29 @@ impl Way {
         !is_over && !self.monitor.clone().observe(Direction::ToFilter, frame).violations().any(breaks_order)
     }
 
+    /// Whether the last end is that of a recipient alone.
+    fn refuses_recipient(&self) -> bool {
+        self.end.as_ref().is_some_and(|(_, effect, _)| *effect == Effect::RejectRecipient)
+    }
+
+    /// What ended a message whose commands were sent without waiting.
+    pub(super) fn end_of_pipeline(&self) -> Option<String> {
+        self.end().filter(|_| !self.refuses_recipient())
+    }
+
+    /// Whether a recipient was refused, and others follow.
+    pub(super) fn has_more_recipients(&self) -> bool {
+        let is_rcpt = |frame: &FrameBuf| frame.as_frame().code() == codes::command::RCPT;
+        self.refuses_recipient() && self.queue.iter().flatten().any(is_rcpt)
+    }
+
     /// Notes a command. Returns its kind if it gets a reply.
     pub(super) fn sent(&mut self, frame: Frame<'_>) -> Option<CommandKind> {
         self.monitor.observe(Direction::ToFilter, frame);
-        let kind = CommandKind::from_code(frame.code())?;
+        let kind = CommandKind::from_code(frame.code()).filter(|_| !self.is_closed())?;
         match kind {
             CommandKind::Negotiate => {
+                self.stage = Stage::Negotiated;
                 if let Ok(read) = Command::parse_as(frame, Tolerance::LIBMILTER) {
                     if let Command::Negotiate(offer) = read.value {
                         self.offer = offer;
@@ -165,10 +193,17 @@ impl Way {
         }
         if matches!(
             kind,
-            CommandKind::MailFrom | CommandKind::Helo | CommandKind::Connect | CommandKind::Abort
+            CommandKind::MailFrom
+                | CommandKind::Helo
+                | CommandKind::Connect
+                | CommandKind::Abort
+                | CommandKind::QuitNewConnection
         ) {
-            (self.end, self.is_body_skipped) = (None, false);
-            self.has_macros = false;
+            let begins_session = matches!(kind, CommandKind::Connect | CommandKind::QuitNewConnection);
+            if begins_session || !self.ends_connection() {
+                self.end = None;
+            }
+            (self.is_body_skipped, self.has_recipient, self.has_macros) = (false, false, false);
         }
         if kind == CommandKind::EndOfMessage {
             self.edits.clear();
@@ -194,6 +229,9 @@ impl Way {
         let reply = Reply { owed, negotiated: &agreed, replacement: self.replacement };
         if let Err(rule) = reply.judge(&response, |_| false) {
             return Judged::Wrong(format!("{rule} ({})", rule.id()));
+        }
+        if let Some(wrong) = content::judge(&response, frame, agreed.steps) {
+            return Judged::Wrong(wrong);
         }
         match response {
             Response::Verdict(verdict) => {
@@ -228,20 +266,38 @@ impl Way {
         if let Err(error) = mta::accept(self.offer, answer, &mta::Policy::POSTFIX) {
             return Judged::Wrong(format!("{error}"));
         }
-        self.agree(&answer);
+        if let Some(wrong) = content::judge_answer(self.offer, &answer) {
+            return Judged::Wrong(wrong);
+        }
+        self.negotiated = Some(Negotiated::from_answer(&answer));
+        self.answer = Some(frame.into());
         Judged::Whole(surplus.or(strict.map(|error| format!("{error}"))))
     }
 
-    fn agree(&mut self, answer: &Answer<'_>) {
-        self.negotiated = Some(Negotiated::from_answer(answer));
+    /// The answer to OPTNEG.
+    pub(super) fn answer(&self) -> Option<Answer<'_>> {
+        match Response::parse_as(self.answer.as_ref()?.as_frame(), Tolerance::POSTFIX).ok()?.value {
+            Response::Negotiate(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn last_verdict(&self) -> Option<&str> {
+        self.last_verdict
     }
 
     /// Notes a verdict.
     fn answered(&mut self, owed: CommandKind, verdict: &Verdict<'_>, frame: Frame<'_>) {
         let effect = effect(owed, verdict);
+        self.last_verdict = code_name(frame.code());
+        if owed == CommandKind::RcptTo && effect == Effect::Continue {
+            self.has_recipient = true;
+            self.end.take_if(|(_, effect, _)| *effect == Effect::RejectRecipient);
+        }
         match effect {
             Effect::SkipBody => self.is_body_skipped = true,
             _ if owed == CommandKind::EndOfMessage => self.message_ended(),
+            Effect::RejectRecipient if self.has_recipient => {}
             Effect::EndMessage | Effect::EndConnection | Effect::RejectData | Effect::RejectRecipient => {
                 self.end = Some((owed, effect, line(Direction::ToMta, frame)));
             }
@@ -261,7 +317,11 @@ impl Way {
     pub(super) fn begin_message(&mut self, message: &ProfileMessage) -> Vec<FrameBuf> {
         self.message = message.clone();
         self.is_message_sent = false;
-        self.edits.clear();
+        (self.is_body_skipped, self.has_recipient) = (false, false);
+        if !self.ends_connection() {
+            self.end = None;
+        }
+        self.earlier = core::mem::take(&mut self.edits);
         self.queue.clear();
         if self.stage > Stage::Greeted && self.stage < Stage::Closed {
             return Vec::from([FrameBuf::new(CommandKind::Abort.code(), Vec::new())]);
@@ -274,13 +334,26 @@ impl Way {
         self.edits.iter().any(|edit| shows(edit.as_frame().payload()))
     }
 
+    /// How the edits of the last message differ in kind from those of the message before: expected, and got.
+    pub(super) fn differs(&self) -> Option<(String, String)> {
+        let kinds = |edits: &[FrameBuf]| {
+            let names = edits.iter().map(|edit| code_name(edit.as_frame().code()).unwrap_or_default());
+            let names: Vec<_> = names.collect();
+            if names.is_empty() { "no edit".into() } else { names.join(", ") }
+        };
+        let (expected, got) = (kinds(&self.earlier), kinds(&self.edits));
+        (expected != got).then_some((expected, got))
+    }
+
     pub(super) fn has_edit(&self, name: Option<&str>) -> bool {
         let is_of = |edit: &FrameBuf| name.is_none() || code_name(edit.as_frame().code()) == name;
         self.edits.iter().any(is_of)
     }
 
     pub(super) fn edits_as_text(&self) -> String {
-        let lines: Vec<_> = self.edits.iter().map(|edit| line(Direction::ToMta, edit.as_frame())).collect();
+        let short =
+            |edit: &FrameBuf| line(Direction::ToMta, edit.as_frame()).chars().take(MAX_SHOWN).collect();
+        let lines: Vec<String> = self.edits.iter().map(short).collect();
         if lines.is_empty() { "no edit".into() } else { lines.join("; ") }
     }
 

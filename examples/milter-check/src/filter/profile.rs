@@ -22,7 +22,7 @@ struct File {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Client {
     host: Option<String>,
-    address: Option<std::net::Ipv4Addr>,
+    address: Option<core::net::Ipv4Addr>,
     helo: Option<String>,
 }
 

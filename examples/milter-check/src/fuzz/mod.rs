@@ -97,7 +97,7 @@ pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
 fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let spec = &arguments.spec;
     let profile = profile::read(arguments.profile.as_deref())?;
-    let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time, slow: arguments.timeout };
+    let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time, mta: None };
     let plan = Plan {
         seed: arguments.seed.unwrap_or_else(any_seed),
         first: arguments.session.unwrap_or(0),

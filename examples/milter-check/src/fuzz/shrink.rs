@@ -71,7 +71,11 @@ impl Attempts<'_, '_> {
                     Some(shorter) => self.shows(&shorter)?,
                     None => false,
                 };
-                end = if is_shorter { self.finding.session.commands.len().min(end) } else { end.saturating_sub(1) };
+                end = if is_shorter {
+                    self.finding.session.commands.len().min(end)
+                } else {
+                    end.saturating_sub(1)
+                };
             }
             size >>= 1;
         }
@@ -87,7 +91,9 @@ impl Attempts<'_, '_> {
         for at in 0..self.finding.session.commands.len() {
             let mut plainer = self.finding.session.clone();
             let Some(command) = plainer.commands.get_mut(at) else { break };
-            let Some(plain) = plain(command).filter(|plain| plain != command && self.are_left()) else { continue };
+            let Some(plain) = plain(command).filter(|plain| plain != command && self.are_left()) else {
+                continue;
+            };
             *command = plain;
             self.shows(&plainer)?;
         }
@@ -126,7 +132,9 @@ fn without_the_rest(session: &Session) -> Option<Session> {
     shorter.commands.truncate(*at);
     match (how, session.commands.get(*at)) {
         (Misbehaviour::Replace(frame), _) => shorter.fault = Some((*at, Misbehaviour::Insert(frame.clone()))),
-        (Misbehaviour::Repeat | Misbehaviour::CutShort(_), command) => shorter.commands.extend(command.cloned()),
+        (Misbehaviour::Repeat | Misbehaviour::CutShort(_), command) => {
+            shorter.commands.extend(command.cloned())
+        }
         _ => {}
     }
     Some(shorter)

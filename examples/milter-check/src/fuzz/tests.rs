@@ -133,10 +133,12 @@ fn findings_are_the_same_over_a_socket() {
         let profile = Profile::default();
         let mut remote = Remote { spec: &spec, limits, is_in_hurry: false, program: None };
         let plan = Plan { count: 50, ..PLAN };
-        let results = search(&mut Target { peer: &mut remote, profile: &profile }, &plan, &mut |_| {}).unwrap();
+        let results =
+            search(&mut Target { peer: &mut remote, profile: &profile }, &plan, &mut |_| {}).unwrap();
         assert_eq!(report::scenarios(&results), report::scenarios(&find(fault, &plan)), "{fault:?}");
         let text = report::text(&results, &plan, &spec);
-        let command = format!("milter-check fuzz filter {spec} --seed 1 --session {}", results.findings[0].number);
+        let command =
+            format!("milter-check fuzz filter {spec} --seed 1 --session {}", results.findings[0].number);
         assert!(text.contains(&command), "{text}");
     }
 }

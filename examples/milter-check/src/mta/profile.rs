@@ -6,6 +6,7 @@ use std::path::Path;
 use milter_proto::conformance::mta::{FailureAction, Profile};
 use serde::Deserialize;
 
+use crate::bench::MtaTimeouts;
 use crate::toml_file::{self, BadProfile, bracketed};
 
 /// The file.
@@ -17,8 +18,16 @@ struct File {
     recipients: Option<[String; 2]>,
     refused: Option<String>,
     failure: Failure,
-    /// Seconds: longer than the MTA waits for a filter.
-    give_up: Option<u32>,
+    timeouts: Option<Timeouts>,
+}
+
+/// How long the MTA waits for a filter, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Timeouts {
+    command: u32,
+    content: u32,
+    end_of_message: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -32,11 +41,14 @@ enum Failure {
     Shutdown,
 }
 
-/// Reads the profile, and how long the MTA waits for a filter, if it is given: slow scenarios are run then.
-pub(crate) fn read(path: Option<&Path>, has_sink: bool) -> Result<(Profile, Option<Duration>), BadProfile> {
+/// Reads the profile, and how long the MTA waits for a filter. If that is given, slow scenarios are run.
+pub(crate) fn read(
+    path: Option<&Path>,
+    has_sink: bool,
+) -> Result<(Profile, Option<MtaTimeouts>), BadProfile> {
     let file: File = path.map(toml_file::read).transpose()?.unwrap_or_default();
     let path = path.unwrap_or(Path::new(""));
-    let mut profile = Profile::default().with_sink(has_sink).with_slow(file.give_up.is_some());
+    let mut profile = Profile::default().with_sink(has_sink).with_slow(file.timeouts.is_some());
     if let Some(helo) = file.helo {
         profile.helo = clean(path, helo)?;
     }
@@ -56,7 +68,13 @@ pub(crate) fn read(path: Option<&Path>, has_sink: bool) -> Result<(Profile, Opti
         Failure::Reject => FailureAction::Reject,
         Failure::Shutdown => FailureAction::Shutdown,
     });
-    Ok((profile, file.give_up.map(|seconds| Duration::from_secs(seconds.into()))))
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let timeouts = file.timeouts.map(|it| MtaTimeouts {
+        command: seconds(it.command),
+        content: seconds(it.content),
+        end_of_message: seconds(it.end_of_message.unwrap_or(it.content)),
+    });
+    Ok((profile, timeouts))
 }
 
 /// Only printable ASCII without quotes and backslashes fits into every step.

@@ -8,7 +8,7 @@ pub(crate) mod progress;
 mod tap;
 mod view;
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 

@@ -111,7 +111,8 @@ fn content(lines: &mut impl BufRead) -> io::Result<Vec<u8>> {
 }
 
 fn deliver(sink: &str, sender: &str, recipients: &[String], content: &[u8]) -> io::Result<()> {
-    let stream = TcpStream::connect(sink)?;
+    // Without a sink, mail is lost.
+    let Ok(stream) = TcpStream::connect(sink) else { return Ok(()) };
     let (mut lines, mut out) = (BufReader::new(&stream), &stream);
     let mut expect = |code: &str| loop {
         let mut line = String::new();

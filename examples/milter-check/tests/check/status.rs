@@ -1,8 +1,9 @@
 //! Exit statuses, and programs that cannot be tested.
 
+use core::sync::atomic::Ordering;
+use core::time::Duration;
 use std::net::TcpListener;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::filter::{Filter, Kind};
 use crate::program::{mixed, run};

@@ -21,18 +21,20 @@ faults! {
     /// Nothing: the sound MTA.
     None,
     // The stream.
-    WholeFramesOnly, OneFramePerRead, LimitsFramesTo64K, LimitsReadsToOneProgress,
+    WholeFramesOnly, OneFramePerRead, LimitsFramesTo64K,
     // Failures of the filter.
-    HangsOnFailure, PassesOnFailure, KeepsFailedConnection, QuitsOnFailure, IgnoresUnknownCodes, UnknownCodeIsContinue,
+    HangsWhenFilterDies,
+    HangsOnBadStream,
+    HangsOnViolation, PassesOnFailure,
+    QuitReplyIsAnError, KeepsFailedConnection, QuitsOnFailure, IgnoresUnknownCodes, UnknownCodeIsContinue,
     // The negotiation.
     OfferTooLong, OfferTwice, OffersLate, DoesNotWaitForAnswer, AcceptsHigherVersion, AcceptsSurplusActions,
     AnyFrameIsAnAnswer, PadsShortAnswers, IgnoresVersion, DropsDeclines, DropsNoReply, DropsLeadingSpace,
-    DropsActions, AsksTwice,
     // The order of commands.
     CommandWhileOwed, QuitWhileOwed, AbortWhileOwed, AbortBeforeConnect, NoAbort, NoQuit, NeverCloses,
     UnknownIsNotShown, UnknownEndsMessage, UnknownRefusesMessages, NoopIsUnknown, SecondHeloIsNotShown,
     NestedMailIsShown, ShowsRcptWithoutMail, ShowsDataWithoutRecipients, DataForEachChunk, ShowsRefusedRecipients,
-    HidesRefusedRecipients, CountsRefusedRecipients, NoEndOfHeaders, NoEndOfMessage, NoConnect, EndsWhatTheClientDoesNot,
+    HidesRefusedRecipients, CountsRefusedRecipients, NoEndOfHeaders, NoConnect, EndsWhatTheClientDoesNot,
     // The contents of commands.
     ArgumentsGlued, NoArguments, NoNul, OddMacros, PayloadAtEnd, EmptyBody, EmptyHeaderName, BadAddress,
     HeadersTooLong, BodyTooLong, BodyCutShort, BodyWithLf, BodyWithSeparator, KeepsDots, SevenBits, KeepsSpace, TrimsSpaces, FoldsWithCrlf,
@@ -44,12 +46,12 @@ faults! {
     IgnoresReject, IgnoresTempfail, IgnoresReply, IgnoresAccept, IgnoresDiscard, IgnoresSkip, RejectIsTemporary,
     TempfailIsPermanent, ReplyIsReject, ReplyIsTempfail, DiscardRefuses, AcceptRefuses, ProgressIsVerdict, ProgressRefuses, PayloadRefuses,
     KeepsVerdict, KeepsText, RcptRefusesMessage, KeepsRefusedRecipients, StaysAfter421, No421, BodyAfterSkip,
-    AsksAfterVerdict, RefusesQuitReply,
+    AsksAfterVerdict,
     // Texts.
     KeepsPercents, FirstLineOnly, LastLineOnly, CutsLongReplies, OwnTexts, PassesMalformed, RefusesPlainTexts,
     // Edits.
     IgnoresEdits, AcceptsEarlyEdits, DeliversDiscarded, DeliversRefused, DeliversQuarantined, DeliversToNobody,
-    FirstEditOnly, IgnoresMalformedBadly, RefusesManyEdits, AddsSpace, LeavesSpaceOut, KeepsStrayLineEnds,
+    FirstEditOnly, RefusesManyEdits, AddsSpace, LeavesSpaceOut, KeepsStrayLineEnds,
     DropsAddHeader, DropsInsertHeader, DropsChangeHeader, DropsChangeFrom, DropsAddRcpt, DropsAddRcptWithArguments,
     DropsDeleteRcpt, DropsBody, DropsEmptyBody, DropsEdits8Bit,
     EditsSurviveFailure, EditsSurviveMessage,
@@ -58,7 +60,15 @@ faults! {
 impl Fault {
     /// Whether the fault looks at the frames of the filter.
     pub(super) fn is_about_responses(self) -> bool {
-        !matches!(self, Self::None | Self::HangsOnFailure | Self::PassesOnFailure | Self::WholeFramesOnly)
+        !matches!(
+            self,
+            Self::None
+                | Self::HangsWhenFilterDies
+                | Self::HangsOnBadStream
+                | Self::HangsOnViolation
+                | Self::PassesOnFailure
+                | Self::WholeFramesOnly
+        )
     }
 }
 
@@ -68,14 +78,16 @@ pub(super) struct Frames {
     fault: Fault,
     /// The code of the last command that was sent.
     last: u8,
-    held: Vec<FrameBuf>,
     body: Vec<FrameBuf>,
-    offers: usize,
     skipped: bool,
     macros: Vec<FrameBuf>,
     edits: usize,
     steps: u32,
     kept: Vec<FrameBuf>,
+    /// Of earlier messages.
+    old: Vec<FrameBuf>,
+    /// What is written at once, whatever the session does.
+    pub(super) injected: Vec<FrameBuf>,
 }
 
 fn frame(code: u8, payload: &[u8]) -> FrameBuf {
@@ -83,13 +95,26 @@ fn frame(code: u8, payload: &[u8]) -> FrameBuf {
 }
 
 impl Frames {
-    pub(super) const fn new(fault: Fault) -> Self {
-        let (held, body, macros, kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { fault, last: 0, held, body, offers: 0, skipped: false, macros, edits: 0, steps: 0, kept }
+    pub(super) fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            last: 0,
+            body: Vec::new(),
+            skipped: false,
+            macros: Vec::new(),
+            edits: 0,
+            steps: 0,
+            kept: Vec::new(),
+            old: Vec::new(),
+            injected: Vec::new(),
+        }
     }
 
     pub(super) fn end_message(&mut self) {
         self.edits = 0;
+        if self.fault == Fault::EditsSurviveMessage {
+            self.old.append(&mut self.kept);
+        }
         self.body.clear();
         self.skipped = false;
     }
@@ -125,7 +150,9 @@ impl Frames {
                 return vec![same[0].clone(), frame(b'A', b"")];
             }
             (Fault::AbortBeforeConnect, b'C') => return vec![frame(b'A', b""), same[0].clone()],
-            (Fault::NoEndOfHeaders, b'N') | (Fault::NoConnect, b'C') => return Vec::new(),
+            (Fault::NoEndOfHeaders, b'N') | (Fault::NoConnect, b'C') | (Fault::NoAbort, b'A') => {
+                return Vec::new();
+            }
             (Fault::ArgumentsGlued, b'M' | b'R') => {
                 let end = payload.len().saturating_sub(1);
                 payload[..end].iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
@@ -283,7 +310,22 @@ impl Frames {
                 }
                 vec![FrameBuf::new(code, payload)]
             }
-            (Fault::EditsSurviveFailure, _) => same(),
+            (Fault::EditsSurviveMessage, b'h' | b'+') => {
+                self.kept.push(response.clone());
+                same()
+            }
+            (Fault::EditsSurviveMessage, b'c' | b'a') if self.last == b'E' => {
+                [self.old.clone(), same()].concat()
+            }
+            (Fault::MacrosAfterVerdict, b'a' | b'r') => {
+                self.injected.push(frame(b'D', b"Ei\0Q1\0"));
+                self.injected.push(frame(b'D', b"Mi\0Q1\0"));
+                same()
+            }
+            (Fault::AsksAfterVerdict, b'a' | b'd' | b'r' | b't') => {
+                self.injected.push(frame(b'B', b"more\r\n"));
+                same()
+            }
             _ => same(),
         }
     }
@@ -328,11 +370,16 @@ impl Frames {
             Fault::FirstListCounts => {
                 // Of two equal stages the second one goes.
                 let first = lists.iter().skip(4).position(|&byte| byte == 0).map_or(lists.len(), |at| at + 5);
-                if lists.get(first..first + 4).is_some_and(|stage| stage == &lists[..4]) {
+                if lists.get(first..first + 4).is_some_and(|stage| Some(stage) == lists.get(..4)) {
                     payload.truncate(12 + first);
                 }
             }
-            Fault::ListForOneIsForAll if !lists.is_empty() => {
+            Fault::SplitsListsAtBlanksOnly => {
+                let text = payload.iter_mut().skip(16).filter(|byte| b",\t\r\n".contains(byte));
+                text.for_each(|byte| *byte = b'x');
+            }
+            Fault::DefaultsIfNoValue if lists.get(4..) == Some(b"{no_such_macro}\0") => payload.truncate(12),
+            Fault::ListForOneIsForAll if lists.len() > 5 => {
                 let first = lists.iter().skip(4).position(|&byte| byte == 0).map_or(lists.len(), |at| at + 5);
                 for stage in 0..7_u32 {
                     payload.extend(stage.to_be_bytes());

@@ -1,7 +1,9 @@
 //! A small MTA, without faults of its own: an SMTP server that asks one filter by a [`Chain`].
 
+use milter_proto::ReceiveError;
 use milter_proto::message::{
-    Chain, ChainAnswer, ChainFilter, ChainStep, EditRules, EnvelopeAddress, FailureAction, Message, with_crlf,
+    Chain, ChainAnswer, ChainFilter, ChainStep, EditRules, EnvelopeAddress, FailureAction, FilterError,
+    Message, with_crlf,
 };
 use milter_proto::wire::{Assembler, Command, FrameBuf, Offer, Peer, Text, TextList, Verdict};
 
@@ -21,6 +23,7 @@ struct Server {
     out: Vec<u8>,
     is_connected: bool,
     has_failed: bool,
+    hangs: bool,
     sender: Option<EnvelopeAddress>,
     recipients: Vec<EnvelopeAddress>,
     messages: usize,
@@ -48,6 +51,7 @@ pub(super) async fn serve(world: World, fault: Fault) {
         out: Vec::new(),
         is_connected: false,
         has_failed: false,
+        hangs: false,
         sender: None,
         recipients: Vec::new(),
         messages: 0,
@@ -112,6 +116,18 @@ impl Server {
                 }
                 self.reply("250 2.0.0 Ok");
                 Some(())
+            }
+            "QUIT" if self.fault == Fault::QuitReplyIsAnError => {
+                self.chain.send(Command::Quit).unwrap();
+                while let ChainStep::Write { frame, .. } = self.chain.next_step() {
+                    let frame = frame.to_frame();
+                    self.write(&frame);
+                }
+                self.flush();
+                self.world.rest().await;
+                let is_answered = !self.world.stray_bytes().is_empty();
+                self.reply(if is_answered { "421 4.3.0 what?" } else { "221 2.0.0 Bye" });
+                None
             }
             "QUIT" => {
                 self.reply("221 2.0.0 Bye");
@@ -291,6 +307,11 @@ impl Server {
             Fault::IgnoresEdits if delivered.is_some() => delivered = Some(original),
             Fault::DeliversDiscarded if self.discards(&answer) => delivered = Some(original),
             Fault::DeliversRefused if !answer.passes() => delivered = Some(original),
+            Fault::EditsSurviveFailure if self.has_failed => {
+                let mut half = Message::parse(b"X-Conformance: yes\r\n\r\nhalf a bo\r\n");
+                half.add_recipient(Text::new(b"<recipient@example.net>").unwrap());
+                delivered = Some(half);
+            }
             _ => {}
         }
         if let Some(message) = delivered {
@@ -306,7 +327,12 @@ impl Server {
             return;
         }
         let sender = shown(message.sender().address().as_bytes());
-        self.world.happens(Happening::Delivered { sender, recipients, content: message.to_bytes() });
+        let mut content = message.to_bytes();
+        if self.fault == Fault::KeepsStrayLineEnds {
+            let text: String = content.iter().map(|&byte| char::from(byte)).collect();
+            content = text.replace("\n\tX-", "\nX-").chars().map(|byte| byte as u8).collect();
+        }
+        self.world.happens(Happening::Delivered { sender, recipients, content });
     }
 
     /// The client gives the message up.
@@ -315,9 +341,7 @@ impl Server {
         self.recipients.clear();
         self.chunks = None;
         self.frames.end_message();
-        if self.fault != Fault::NoAbort {
-            self.ask(Command::Abort).await;
-        }
+        self.ask(Command::Abort).await;
     }
 
     async fn end(&mut self) {
@@ -340,7 +364,7 @@ impl Server {
         let reply = answer.smtp_reply()?;
         let text = match self.fault {
             Fault::KeepsPercents => String::from_utf8_lossy(reply.as_text().as_bytes()).into_owned(),
-            _ => reply.unescaped().to_string(),
+            _ => reply.unescaped().bytes().map(char::from).collect(),
         };
         Some(match self.fault {
             Fault::FirstLineOnly => text.lines().next().unwrap_or_default().replacen('-', " ", 1),
@@ -398,7 +422,7 @@ impl Server {
         loop {
             match self.chain.next_step() {
                 ChainStep::Done(answer) => {
-                    if self.has_failed && self.fault == Fault::HangsOnFailure {
+                    if self.hangs {
                         self.world.hang().await;
                     }
                     self.flush();
@@ -411,12 +435,8 @@ impl Server {
                 ChainStep::Read { .. } => self.read().await,
                 ChainStep::Close { .. } => {
                     self.flush();
-                    let has_quit = self
-                        .chain
-                        .session(0)
-                        .is_some_and(|it| it.stage() == milter_proto::order::Stage::Closed);
                     self.has_failed |= self.chain.has_failed(0);
-                    if has_quit || self.fault != Fault::KeepsFailedConnection {
+                    if !self.has_failed || self.fault != Fault::KeepsFailedConnection {
                         self.close();
                     }
                 }
@@ -446,6 +466,7 @@ impl Server {
             if self.fault == Fault::QuitsOnFailure {
                 self.raw(b'Q', b"");
             }
+            self.hangs = self.fault == Fault::HangsWhenFilterDies;
             return self.chain.fail(0);
         };
         let mut input = bytes.as_slice();
@@ -453,7 +474,12 @@ impl Server {
             return;
         }
         if !self.fault.is_about_responses() {
-            let _ = self.chain.receive(0, &mut input);
+            let received = self.chain.receive(0, &mut input);
+            self.hangs |= match received {
+                Err(FilterError::Receive(ReceiveError::Stream(_))) => self.fault == Fault::HangsOnBadStream,
+                Err(_) => self.fault == Fault::HangsOnViolation,
+                Ok(()) => false,
+            };
             return;
         }
         let mut patched = Vec::new();
@@ -473,6 +499,9 @@ impl Server {
             }
         }
         let _ = self.chain.receive(0, &mut patched.as_slice());
+        for frame in std::mem::take(&mut self.frames.injected) {
+            self.raw(frame.as_frame().code(), frame.as_frame().payload());
+        }
     }
 
     fn flush(&mut self) {

@@ -99,6 +99,13 @@ impl World {
         .await
     }
 
+    /// Waits until the run has seen what was done so far.
+    pub(super) async fn rest(&self) {
+        let mut is_over = false;
+        poll_fn(|_| if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
+
     /// Waits for ever.
     pub(super) async fn hang(&self) {
         poll_fn(|_| Poll::<()>::Pending).await;
@@ -116,11 +123,12 @@ pub(super) fn run(scenario: &Scenario, profile: &Profile, fault: Fault) -> (Outc
         action = match action {
             Action::Finish => return (run.outcome().unwrap().clone(), run.record().to_vec()),
             Action::Client(ClientAction::Connect) => {
+                poll(&mut server);
                 if server.take().is_some() {
-                    world.0.borrow_mut().from_filter.clear();
                     world.happens(Happening::Closed);
                 }
                 let mut wires = world.0.borrow_mut();
+                wires.happenings.retain(|it| !matches!(it, Happening::Reply(_) | Happening::SmtpClosed));
                 (wires.from_client, wires.client_has_left) = (VecDeque::new(), false);
                 drop(wires);
                 server = Some(Box::pin(serve(world.clone(), fault)));

@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use milter_proto::conformance::{Action, FilterRun, Input};
-use milter_proto::order::{CommandKind, Stage};
 use milter_proto::filter::{self, Options, Turn};
+use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Command, Direction, Frame, Tolerance, Verdict};
 use milter_proto::{FilterSession, Limits, Monitor};
 
@@ -105,7 +105,9 @@ impl Connection {
     }
 
     fn answer(&mut self, frame: Frame<'_>) -> ControlFlow<State> {
-        let Some(kind) = CommandKind::from_code(frame.code()) else { return ControlFlow::Break(State::Serves) };
+        let Some(kind) = CommandKind::from_code(frame.code()) else {
+            return ControlFlow::Break(State::Serves);
+        };
         self.monitor.observe(Direction::ToFilter, frame);
         if self.fault == Fault::IgnoresWhatIsOutOfOrder {
             return self.answer_as_libmilter(frame);
