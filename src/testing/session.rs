@@ -236,10 +236,19 @@ impl Agreeable {
         if self.libmilter.receive(frame).is_err() {
             return false;
         }
-        match self.libmilter.turn() {
-            Turn::Reply(CommandKind::Negotiate) => self.libmilter.negotiate(&Options::all_commands()).is_ok(),
-            Turn::Reply(_) => self.libmilter.send(Verdict::Continue).is_ok(),
-            _ => false,
+        // A chunk at the end of a message comes as an event of its own.
+        let mut is_answered = false;
+        loop {
+            is_answered |= match self.libmilter.turn() {
+                Turn::Reply(CommandKind::Negotiate) => {
+                    self.libmilter.negotiate(&Options::all_commands()).is_ok()
+                }
+                Turn::Reply(_) => self.libmilter.send(Verdict::Continue).is_ok(),
+                Turn::Receive | Turn::Closed => false,
+            };
+            if self.libmilter.rest_of_frame().is_none() {
+                return is_answered;
+            }
         }
     }
 

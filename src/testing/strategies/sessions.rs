@@ -220,7 +220,7 @@ fn message() -> impl Strategy<Value = Message> {
     });
     let plain = |command: Command<'static>| Just(()).prop_map(move |()| of_command(&command));
     let body = prop_oneof![
-        12 => chunk(),
+        30 => chunk(),
         1 => (1_usize..65_536).prop_map(|len| core::iter::repeat_n(b'x', len).collect()),
     ];
     let body = body.prop_map(|chunk| of_command(&Command::Body { chunk: &chunk }));

@@ -51,6 +51,8 @@ impl Filter {
                 if session.receive(frame.as_frame()).is_err() {
                     return ControlFlow::Break(());
                 }
+                // A chunk at the end of a message comes as an event of its own.
+                session.rest_of_frame();
                 let reply = match session.turn() {
                     Turn::Reply(CommandKind::Negotiate) => match session.negotiate(&self.options) {
                         Ok(answer) => answer.frame.to_frame(),
@@ -77,7 +79,9 @@ impl Filter {
 }
 
 fn filters() -> Vec<(&'static str, Filter)> {
-    use CommandKind::{Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, RcptTo, Unknown};
+    use CommandKind::{
+        Body, Connect, Data, EndOfHeaders, EndOfMessage, Header, Helo, MailFrom, RcptTo, Unknown,
+    };
     use wire::Verdict::{Accept, Discard, Reject, Tempfail};
     let all = Options::all_commands;
     let robust = || Filter::new(Policy::DEFAULT, all());
@@ -107,10 +111,10 @@ fn samples(strategy: impl Strategy<Value = Session>, count: usize) -> impl Itera
 
 #[test]
 fn legal_sessions_break_no_rule_whatever_a_sound_filter_does() {
+    let texts: Vec<_> = samples(session(), 40).map(|session| session.to_scenario("legal")).collect();
     for (name, filter) in filters() {
-        for session in samples(session(), 80) {
-            let text = session.to_scenario("legal");
-            let outcome = filter.run(&text);
+        for text in &texts {
+            let outcome = filter.run(text);
             assert_eq!(outcome.verdict, Verdict::Pass, "{name}: {outcome:?} in\n{text}");
             let broken = filter.broken.take();
             assert!(broken.is_empty(), "{name}: {broken:?} in\n{text}");
@@ -121,10 +125,10 @@ fn legal_sessions_break_no_rule_whatever_a_sound_filter_does() {
 #[test]
 fn no_session_with_a_fault_fails_a_sound_filter() {
     let mut silent = 0;
+    let texts: Vec<_> = samples(nearly_session(), 80).map(|session| session.to_scenario("faulty")).collect();
     for (name, filter) in filters() {
-        for session in samples(nearly_session(), 80) {
-            let text = session.to_scenario("faulty");
-            let outcome = filter.run(&text);
+        for text in &texts {
+            let outcome = filter.run(text);
             assert_ne!(outcome.verdict, Verdict::Fail, "{name}: {outcome:?} in\n{text}");
             silent += usize::from(outcome.verdict == Verdict::NonStrict);
             if name == "robust" {
@@ -138,14 +142,15 @@ fn no_session_with_a_fault_fails_a_sound_filter() {
 #[test]
 fn sessions_are_legal_up_to_their_fault() {
     let mut broken = 0;
-    for session in samples(nearly_session(), 500) {
+    for session in samples(nearly_session(), 150) {
         let legal = Session::new(session.commands.iter().cloned());
         assert_eq!(legal.broken_rule(), None);
         let Some((at, how)) = &session.fault else {
             assert_eq!(session.broken_rule(), None);
             continue;
         };
-        let (whole, front) = (session.to_bytes(), Session::new(session.commands.iter().take(*at).cloned()).to_bytes());
+        let (whole, front) =
+            (session.to_bytes(), Session::new(session.commands.iter().take(*at).cloned()).to_bytes());
         assert!(whole.starts_with(&front), "{session:?}");
         assert!(session.commands.len() <= at + 4, "{session:?}");
         if *how == Misbehaviour::Disconnect {
@@ -153,7 +158,7 @@ fn sessions_are_legal_up_to_their_fault() {
         }
         broken += usize::from(session.broken_rule().is_some());
     }
-    assert!((200..480).contains(&broken), "{broken}");
+    assert!((50..145).contains(&broken), "{broken}");
 }
 
 #[test]
@@ -180,7 +185,9 @@ fn a_fault_is_what_its_name_says() {
 #[test]
 fn a_scenario_shows_the_session_step_by_step() {
     let frames = [Command::Negotiate(Offer::FULL), Command::Abort].map(|it| it.encode().to_frame());
-    let session = Session::new(frames).in_pieces_of(3).misbehaving(1, Misbehaviour::Insert(FrameBuf::new(b'T', Vec::new())));
+    let session = Session::new(frames)
+        .in_pieces_of(3)
+        .misbehaving(1, Misbehaviour::Insert(FrameBuf::new(b'T', Vec::new())));
     let expected = "\
 [filter/fuzz/data] must ORD-1
 The filter lives on if frame 2 of a session comes after a frame that does not belong there
@@ -202,12 +209,15 @@ recover
 #[test]
 fn a_command_in_order_is_sent_only_where_it_is() {
     let text = |steps: &str| format!("[filter/mine/steps] must ORD-4\nA command is left out\n{steps}");
-    let greeted = "reach greeted\n>? MAIL \"<a@b.c>\"\n< reply\n>? RCPT \"<a@b.c>\"\n< reply\n>? DATA\n< reply\n";
+    let greeted =
+        "reach greeted\n>? MAIL \"<a@b.c>\"\n< reply\n>? RCPT \"<a@b.c>\"\n< reply\n>? DATA\n< reply\n";
     let sent = |filter: &Filter| {
         let outcome = filter.run(&text(greeted));
         (outcome.verdict, filter.broken.take().len())
     };
-    for (name, filter) in filters().into_iter().filter(|(name, _)| !name.contains("client") && !name.contains("HELO")) {
+    for (name, filter) in
+        filters().into_iter().filter(|(name, _)| !name.contains("client") && !name.contains("HELO"))
+    {
         assert_eq!(sent(&filter), (Verdict::Pass, 0), "{name}");
     }
     // HEADER cannot follow here: the filter does not get it.

@@ -175,6 +175,8 @@ impl Connection {
         if self.libmilter.receive(frame).is_err() {
             return closed;
         }
+        // A chunk at the end of a message comes as an event of its own.
+        self.libmilter.rest_of_frame();
         match self.libmilter.turn() {
             Turn::Reply(CommandKind::Negotiate) => match self.libmilter.negotiate(&Options::all_commands()) {
                 Ok(answer) => answer.frame.append_to(&mut self.output),
