@@ -14,7 +14,8 @@ impl Session {
     ///
     /// Until the fault, every reply is owed, and must be one that the command admits. A command is left out if the filter has
     /// declined it, or has ended the message or the connection. From the fault on, the filter may close the connection, and
-    /// silence is non-strict; but nothing may be answered twice. After it, the filter must serve a new connection. If the
+    /// silence is non-strict; but nothing may be answered twice. The same holds after a command that libmilter does not answer
+    /// although it is in order, such as UNKNOWN in a message. After it, the filter must serve a new connection. If the
     /// connection is still in order, it must also serve another message on this one.
     ///
     /// The name must be one that the notation allows.
@@ -79,7 +80,7 @@ struct Writer<'o> {
     out: &'o mut String,
     /// Knows what is in order.
     filter: Agreeable,
-    /// A rule was broken: replies are not certain any more.
+    /// A rule was broken, or libmilter did not answer: replies are not certain any more.
     is_faulty: bool,
     /// Nothing more is sent on the connection.
     is_ended: bool,
@@ -107,8 +108,9 @@ impl Writer<'_> {
 
     fn send(&mut self, frame: Frame<'_>) -> fmt::Result {
         let kind = CommandKind::from_code(frame.code());
-        let is_broken = self.filter.observe(frame).is_some();
-        self.is_faulty |= is_broken;
+        let seen = self.filter.observe(frame);
+        let is_broken = seen.broken.is_some();
+        self.is_faulty |= is_broken || seen.is_ignored;
         let sign = if is_broken { ">!" } else { ">?" };
         let line = alloc::format!("{}", Line::new(Direction::ToFilter, frame));
         let line = line.strip_prefix('>').unwrap_or_default();

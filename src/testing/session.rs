@@ -3,10 +3,14 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::Monitor;
 use crate::debug::Bytes;
+use crate::filter::{Options, Policy, Turn};
 use crate::order::{CommandKind, Rule};
-use crate::wire::{Answer, Command, Direction, Frame, FrameBuf, Offer, Response, Steps, Tolerance};
+use crate::wire::codes::response;
+use crate::wire::{
+    Answer, Command, Direction, Frame, FrameBuf, Offer, Response, Steps, Tolerance, Verdict, Version,
+};
+use crate::{FilterSession, Monitor};
 
 /// What an MTA sends on one connection: commands in order, and perhaps one fault.
 ///
@@ -91,6 +95,20 @@ impl Session {
         Self { commands: commands.into_iter().collect(), cut: 0, fault: None }
     }
 
+    /// Makes a session of those of these commands that are in order.
+    #[cfg_attr(not(feature = "proptest"), expect(dead_code, reason = "the strategies use it"))]
+    pub(super) fn in_order(commands: impl IntoIterator<Item = FrameBuf>) -> Self {
+        let mut filter = Agreeable::default();
+        let is_in_order = |command: &FrameBuf| {
+            let is_in_order = filter.objection(command.as_frame()).is_none();
+            if is_in_order {
+                filter.observe(command.as_frame());
+            }
+            is_in_order
+        };
+        Self::new(commands.into_iter().filter(is_in_order))
+    }
+
     /// Returns the same session, sent in pieces of so many bytes.
     #[must_use]
     pub const fn in_pieces_of(mut self, cut: usize) -> Self {
@@ -162,7 +180,7 @@ impl Session {
     pub fn broken_rule(&self) -> Option<Rule> {
         let mut filter = Agreeable::default();
         self.moves().into_iter().find_map(|it| match it {
-            Move::Send(frame) => filter.observe(frame.as_frame()),
+            Move::Send(frame) => filter.observe(frame.as_frame()).broken,
             Move::Garbage(_) => Some(Rule::MalformedPayload),
             Move::Front(_) | Move::Shutdown | Move::Disconnect => None,
         })
@@ -170,39 +188,73 @@ impl Session {
 }
 
 /// A filter that accepts every offer, declines nothing, and answers everything with CONTINUE.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Agreeable {
     monitor: Monitor,
+    libmilter: FilterSession,
+}
+
+/// What is known about a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The first rule that it breaks.
+    pub(super) broken: Option<Rule>,
+    /// Whether libmilter leaves it without the reply that it should get.
+    pub(super) is_ignored: bool,
+}
+
+impl Default for Agreeable {
+    fn default() -> Self {
+        Self { monitor: Monitor::new(), libmilter: FilterSession::with_policy(Policy::LIBMILTER) }
+    }
 }
 
 impl Agreeable {
-    /// Takes a command and answers it. Returns the first rule that the command breaks.
-    pub(super) fn observe(&mut self, frame: Frame<'_>) -> Option<Rule> {
+    /// Takes a command and answers it.
+    pub(super) fn observe(&mut self, frame: Frame<'_>) -> Seen {
         let seen = self.monitor.observe(Direction::ToFilter, frame);
-        let broken = seen.violations().next();
         match seen.owed {
             Some(CommandKind::Negotiate) => {
                 let offer = match Command::parse_as(frame, Tolerance::LENIENT).map(|read| read.value) {
                     Ok(Command::Negotiate(offer)) => offer,
                     _ => Offer::FULL,
                 };
-                let answer = Answer::new(offer.version, offer.actions, Steps::EMPTY);
+                let answer = Answer::new(offer.version.min(Version::CURRENT), offer.actions, Steps::EMPTY);
                 let answer = Response::from(answer).encode().to_frame();
                 self.monitor.observe(Direction::ToMta, answer.as_frame());
             }
             Some(_) => {
-                self.monitor
-                    .observe(Direction::ToMta, Frame::new(crate::wire::codes::response::CONTINUE, &[]));
+                self.monitor.observe(Direction::ToMta, Frame::new(response::CONTINUE, &[]));
             }
             None => {}
         }
-        broken
+        let is_ignored = !self.is_answered_by_libmilter(frame) && seen.owed.is_some();
+        Seen { broken: seen.violations().next(), is_ignored }
+    }
+
+    fn is_answered_by_libmilter(&mut self, frame: Frame<'_>) -> bool {
+        if self.libmilter.receive(frame).is_err() {
+            return false;
+        }
+        // A chunk at the end of a message comes as an event of its own.
+        let mut is_answered = false;
+        loop {
+            is_answered |= match self.libmilter.turn() {
+                Turn::Reply(CommandKind::Negotiate) => {
+                    self.libmilter.negotiate(&Options::all_commands()).is_ok()
+                }
+                Turn::Reply(_) => self.libmilter.send(Verdict::Continue).is_ok(),
+                Turn::Receive | Turn::Closed => false,
+            };
+            if self.libmilter.rest_of_frame().is_none() {
+                return is_answered;
+            }
+        }
     }
 
     /// The rule that a command would break.
-    #[cfg(feature = "arbitrary")]
     pub(super) fn objection(&self, frame: Frame<'_>) -> Option<Rule> {
-        self.clone().observe(frame)
+        self.clone().observe(frame).broken
     }
 
     pub(super) const fn monitor(&self) -> &Monitor {

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use super::{chunk, key};
+use super::text;
 use crate::order::{CommandKind, Stage};
 use crate::testing::session::Agreeable;
 use crate::testing::{Misbehaviour, Session};
-use crate::wire::{Command, FrameBuf, Macros, Offer, Peer, TextListBuf};
+use crate::wire::{Command, FrameBuf, Macros, Offer, Peer, Text, TextList, TextListBuf};
 
 /// The most commands of a session.
 const MOST: usize = 60;
@@ -33,9 +33,12 @@ impl<'a> Arbitrary<'a> for Session {
             if possible.is_empty() {
                 break;
             }
-            let kind = *u.choose(&possible)?;
+            // Most sessions get somewhere.
+            let forward: Vec<_> = possible.iter().copied().filter(|&kind| is_forward(kind)).collect();
+            let goes_on = !forward.is_empty() && u.ratio(7, 8)?;
+            let kind = *u.choose(if goes_on { &forward } else { &possible })?;
             if u.ratio(1, 4)? {
-                let list: TextListBuf = [u.arbitrary()?, u.arbitrary()?].into_iter().collect();
+                let list: TextListBuf = [short(u)?, short(u)?].into_iter().collect();
                 if let Ok(macros) = Macros::new(crate::wire::MacroStage::new(kind.code()), list.as_list()) {
                     push(&mut filter, &Command::Macros(macros));
                 }
@@ -75,12 +78,18 @@ fn is_possible(filter: &Agreeable, kind: CommandKind) -> bool {
         CommandKind::Unknown => stage.is_in_message(),
         CommandKind::EndOfHeaders => stage == Stage::Data,
         CommandKind::Data | CommandKind::RcptTo => stage == Stage::Data,
+        CommandKind::MailFrom => stage.is_in_message(),
         _ => false,
     };
     !is_forgotten
         && filter
             .objection(FrameBuf::new(kind.code(), Vec::new()).as_frame())
             .is_none_or(|rule| !is_of_order(rule))
+}
+
+/// Whether a command leads towards the end of a message.
+fn is_forward(kind: CommandKind) -> bool {
+    kind.is_of_message() || matches!(kind, CommandKind::Connect | CommandKind::MailFrom)
 }
 
 fn is_of_order(rule: crate::order::Rule) -> bool {
@@ -90,19 +99,36 @@ fn is_of_order(rule: crate::order::Rule) -> bool {
 
 fn command<'a>(kind: CommandKind, u: &mut Unstructured<'a>) -> Result<Command<'a>> {
     Ok(match kind {
-        CommandKind::Connect => Command::Connect { host: u.arbitrary()?, peer: Peer::Unknown },
-        CommandKind::Helo => Command::Helo { name: u.arbitrary()? },
-        CommandKind::MailFrom => Command::MailFrom { address: u.arbitrary()?, arguments: u.arbitrary()? },
-        CommandKind::RcptTo => Command::RcptTo { address: u.arbitrary()?, arguments: u.arbitrary()? },
+        CommandKind::Connect => Command::Connect { host: short(u)?, peer: Peer::Unknown },
+        CommandKind::Helo => Command::Helo { name: short(u)? },
+        CommandKind::MailFrom => Command::MailFrom { address: short(u)?, arguments: TextList::EMPTY },
+        CommandKind::RcptTo => Command::RcptTo { address: short(u)?, arguments: TextList::EMPTY },
         CommandKind::Data => Command::Data,
-        CommandKind::Header => Command::Header { name: key(u)?, value: u.arbitrary()? },
+        CommandKind::Header => Command::Header { name: name(u)?, value: short(u)? },
         CommandKind::EndOfHeaders => Command::EndOfHeaders,
-        CommandKind::Body => Command::Body { chunk: chunk(u)? },
+        CommandKind::Body => Command::Body { chunk: bytes(u, 1)? },
         CommandKind::EndOfMessage => Command::EndOfMessage { chunk: &[] },
-        CommandKind::Unknown => Command::Unknown { line: u.arbitrary()? },
+        CommandKind::Unknown => Command::Unknown { line: short(u)? },
         CommandKind::QuitNewConnection => Command::QuitNewConnection,
         _ => Command::Abort,
     })
+}
+
+/// A text of a few bytes: others would leave nothing for the commands after it.
+fn short<'a>(u: &mut Unstructured<'a>) -> Result<Text<'a>> {
+    bytes(u, 0).map(text)
+}
+
+/// A text that is not empty.
+fn name<'a>(u: &mut Unstructured<'a>) -> Result<Text<'a>> {
+    let text = short(u)?;
+    Ok(if text.is_empty() { Text::from_c_str(c"x") } else { text })
+}
+
+/// A few bytes, at least so many.
+fn bytes<'a>(u: &mut Unstructured<'a>, least: usize) -> Result<&'a [u8]> {
+    let len = u.int_in_range(least..=24)?;
+    if len > u.len() { Ok(b"x") } else { u.bytes(len) }
 }
 
 impl<'a> Arbitrary<'a> for Misbehaviour {

@@ -2,3 +2,5 @@
 
 mod filter;
 mod mta;
+#[cfg(feature = "proptest")]
+mod sessions;

@@ -111,7 +111,7 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let stopped = |why: String| Stop::Program(format!("{spec}: {why}"));
     let program = arguments.start.as_deref().map(|command| Program::start(command, spec)).transpose();
     let program = program.map_err(|error| stopped(error.to_string()))?;
-    let mut remote = Remote { spec, limits, program };
+    let mut remote = Remote { spec, limits, is_in_hurry: false, program };
     let mut target = Target { peer: &mut remote, profile: &profile };
     let bar = bar(plan.count);
     let results = search::search(&mut target, &plan, &mut |results| tell(&bar, results));

@@ -18,6 +18,8 @@ use crate::spec::Spec;
 /// How long to look whether a filter that refused a connection accepts one again.
 const GRACE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait, in a hurry, for what must come.
+const HURRY: Duration = Duration::from_millis(500);
 
 /// A filter under test.
 pub(crate) trait Peer {
@@ -29,6 +31,9 @@ pub(crate) trait Peer {
 
     /// Whether the filter accepts connections, or does so again after a short time.
     fn is_back(&mut self) -> bool;
+
+    /// Waits for a shorter time, or as long as the user wants, for what must come.
+    fn hurry(&mut self, is_in_hurry: bool);
 
     /// Starts the filter again, if that is possible.
     fn restart(&mut self) -> io::Result<bool>;
@@ -104,13 +109,18 @@ fn scenario(session: &Session, name: &str) -> Result<Scenario, String> {
 pub(crate) struct Remote<'t> {
     pub(crate) spec: &'t Spec,
     pub(crate) limits: Limits,
+    pub(crate) is_in_hurry: bool,
     /// If it can be started again.
     pub(crate) program: Option<Program>,
 }
 
 impl Peer for Remote<'_> {
     fn run(&mut self, run: &mut FilterRun<'_>) -> (Last, Option<String>) {
-        let mut link = Link::new(self.spec, self.limits);
+        let mut limits = self.limits;
+        if self.is_in_hurry {
+            limits.timeout = limits.timeout.min(HURRY).max(limits.quiet);
+        }
+        let mut link = Link::new(self.spec, limits);
         let (mut action, mut last) = (run.advance(Input::Start), Last::Other);
         while link.act(action) {
             let input = link.input();
@@ -134,6 +144,10 @@ impl Peer for Remote<'_> {
                 return is_back;
             }
         }
+    }
+
+    fn hurry(&mut self, is_in_hurry: bool) {
+        self.is_in_hurry = is_in_hurry;
     }
 
     fn restart(&mut self) -> io::Result<bool> {

@@ -50,8 +50,8 @@ pub(crate) struct Plan {
 /// One finding, with the shortest session that shows it.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// What the first session showed.
-    first: Found,
+    /// What the first sessions showed that led to it.
+    first: Vec<Found>,
     /// What the shortest session shows.
     pub(crate) found: Found,
     /// The number of the first session that showed it.
@@ -137,11 +137,11 @@ fn take(
         return Ok(());
     }
     let is_dead = found.is_deadly() && !target.restart()?;
-    if let Some(known) = results.findings.iter_mut().find(|known| known.first.is_like(&found)) {
+    if let Some(known) = results.findings.iter_mut().find(|known| known.first.iter().any(|first| first.is_like(&found))) {
         known.times = known.times.saturating_add(1);
     } else {
         let mut finding = Finding {
-            first: found.clone(),
+            first: vec![found.clone()],
             found,
             number,
             times: 1,
@@ -153,7 +153,14 @@ fn take(
         if !is_dead {
             shrink(target, plan, tree, &mut finding)?;
         }
-        results.findings.push(finding);
+        let is_known = |known: &&mut Finding| known.steps.is_some() && known.found.is_like(&finding.found);
+        match results.findings.iter_mut().find(is_known) {
+            Some(known) => {
+                known.times = known.times.saturating_add(1);
+                known.first.append(&mut finding.first);
+            }
+            None => results.findings.push(finding),
+        }
     }
     if is_dead {
         results.stopped =

@@ -11,7 +11,7 @@ use super::found::{Found, Kind};
 use super::play::{self, Remote};
 use super::report;
 use super::search::{Finding, Plan, Results, Target, search, sessions_of};
-use crate::link::Limits;
+use crate::bench::Limits;
 use crate::spec::Spec;
 use planted::{Fault, OverSocket, Planted};
 
@@ -131,7 +131,7 @@ fn findings_are_the_same_over_a_socket() {
         let server = OverSocket::start(fault);
         let spec: Spec = server.spec().parse().unwrap();
         let profile = Profile::default();
-        let mut remote = Remote { spec: &spec, limits, program: None };
+        let mut remote = Remote { spec: &spec, limits, is_in_hurry: false, program: None };
         let plan = Plan { count: 50, ..PLAN };
         let results =
             search(&mut Target { peer: &mut remote, profile: &profile }, &plan, &mut |_| {}).unwrap();

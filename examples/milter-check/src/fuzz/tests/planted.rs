@@ -175,6 +175,8 @@ impl Connection {
         if self.libmilter.receive(frame).is_err() {
             return closed;
         }
+        // A chunk at the end of a message comes as an event of its own.
+        self.libmilter.rest_of_frame();
         match self.libmilter.turn() {
             Turn::Reply(CommandKind::Negotiate) => match self.libmilter.negotiate(&Options::all_commands()) {
                 Ok(answer) => answer.frame.append_to(&mut self.output),
@@ -279,6 +281,8 @@ impl Peer for Planted {
     fn is_back(&mut self) -> bool {
         self.state != State::Dead
     }
+
+    fn hurry(&mut self, _: bool) {}
 
     fn restart(&mut self) -> io::Result<bool> {
         if self.restarts {
