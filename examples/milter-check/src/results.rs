@@ -50,6 +50,24 @@ impl<'s> Row<'s> {
         Self { scenario, verdict, mismatch, why, record, time, change: None }
     }
 
+    /// A scenario that the program under test does not let end.
+    pub(crate) fn endless(scenario: &'s Scenario, record: Vec<Event>, time: Duration) -> Self {
+        let step = record.iter().rev().find_map(|event| match event {
+            Event::Step(step) => Some(*step),
+            _ => None,
+        });
+        let got = format!("frame after frame, {} in {:.1} s", record.len(), time.as_secs_f64());
+        let expected = "an end of the reply".to_owned();
+        Self {
+            verdict: if scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail },
+            mismatch: Some(Difference { step: step.unwrap_or_default(), expected, got }),
+            why: None,
+            record,
+            time,
+            ..Self::skipped(scenario, "")
+        }
+    }
+
     pub(crate) fn skipped(scenario: &'s Scenario, why: &str) -> Self {
         Self {
             scenario,

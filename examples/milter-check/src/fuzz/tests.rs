@@ -126,7 +126,7 @@ fn a_filter_that_dies_and_is_not_started_again_ends_the_search() {
 
 #[test]
 fn findings_are_the_same_over_a_socket() {
-    let limits = Limits { timeout: Duration::from_secs(10), quiet: Duration::from_millis(50) };
+    let limits = Limits { timeout: Duration::from_secs(10), quiet: Duration::from_millis(50), mta: None };
     for fault in [Fault::RepliesToMacros, Fault::SkipsRecipients] {
         let server = OverSocket::start(fault);
         let spec: Spec = server.spec().parse().unwrap();

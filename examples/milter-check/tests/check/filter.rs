@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Serial,
     /// Refuses every sender but this.
     Picky(&'static str),
+    /// Sends PROGRESS without end when a message ends.
+    Endless,
     /// Accepts connections, and sends nothing from this one on.
     SilentFrom(usize),
     /// Ends while it has this connection.
@@ -101,13 +103,19 @@ fn answer(mut stream: &TcpStream, kind: Kind) {
                     verdict = Verdict::Reject;
                 }
             }
+            if kind == Kind::Endless && session.turn() == Turn::Reply(CommandKind::EndOfMessage) {
+                while stream.write_all(&b"\0\0\0\x01p".repeat(1000)).is_ok() {}
+                return;
+            }
             if session.may_edit(Actions::ADD_HEADERS) {
                 session.send(Edit::add_header("X-Seen", "yes").unwrap()).unwrap().append_to(&mut out);
             }
             match session.turn() {
-                Turn::Reply(CommandKind::Negotiate) => {
-                    session.negotiate(&options).unwrap().frame.append_to(&mut out);
-                }
+                // Without ADDHEADER it cannot work: it closes the connection.
+                Turn::Reply(CommandKind::Negotiate) => match session.negotiate(&options) {
+                    Ok(answer) => answer.frame.append_to(&mut out),
+                    Err(_) => return,
+                },
                 Turn::Reply(_) => session.send(verdict).unwrap().append_to(&mut out),
                 _ => {}
             }

@@ -90,6 +90,24 @@ fn a_filter_that_hangs_stops_the_run_and_names_the_last_scenario() {
 }
 
 #[test]
+fn a_filter_that_dies_stops_all_jobs() {
+    let filter = Filter::start(Kind::DiesAt(5));
+    let done = mixed(&filter.spec, &["--jobs", "4", "--format", "tap"]);
+    assert_eq!(done.status, 3, "{done:?}");
+    assert!(done.err.contains("cannot be reached any more"), "{done:?}");
+    assert!(done.err.contains("the last scenario"), "{done:?}");
+}
+
+#[test]
+fn a_filter_that_sends_without_end_is_told() {
+    let filter = Filter::start(Kind::Endless);
+    let done = mixed(&filter.spec, &["--timeout", "5"]);
+    assert_eq!(done.status, 3, "{}", done.err.get(..2000).unwrap_or(&done.err));
+    assert!(done.err.contains("expected an end of the reply, got frame after frame"), "{:.2000}", done.err);
+    assert!(done.err.lines().count() < 200, "the transcript is shortened");
+}
+
+#[test]
 fn a_filter_that_is_restarted_is_tested_to_the_end() {
     let filter = Filter::start(Kind::RestartsAt(4));
     let done = mixed(&filter.spec, &["--jobs", "1", "--verbose"]);
@@ -133,9 +151,9 @@ fn a_default_message_that_is_refused_is_told() {
 fn scenarios_are_listed_without_a_program() {
     let done = run(&["filter", "--list", "--only", "framing/", "--level", "must"]);
     assert_eq!(done.status, 0, "{done:?}");
-    let line =
-        done.out.lines().find(|line| line.starts_with("filter/framing/zero-length-at-start ")).unwrap();
-    for part in [" must ", " FRM-3", "A frame of length 0 ends the connection"] {
+    let name = "filter/framing/zero-length-alone-at-mail ";
+    let line = done.out.lines().find(|line| line.starts_with(name)).unwrap();
+    for part in [" must ", " FRM-3", " A frame of length 0 "] {
         assert!(line.contains(part), "{line}");
     }
     assert!(done.out.lines().all(|line| line.starts_with("filter/framing/")), "{}", done.out);
