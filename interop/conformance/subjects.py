@@ -107,7 +107,7 @@ def _postfix(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
 
 @contextmanager
 def _sendmail(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
-    equates = f"S=inet:{filter_port}@127.0.0.1, F=T, T=C:10s;S:10s;R:3s;E:5s"
+    equates = f"S=inet:{filter_port}@127.0.0.1, F=T, T=C:10s;S:10s;R:3s;E:30s"
     with sendmail(home, sink_port, {"check": equates}) as it:
         yield it.ports["check"]
 

@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Makes a session of those of these commands that are in order.
-    #[cfg_attr(not(feature = "proptest"), expect(dead_code, reason = "the strategies use it"))]
+    #[cfg_attr(not(feature = "proptest"), expect(dead_code, reason = "only the strategies need it"))]
     pub(super) fn in_order(commands: impl IntoIterator<Item = FrameBuf>) -> Self {
         let mut filter = Agreeable::default();
         let is_in_order = |command: &FrameBuf| {

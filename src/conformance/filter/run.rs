@@ -14,7 +14,7 @@ use super::talk::{Talk, Wanted};
 use super::way::Way;
 use super::{Profile, ProfileMessage};
 use crate::order::{CommandKind, Stage};
-use crate::wire::{Direction, Frame, FrameBuf};
+use crate::wire::{Direction, FrameBuf};
 
 /// Plays the MTA in one scenario, for a filter under test.
 ///
@@ -301,7 +301,11 @@ impl<'s> FilterRun<'s> {
             let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
             self.first([Task::Flush, Task::Message(None, purpose)]);
         } else if !may_be_closed {
-            self.mismatch(Purpose::Test, "an open connection".into(), "the filter closed the connection".into());
+            self.mismatch(
+                Purpose::Test,
+                "an open connection".into(),
+                "the filter closed the connection".into(),
+            );
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
         }
@@ -527,10 +531,4 @@ impl<'s> FilterRun<'s> {
             self.plan.pop_front();
         }
     }
-}
-
-/// A frame as a line of a transcript, without its direction.
-pub(super) fn line(direction: Direction, frame: Frame<'_>) -> String {
-    let line = format!("{}", crate::transcript::Line::new(direction, frame));
-    line.split_at_checked(2).map(|(_, line)| line.to_owned()).unwrap_or_default()
 }
