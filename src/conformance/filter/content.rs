@@ -12,11 +12,16 @@ const MAX_NAMES: usize = 50;
 pub(super) fn judge(response: &Response<'_>, frame: Frame<'_>, steps: Steps) -> Option<String> {
     let limit = steps.data_size().bytes();
     if usize::try_from(limit).is_ok_and(|limit| frame.payload().len() > limit) {
-        return Some(format!("its payload has {} bytes, the limit is {limit} (FRM-7)", frame.payload().len()));
+        return Some(format!(
+            "its payload has {} bytes, the limit is {limit} (FRM-7)",
+            frame.payload().len()
+        ));
     }
     match response {
         Response::Edit(
-            Edit::AddHeader { value, .. } | Edit::InsertHeader { value, .. } | Edit::ChangeHeader { value, .. },
+            Edit::AddHeader { value, .. }
+            | Edit::InsertHeader { value, .. }
+            | Edit::ChangeHeader { value, .. },
         ) => judge_value(*value),
         Response::Edit(Edit::AddRcpt { address } | Edit::AddRcptWithArguments { address, .. })
             if is_list(address.as_bytes()) =>

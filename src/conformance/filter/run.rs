@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use super::super::scenario::StepKind;
 use super::super::{Action, Event, Input, Level, Mismatch, Outcome, Patience, Scenario, Verdict};
-use super::step::{Awaited, Do, Goal, Hope, Need};
 use super::content;
+use super::step::{Awaited, Do, Goal, Hope, Need};
 use super::talk::{Talk, Wanted};
 use super::way::Way;
 use super::{Profile, ProfileMessage};
@@ -298,7 +298,11 @@ impl<'s> FilterRun<'s> {
             let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
             self.first([Task::Flush, Task::Message(None, purpose)]);
         } else if !may_be_closed {
-            self.mismatch(Purpose::Test, "an open connection".into(), "the filter closed the connection".into());
+            self.mismatch(
+                Purpose::Test,
+                "an open connection".into(),
+                "the filter closed the connection".into(),
+            );
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
         }

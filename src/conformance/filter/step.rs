@@ -143,7 +143,8 @@ fn need(text: &str) -> Result<Need, ScenarioFault> {
         "shown" => return quoted(rest).map(Need::Shown),
         "open" => return Ok(Need::Open),
         "verdict" => {
-            let code = frame(Direction::ToMta, rest).or_else(|_| frame(Direction::ToMta, &[rest, " \"\""].concat()))?;
+            let code = frame(Direction::ToMta, rest)
+                .or_else(|_| frame(Direction::ToMta, &[rest, " \"\""].concat()))?;
             let name = code_name(code.as_frame().code()).unwrap_or_default();
             return Ok(Need::Verdict(name.to_owned()));
         }

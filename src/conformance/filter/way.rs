@@ -224,7 +224,12 @@ impl Way {
                 };
                 Judged::Part
             }
-            _ => Judged::Part,
+            _ => {
+                if self.replacement == Replacement::Open {
+                    self.replacement = Replacement::Interrupted;
+                }
+                Judged::Part
+            }
         }
     }
 
@@ -328,7 +333,8 @@ impl Way {
     }
 
     pub(super) fn edits_as_text(&self) -> String {
-        let short = |edit: &FrameBuf| line(Direction::ToMta, edit.as_frame()).chars().take(MAX_SHOWN).collect();
+        let short =
+            |edit: &FrameBuf| line(Direction::ToMta, edit.as_frame()).chars().take(MAX_SHOWN).collect();
         let lines: Vec<String> = self.edits.iter().map(short).collect();
         if lines.is_empty() { "no edit".into() } else { lines.join("; ") }
     }
