@@ -76,7 +76,8 @@ impl Talk {
     /// The next piece to send.
     pub(super) fn take_piece(&mut self, size: usize) -> Option<Vec<u8>> {
         let len = if size == 0 { self.outgoing.len() } else { size.min(self.outgoing.len()) };
-        let piece: Vec<u8> = self.outgoing.drain(..len).collect();
+        let rest = self.outgoing.split_off(len);
+        let piece = core::mem::replace(&mut self.outgoing, rest);
         Some(piece).filter(|piece| !piece.is_empty())
     }
 

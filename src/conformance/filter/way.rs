@@ -247,7 +247,12 @@ impl Way {
                 };
                 Judged::Part
             }
-            _ => Judged::Part,
+            _ => {
+                if self.replacement == Replacement::Open {
+                    self.replacement = Replacement::Interrupted;
+                }
+                Judged::Part
+            }
         }
     }
 

@@ -99,6 +99,11 @@ impl Fault {
         Self { name, on, does, ..Self::NONE }
     }
 
+    /// Whether it does nothing but what it does at certain frames.
+    pub(super) fn is_of_frames(&self) -> bool {
+        self.special == Special::None && self.answers.is_none() && self.edits.is_none()
+    }
+
     const fn wishing(self, wish: Wish) -> Self {
         Self { wish, ..self }
     }
@@ -201,7 +206,9 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'O') && word(seen.payload, 0) < 2
     }),
     Fault::answers("answers version 6 always", |_, answer| set(answer, 0, 6)),
-    Fault::answers("answers version 2 always", |_, answer| set(answer, 0, 2)),
+    Fault::at("answers version 2 always", Does::Instead(b"O\0\0\0\x02\0\0\0\0\0\0\0\0"), |seen| {
+        seen.is(b'O')
+    }),
     Fault::answers("echoes the version", |offer, answer| set(answer, 0, word(offer, 0))),
     Fault::at("echoes negative versions", Does::Instead(b"O\xff\xff\xff\xff\0\0\0\0\0\0\0\0"), |seen| {
         seen.is(b'O') && word(seen.payload, 0) == u32::MAX
@@ -310,6 +317,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("does not reply to BODYEOB with a payload", Does::Silent, |seen| {
         seen.is(b'E') && !seen.payload.is_empty()
     }),
+    Fault::at("does not reply to BODYEOB with a payload that it declined", Does::Silent, |seen| {
+        seen.is(b'E') && !seen.payload.is_empty()
+    })
+    .wishing(Wish::Nothing),
     Fault::at("replies to ABORT", Does::After(CONTINUE), |seen| seen.is(b'A')),
     Fault::at("replies to MACRO", Does::After(CONTINUE), |seen| seen.is(b'D')),
     Fault::at("replies to QUIT", Does::After(CONTINUE), |seen| seen.is(b'Q')),

@@ -11,7 +11,7 @@ use milter_proto::macros::MacroStore;
 use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Actions, Command, Frame, ReplyText, Steps, Text, Verdict};
 
-use super::faults::{Does, Fault, Special};
+use super::faults::{Does, FAULTS, Fault, Special};
 use crate::support::wire;
 
 /// What the filter negotiates.
@@ -48,6 +48,8 @@ struct Daemon {
     connections: usize,
     /// Macros of all connections, for the fault that keeps them.
     macros: Vec<Vec<u8>>,
+    /// The faults that would have done something at a frame.
+    hits: Vec<bool>,
 }
 
 /// One frame, and what was before it.
@@ -74,7 +76,7 @@ impl Seen<'_> {
     }
 
     pub(super) fn has(&self, text: &[u8]) -> bool {
-        self.payload.windows(text.len()).any(|window| window == text)
+        self.payload[..self.payload.len().min(1_024)].windows(text.len()).any(|window| window == text)
     }
 }
 
@@ -88,12 +90,9 @@ struct Connection {
     macros: MacroStore<Vec<u8>>,
     is_hung: bool,
     has_quit: bool,
-    has_greeted: bool,
     counts: [usize; 256],
     last: u8,
     messages: usize,
-    is_refused: bool,
-    body: bool,
     edits_kept: Vec<u8>,
 }
 
@@ -106,8 +105,24 @@ enum Then {
 
 /// Runs a scenario with a filter.
 pub(super) fn run(scenario: &Scenario, profile: &Profile, wish: Wish, fault: Fault) -> Outcome {
-    let daemon = Daemon { fault, wish, is_dead: false, connections: 0, macros: Vec::new() };
-    let daemon = Rc::new(RefCell::new(daemon));
+    run_with(&daemon(wish, fault), scenario, profile)
+}
+
+/// Runs a scenario with a sound filter, and returns which faults would have done something at a frame.
+pub(super) fn hits(scenario: &Scenario, profile: &Profile, wish: Wish) -> Vec<bool> {
+    let daemon = daemon(wish, Fault::NONE);
+    daemon.borrow_mut().hits = vec![false; FAULTS.len()];
+    run_with(&daemon, scenario, profile);
+    let hits = daemon.borrow().hits.clone();
+    hits
+}
+
+fn daemon(wish: Wish, fault: Fault) -> Rc<RefCell<Daemon>> {
+    let daemon = Daemon { fault, wish, is_dead: false, connections: 0, macros: Vec::new(), hits: Vec::new() };
+    Rc::new(RefCell::new(daemon))
+}
+
+fn run_with(daemon: &Rc<RefCell<Daemon>>, scenario: &Scenario, profile: &Profile) -> Outcome {
     let mut run = FilterRun::new(scenario, profile);
     let mut action = run.advance(Input::Start);
     let (mut connection, mut replies): (Option<Connection>, Vec<u8>) = (None, Vec::new());
@@ -116,7 +131,7 @@ pub(super) fn run(scenario: &Scenario, profile: &Profile, wish: Wish, fault: Fau
             Action::Connect => {
                 replies.clear();
                 drop(connection.take());
-                connection = Connection::open(&daemon, &mut replies);
+                connection = Connection::open(daemon, &mut replies);
                 if connection.is_some() {
                     run.advance(Input::Connected)
                 } else {
@@ -168,12 +183,9 @@ impl Connection {
             macros: MacroStore::new(Vec::new()),
             is_hung: false,
             has_quit: false,
-            has_greeted: false,
             counts: [0; 256],
             last: 0,
             messages: 0,
-            is_refused: false,
-            body: false,
             edits_kept: Vec::new(),
         })
     }
@@ -270,7 +282,6 @@ impl Connection {
         if self.is_hung || self.has_quit {
             return Then::GoesOn;
         }
-        self.has_greeted |= code == b'C';
         self.counts[usize::from(code)] += 1;
         if code == b'C' {
             self.counts = [0; 256];
@@ -292,6 +303,9 @@ impl Connection {
             last: self.last,
             messages: self.messages,
         };
+        for (hit, fault) in self.daemon.borrow_mut().hits.iter_mut().zip(FAULTS) {
+            *hit |= (fault.on)(&seen);
+        }
         let is_hit = (self.fault.on)(&seen);
         let does = if is_hit { self.fault.does } else { Does::Nothing };
         if matches!(does, Does::Close) {
@@ -339,9 +353,6 @@ impl Connection {
             };
         };
         let (mut verdict, mut has_refused) = (Verdict::Continue, false);
-        if event.aborts_message {
-            self.body = false;
-        }
         self.observe(&event);
         match event.command {
             Command::RcptTo { address, .. } if address.as_bytes().starts_with(b"<refused@") => {
@@ -452,7 +463,7 @@ impl Connection {
         if let Some(change) = self.fault.edits {
             change(&mut frames, seen);
         }
-        let bytes: Vec<u8> = frames.iter().flat_map(|frame| wire(frame[0], &frame[1..])).collect();
+        let bytes = frames.iter().map(|frame| wire(frame[0], &frame[1..])).collect::<Vec<_>>().concat();
         if self.fault.special == Special::EditsPileUp {
             self.edits_kept.extend(&bytes);
             out.extend(&self.edits_kept);
