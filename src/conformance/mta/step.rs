@@ -92,7 +92,7 @@ pub(in super::super) enum Respond {
     /// A frame, so many times, in which names such as `$SENDER` are to be filled in.
     Frame(usize, String),
     Bytes(Vec<u8>),
-    /// Nothing, for nearly as long as the MTA waits.
+    /// Nothing, for most of the time that the MTA waits.
     Pause,
     Close,
 }
