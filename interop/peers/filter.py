@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,11 +52,30 @@ class Filter:
         return next((row for pattern, row in rows.items() if fnmatchcase(scenario, pattern)), None)
 
 
+# Whether filters that end are started again.
+RESTARTING = ContextVar("RESTARTING", default=False)
+
+
+@contextmanager
+def restarting() -> Iterator[None]:
+    """Within the block, a filter that ends is started again after a moment."""
+    before = RESTARTING.set(True)
+    try:
+        yield
+    finally:
+        RESTARTING.reset(before)
+
+
 @contextmanager
 def listening(
     command: Sequence[str | Path], home: Path, where: Path | tuple[str, int], name: str = ""
 ) -> Iterator[Process]:
     """Runs a program that listens there until the end of the block."""
+    if RESTARTING.get():
+        name = name or Path(command[0]).name
+        stale = str(where) if isinstance(where, Path) else ""
+        again = 'while :; do [ -z "$0" ] || rm -f "$0"; "$@"; echo "ended with status $?" >&2; sleep 0.2; done'
+        command = ["sh", "-c", again, stale, *command]
     process = Process(command, home, name)
     try:
         process.wait_listening(where, 60)

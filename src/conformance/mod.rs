@@ -29,6 +29,7 @@
 
 mod action;
 pub mod filter;
+mod memory;
 pub mod mta;
 mod outcome;
 mod read;

@@ -17,6 +17,13 @@ pub struct Outcome {
     pub why: Option<String>,
 }
 
+impl Outcome {
+    /// The scenario does not apply.
+    pub(super) fn skipped(why: &str) -> Self {
+        Self { verdict: Verdict::Skipped, mismatch: None, why: Some(why.into()) }
+    }
+}
+
 /// What a result comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "reports name all of them")]

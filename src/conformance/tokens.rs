@@ -33,7 +33,12 @@ pub(super) fn quoted(text: &str) -> Result<Vec<u8>, ScenarioFault> {
 
 /// Bytes: pairs of hexadecimal digits, texts in quotes, and `*N`.
 pub(super) fn bytes(text: &str) -> Result<Vec<u8>, ScenarioFault> {
-    let (mut all, mut last) = (Vec::new(), Vec::new());
+    pieces(text).map(|pieces| pieces.concat())
+}
+
+/// Bytes of which `/` begins another piece.
+pub(super) fn pieces(text: &str) -> Result<Vec<Vec<u8>>, ScenarioFault> {
+    let (mut pieces, mut all, mut last) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = text.trim();
     while !rest.is_empty() {
         let end = match rest.as_bytes() {
@@ -42,6 +47,10 @@ pub(super) fn bytes(text: &str) -> Result<Vec<u8>, ScenarioFault> {
         };
         let (item, tail) = rest.split_at_checked(end).ok_or(ScenarioFault::Bytes)?;
         rest = tail.trim_start();
+        if item == "/" {
+            pieces.push(core::mem::take(&mut all));
+            continue;
+        }
         if let Some(count) = item.strip_prefix('*') {
             let count: usize = count.parse().map_err(|_| ScenarioFault::Bytes)?;
             all.extend(repeated(&last, count.saturating_sub(1)).ok_or(ScenarioFault::Bytes)?);
@@ -53,7 +62,8 @@ pub(super) fn bytes(text: &str) -> Result<Vec<u8>, ScenarioFault> {
             return Err(ScenarioFault::Bytes);
         }
     }
-    Ok(all)
+    pieces.push(all);
+    Ok(pieces)
 }
 
 /// The length of a text in quotes, from its first byte to its closing quote.

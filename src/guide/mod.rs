@@ -9,6 +9,7 @@
 //! | [`no_alloc`] | you have no allocator, or want to know where every byte lies |
 //! | [`from_libmilter`] | you know libmilter's `smfi_*` and `xxfi_*` names |
 //! | [`testing`] | you test what you built |
+//! | [`conformance`] | you test it with the scenarios of this crate, in any language |
 //!
 //! # What the crate does, and what you do
 //!
@@ -29,6 +30,7 @@
 //! `filter_smol`, `filter_embedded`, `mta_blocking` and `mta_tokio` show what production needs.
 #![expect(unused_imports, reason = "the pages link to them")]
 
+pub mod conformance;
 pub mod filter;
 pub mod from_libmilter;
 pub mod mta;

@@ -138,6 +138,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Whole sessions
+//!
+//! `testing::Session` is what an MTA sends on one connection, and perhaps one thing that it does wrong. The strategies
+//! `session` and `nearly_session` make them. A session that shows a bug is written as a scenario of
+//! `conformance`, which you can keep in a file:
+//!
+#![cfg_attr(all(feature = "proptest", feature = "conformance"), doc = "```")]
+#![cfg_attr(not(all(feature = "proptest", feature = "conformance")), doc = "```ignore")]
+//! use core::ops::ControlFlow;
+//! use milter_proto::conformance::{FilterRun, Scenario, Verdict, filter::Profile};
+//! use milter_proto::testing::strategies::nearly_session;
+//! use proptest::prelude::*;
+//! use proptest::test_runner::TestRunner;
+//!
+//! # fn my_filter() -> impl FnMut(&[u8], &mut Vec<u8>) -> ControlFlow<()> { |_: &[u8], _: &mut Vec<u8>| ControlFlow::Break(()) }
+//! let profile = Profile::default();
+//! let found = TestRunner::deterministic().run(&nearly_session(), |session| {
+//!     let text = session.to_scenario("mine");
+//!     let scenario = &Scenario::read_all(&text)?[0];
+//!     let outcome = FilterRun::new(scenario, &profile).in_memory(my_filter);
+//!     prop_assert_ne!(outcome.verdict, Verdict::Fail, "{}", text);
+//!     Ok(())
+//! });
+//! // This filter closes every connection at once. The shortest session that shows it is OPTNEG.
+//! let text = found.expect_err("it answers nothing").to_string();
+//! assert!(text.contains(">? OPTNEG 6 0x1ff 0x1fffff"), "{text}");
+//! ```
+//!
+//! For a filter that listens on a socket, in any language, `milter-check fuzz filter SPEC` does the same, and finds out whether
+//! the filter died.
+//!
 //! # Fuzzing
 //!
 //! A fuzz target gives any bytes to your loop, and the session takes care of the rest. It must not panic, and every reply has to

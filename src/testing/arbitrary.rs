@@ -1,5 +1,7 @@
 //! `Arbitrary` for the values of the wire.
 
+mod session;
+
 use arbitrary::{Arbitrary, Error, Result, Unstructured};
 
 use crate::Limits;

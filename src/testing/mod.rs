@@ -31,8 +31,44 @@
     doc = "The module `strategies`, and proptest's `Arbitrary` for all values"
 )]
 //! that own what they hold.
+//!
+//! # Whole sessions
+//!
+//! A [`Session`] is what an MTA sends on one connection: commands in order, and perhaps one [`Misbehaviour`]. It can be played
+//! as bytes, or be written as a scenario of the feature `conformance`, so that a finding can be kept and run again. The
+//! strategy `session` makes legal sessions, and `nearly_session` those with a fault; `Arbitrary` makes both.
+//!
+//! `milter-check fuzz filter SPEC` plays them to a running filter.
+//!
+#![cfg_attr(feature = "proptest", doc = "```")]
+#![cfg_attr(not(feature = "proptest"), doc = "```ignore")]
+//! use milter_proto::FilterSession;
+//! use milter_proto::filter::{Options, Turn};
+//! use milter_proto::order::CommandKind;
+//! use milter_proto::testing::strategies::session;
+//! use milter_proto::wire::{Assembler, Verdict};
+//! use proptest::prelude::*;
+//!
+//! // A sound filter takes a legal session to its end, under the strict policy, too.
+//! proptest!(|(played in session())| {
+//!     let mut filter = FilterSession::with_policy(milter_proto::filter::Policy::STRICT);
+//!     let (mut assembler, bytes) = (Assembler::new(Vec::new()), played.to_bytes());
+//!     let mut input = &bytes[..];
+//!     while filter.next_event(&mut assembler, &mut input).expect(&played.to_scenario("refused")).is_some() {
+//!         match filter.turn() {
+//!             Turn::Reply(CommandKind::Negotiate) => drop(filter.negotiate(&Options::all_commands())?),
+//!             Turn::Reply(_) => drop(filter.send(Verdict::Continue)?),
+//!             _ => {}
+//!         }
+//!     }
+//! });
+//! ```
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+mod scenario;
+mod session;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+
+pub use session::{Misbehaviour, Session};

@@ -43,6 +43,7 @@ use proptest::prop_oneof;
 use proptest::sample::{Index, select};
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
 
+use super::{Misbehaviour, Session};
 use crate::Limits;
 use crate::transcript::Entry;
 use crate::wire::{
@@ -52,6 +53,7 @@ use crate::wire::{
 };
 
 mod parts;
+mod sessions;
 
 pub use parts::{
     actions, data_size, deviation, direction, enhanced_code, key, leading_space, limits, list_stage,
@@ -59,6 +61,7 @@ pub use parts::{
     text_list, text_list_buf, tolerance, version,
 };
 use parts::{as_list, as_text, bytes, chunk, vec_of};
+pub use sessions::{misbehaviour, nearly_session, session};
 
 /// Gives every owned value its strategy as the canonical one.
 macro_rules! canonical {
@@ -88,8 +91,10 @@ canonical! {
     MacroListsBuf: macro_lists_buf;
     MacroStage: macro_stage;
     Offer: offer;
+    Misbehaviour: misbehaviour;
     ReplyBuf: reply_buf;
     ReplyCode: reply_code;
+    Session: session;
     Steps: steps;
     TextListBuf: text_list_buf;
     Tolerance: tolerance;
@@ -245,27 +250,34 @@ enum Damage {
     Change(Index, u8),
 }
 
-fn nearly(frame: impl Strategy<Value = FrameBuf>) -> impl Strategy<Value = FrameBuf> {
-    let damage = prop_oneof![
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
         any::<Index>().prop_map(Damage::Cut),
         vec(any::<u8>(), 1..6).prop_map(Damage::Extend),
         (any::<Index>(), 1_u8..=255).prop_map(|(at, by)| Damage::Change(at, by)),
-    ];
-    (frame, damage).prop_map(|(frame, damage)| {
+    ]
+}
+
+fn nearly(frame: impl Strategy<Value = FrameBuf>) -> impl Strategy<Value = FrameBuf> {
+    (frame, damage()).prop_map(|(frame, damage)| damage.apply(&frame))
+}
+
+impl Damage {
+    fn apply(self, frame: &FrameBuf) -> FrameBuf {
         let mut code = frame.as_frame().code();
         let mut payload = frame.as_frame().payload().to_vec();
-        match damage {
-            Damage::Cut(at) if !payload.is_empty() => payload.truncate(at.index(payload.len())),
-            Damage::Cut(_) => payload.push(0),
-            Damage::Extend(tail) => payload.extend(tail),
-            Damage::Change(at, by) => {
+        match self {
+            Self::Cut(at) if !payload.is_empty() => payload.truncate(at.index(payload.len())),
+            Self::Cut(_) => payload.push(0),
+            Self::Extend(tail) => payload.extend(tail),
+            Self::Change(at, by) => {
                 let at = at.index(payload.len().saturating_add(1));
                 let byte = payload.get_mut(at).unwrap_or(&mut code);
                 *byte = byte.wrapping_add(by);
             }
         }
         FrameBuf::new(code, payload)
-    })
+    }
 }
 
 /// A frame of any code and any bytes, usually neither a command nor a response.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use milter_proto::Limits;
-use milter_proto::testing::strategies;
+use milter_proto::testing::{Misbehaviour, Session, strategies};
 use milter_proto::transcript::Entry;
 use milter_proto::wire::codes::{command, response};
 use milter_proto::wire::{
@@ -108,7 +108,9 @@ fn arbitrary_makes_every_value_even_from_nothing() {
         makes::<MacroStage>(&bytes);
         makes::<Offer>(&bytes);
         makes::<ReplyBuf>(&bytes);
+        makes::<Misbehaviour>(&bytes);
         makes::<ReplyCode>(&bytes);
+        makes::<Session>(&bytes);
         makes::<Steps>(&bytes);
         makes::<TextListBuf>(&bytes);
         makes::<Tolerance>(&bytes);
@@ -252,6 +254,66 @@ fn generated_peers_are_of_every_family() {
     assert_eq!(families.collect::<BTreeSet<_>>(), BTreeSet::from(*b"UL46"));
 }
 
+#[test]
+fn generated_sessions_are_legal_and_have_every_command() {
+    let (mut codes, mut versions, mut messages, mut cuts) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), 0);
+    for session in samples(strategies::session(), 150) {
+        assert_eq!((session.broken_rule(), &session.fault), (None, &None), "{session:?}");
+        codes.extend(session.commands.iter().map(|frame| frame.as_frame().code()));
+        versions.insert(session.commands[0].as_frame().payload()[3]);
+        let is_end = |frame: &&FrameBuf| frame.as_frame().code() == command::BODYEOB;
+        messages.insert(session.commands.iter().filter(is_end).count());
+        cuts += usize::from(session.cut > 0);
+    }
+    // QUIT is not among the commands of a session.
+    assert_eq!(codes, COMMANDS.into_iter().filter(|&code| code != command::QUIT).collect());
+    assert_eq!(versions, BTreeSet::from([2, 3, 4, 6]));
+    assert!(messages.is_superset(&BTreeSet::from([0, 1, 2, 3])), "{messages:?}");
+    assert!((15..80).contains(&cuts), "{cuts}");
+}
+
+#[test]
+fn generated_sessions_shrink_to_little() {
+    let mut runner = TestRunner::deterministic();
+    let offer = Command::Negotiate(Offer::FULL).encode().to_frame();
+    for _ in 0..5 {
+        let mut tree = strategies::session().new_tree(&mut runner).unwrap();
+        while tree.simplify() {}
+        assert_eq!(tree.current(), Session::new([offer.clone()]));
+        let mut tree = strategies::nearly_session().new_tree(&mut runner).unwrap();
+        while tree.simplify() {}
+        assert_eq!(tree.current(), Session::new([offer.clone()]));
+    }
+}
+
+#[test]
+fn every_misbehaviour_is_generated() {
+    let name = |how: &Misbehaviour| format!("{how:?}").split('(').next().map(str::to_owned);
+    let faults = samples(strategies::nearly_session(), 150).filter_map(|session| session.fault);
+    let kinds: BTreeSet<_> = faults.map(|(_, how)| name(&how)).collect();
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
+    let kinds = inputs(400).filter_map(|bytes| Misbehaviour::arbitrary(&mut Unstructured::new(&bytes)).ok());
+    let kinds: BTreeSet<_> = kinds.map(|how| name(&how)).collect();
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
+}
+
+#[test]
+fn arbitrary_sessions_are_legal_up_to_their_fault_and_have_every_command() {
+    let (mut codes, mut faults, mut longest) = (BTreeSet::new(), 0, 0);
+    // Each command needs some bytes.
+    for bytes in inputs(300).map(|bytes| bytes.repeat(20)) {
+        let session = Session::arbitrary(&mut Unstructured::new(&bytes)).unwrap();
+        faults += usize::from(session.fault.is_some());
+        let legal = Session::new(session.commands);
+        assert_eq!(legal.broken_rule(), None, "{legal:?}");
+        codes.extend(legal.commands.iter().map(|frame| frame.as_frame().code()));
+        longest = longest.max(legal.commands.len());
+    }
+    assert_eq!(codes, COMMANDS.into_iter().filter(|&code| code != command::QUIT).collect());
+    assert!((60..240).contains(&faults) && longest > 20, "{faults} {longest}");
+}
+
 proptest! {
     #[test]
     fn generated_bytes_are_the_values_that_they_stand_for(
@@ -276,6 +338,7 @@ proptest! {
         texts: TextListBuf,
         lists: MacroListsBuf,
         entry: Entry,
+        faulty: (Session, Misbehaviour),
         code: ReplyCode,
         status: EnhancedCode,
         others: (Offer, ListStage, Limits, FrameBuf, Deviation, DataSize, LeadingSpace, MacroStage, Tolerance),
@@ -287,6 +350,9 @@ proptest! {
         prop_assert_eq!(ReplyCode::new(code.number()), Some(code));
         prop_assert_eq!(EnhancedCode::new(status.class(), status.subject(), status.detail()), Some(status));
         prop_assert!(others.1.macro_stage().is_some());
+        let (session, how) = faulty;
+        prop_assert_eq!(session.broken_rule(), None);
+        prop_assert_eq!(session.clone().misbehaving(0, how.clone()).fault, Some((0, how)));
     }
 }
 

@@ -458,6 +458,32 @@ fn values_without_text(shown: &Shown) {
     steps().for_each(|(_, switch)| shown.debug(switch));
 }
 
+#[test]
+#[cfg(any(feature = "arbitrary", feature = "proptest"))]
+fn sessions_and_their_scenarios_are_shown_in_printable_lines() {
+    use milter_proto::testing::{Misbehaviour, Session};
+
+    let shown = Shown::default();
+    for hostile in hostile::texts() {
+        let frame = FrameBuf::new(b'H', hostile.clone());
+        for how in [
+            Misbehaviour::Omit,
+            Misbehaviour::Repeat,
+            Misbehaviour::Insert(frame.clone()),
+            Misbehaviour::Replace(frame.clone()),
+            Misbehaviour::Bytes(hostile.clone()),
+            Misbehaviour::CutShort(3),
+            Misbehaviour::Disconnect,
+        ] {
+            let session = Session::new([frame.clone()]).misbehaving(0, how.clone());
+            session.to_scenario("hostile").lines().for_each(is_one_line);
+            shown.debug(session);
+            shown.debug(how);
+        }
+    }
+    assert_eq!(shown.0.into_inner(), BTreeSet::from(["Misbehaviour", "Session"]));
+}
+
 /// The names of the public types: those that the source declares without being in a private place.
 fn public_types() -> BTreeSet<String> {
     let mut names = BTreeSet::new();

@@ -1,29 +1,157 @@
-//! Plays the MTA in one scenario.
+//! Plays the MTA in one scenario: works through the steps.
 
+use alloc::borrow::ToOwned;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::{Action, Event, Input, Outcome, Scenario};
-use super::Profile;
+use super::super::scenario::StepKind;
+use super::super::{Action, Event, Input, Level, Mismatch, Outcome, Patience, Scenario, Verdict};
+use super::content;
+use super::step::{Awaited, Do, Goal, Hope, Need};
+use super::talk::{Talk, Wanted};
+use super::way::Way;
+use super::{Profile, ProfileMessage};
+use crate::order::{CommandKind, Stage};
+use crate::wire::{Direction, Frame, FrameBuf};
 
 /// Plays the MTA in one scenario, for a filter under test.
+///
+/// # Examples
+/// A filter that answers everything with CONTINUE, in memory:
+/// ```
+/// use milter_proto::conformance::{Action, FilterRun, Input, Scenario, Verdict, filter};
+///
+/// let scenario = &Scenario::read_all("
+/// [filter/mine/helo] must ORD-34
+/// HELO gets one reply
+/// > OPTNEG 6 0x1ff 0x1fffff
+/// < OPTNEG
+/// > HELO \"mx.example\"
+/// < reply
+/// ")?[0];
+/// let profile = filter::Profile::default();
+/// let mut run = FilterRun::new(scenario, &profile);
+/// let (mut action, mut replies) = (run.advance(Input::Start), Vec::new());
+/// loop {
+///     action = match action {
+///         Action::Connect => run.advance(Input::Connected),
+///         Action::Send(bytes) => {
+///             // Here your filter takes the bytes.
+///             replies = match bytes.get(4) {
+///                 Some(b'O') => b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\0".to_vec(),
+///                 Some(b'H') => b"\0\0\0\x01c".to_vec(),
+///                 _ => Vec::new(),
+///             };
+///             run.advance(Input::Done)
+///         }
+///         Action::Receive(_) if replies.is_empty() => run.advance(Input::Closed),
+///         Action::Receive(_) => run.advance(Input::Received(&std::mem::take(&mut replies))),
+///         Action::Finish => break,
+///         _ => run.advance(Input::Done),
+///     };
+/// }
+/// assert_eq!(run.outcome().map(|outcome| outcome.verdict), Some(Verdict::Pass));
+/// # Ok::<(), milter_proto::conformance::ScenarioError>(())
+/// ```
 #[derive(Debug)]
 pub struct FilterRun<'s> {
     scenario: &'s Scenario,
     profile: &'s Profile,
+    /// What is to be done, the next first.
+    plan: VecDeque<Task>,
+    talk: Talk,
+    way: Way,
+    /// The step in progress.
+    step: usize,
+    /// Bytes of each piece that is sent; 0: all at once.
+    cut: usize,
+    /// What the last action was for.
+    doing: Doing,
+    /// The first thing that was not strictly as expected.
+    non_strict: Option<Mismatch>,
     outcome: Option<Outcome>,
     record: Vec<Event>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+enum Task {
+    Step(usize),
+    Connect(Purpose),
+    Reach(Goal, Purpose),
+    /// Sends frames of the run's own.
+    Send(Vec<FrameBuf>),
+    /// Sends bytes of the scenario.
+    SendBytes(Vec<u8>),
+    Pipeline(Goal),
+    Flush,
+    Await(Awaited, Purpose),
+    /// Looks whether the message goes on after a reply.
+    Look(Purpose),
+    Message(Option<String>, Purpose),
+    Shutdown,
+    Disconnect,
+    End,
+    Drain,
+}
+
+/// What a mismatch means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It is what the scenario tests.
+    Test,
+    /// The scenario does not apply.
+    Setup,
+    /// A whole message, which the filter may end before.
+    Message,
+    /// The same; a closed connection is replaced by a new one.
+    Recover,
+}
+
+/// What the last action was for.
+#[derive(Clone, Debug)]
+enum Doing {
+    Nothing,
+    Connecting(Purpose),
+    Awaiting(Awaited, Purpose),
+    Draining,
 }
 
 impl<'s> FilterRun<'s> {
     /// Prepares a run.
     #[must_use]
-    pub const fn new(scenario: &'s Scenario, profile: &'s Profile) -> Self {
-        Self { scenario, profile, outcome: None, record: Vec::new() }
+    pub fn new(scenario: &'s Scenario, profile: &'s Profile) -> Self {
+        let steps = (0..scenario.steps.len()).map(Task::Step);
+        let plan = steps.chain([Task::Flush, Task::End]).collect();
+        Self {
+            scenario,
+            profile,
+            plan,
+            talk: Talk::default(),
+            way: Way::new(profile),
+            step: 0,
+            cut: 0,
+            doing: Doing::Nothing,
+            non_strict: None,
+            outcome: None,
+            record: Vec::new(),
+        }
     }
 
     /// Takes what happened, and tells what to do next.
+    ///
+    /// The first input is [`Input::Start`]. After [`Action::Finish`] every input is ignored.
     pub fn advance(&mut self, input: Input<'_>) -> Action {
-        let _ = (input, self.scenario, self.profile);
+        if self.outcome.is_none() {
+            self.take(input);
+        }
+        while self.outcome.is_none() {
+            if let Some(action) = self.go_on() {
+                return action;
+            }
+        }
         Action::Finish
     }
 
@@ -38,4 +166,371 @@ impl<'s> FilterRun<'s> {
     pub fn record(&self) -> &[Event] {
         &self.record
     }
+
+    /// Takes what the last action led to.
+    fn take(&mut self, input: Input<'_>) {
+        match input {
+            Input::Connected => {
+                self.talk = Talk::opened();
+                self.note("connected");
+            }
+            Input::ConnectFailed(why) => {
+                self.note(&format!("could not connect: {why}"));
+                if let Doing::Connecting(purpose) = self.doing {
+                    self.mismatch(purpose, "a new connection".into(), format!("no connection: {why}"));
+                }
+            }
+            Input::Received(bytes) => {
+                let frames = self.talk.receive(bytes);
+                self.record.extend(frames.into_iter().map(|frame| Event::Bytes(Direction::ToMta, frame)));
+            }
+            Input::Closed if self.talk.is_open() => {
+                self.talk.close();
+                self.note("the filter closed the connection");
+            }
+            Input::TimedOut => self.talk.is_timed_out = true,
+            _ => {}
+        }
+        match core::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Awaiting(awaited, purpose) => self.plan.push_front(Task::Await(awaited, purpose)),
+            Doing::Draining => self.plan.push_front(Task::Drain),
+            Doing::Nothing | Doing::Connecting(_) => {}
+        }
+    }
+
+    /// Does the next thing. Returns what the caller has to do for it.
+    fn go_on(&mut self) -> Option<Action> {
+        match self.plan.pop_front()? {
+            Task::Step(number) => self.begin(number),
+            Task::Connect(purpose) => {
+                self.talk = Talk::default();
+                self.way = Way::new(self.profile);
+                self.doing = Doing::Connecting(purpose);
+                return Some(Action::Connect);
+            }
+            Task::Reach(goal, purpose) => self.reach(goal, purpose),
+            Task::Send(frames) => frames.into_iter().for_each(|frame| self.send(frame)),
+            Task::SendBytes(bytes) => self.send_bytes(&bytes),
+            Task::Pipeline(goal) => {
+                while let Some(frames) = self.way.next_towards(goal, self.profile) {
+                    frames.into_iter().for_each(|frame| self.send(frame));
+                }
+            }
+            Task::Flush => {
+                let piece = self.talk.take_piece(self.cut)?;
+                self.plan.push_front(Task::Flush);
+                return Some(Action::Send(piece));
+            }
+            Task::Await(awaited, purpose) => return self.wait_for(awaited, purpose),
+            Task::Look(purpose) => self.look(purpose),
+            Task::Message(name, purpose) => self.message(name, purpose),
+            Task::Shutdown => return Some(Action::Shutdown),
+            Task::Disconnect => {
+                self.talk.close();
+                return Some(Action::Close);
+            }
+            Task::End => self.end(),
+            Task::Drain => return self.drain(),
+        }
+        None
+    }
+
+    /// Begins a step of the scenario.
+    fn begin(&mut self, number: usize) {
+        let Some(step) = self.scenario.steps.get(number) else { return };
+        let StepKind::Filter(step) = &step.kind else { return self.skip("it is a scenario for MTAs") };
+        self.step = number;
+        self.record.push(Event::Step(number));
+        let is_new = !self.talk.was_opened && !matches!(step, Do::Connect | Do::Alive | Do::Cut(_));
+        if is_new {
+            self.first([Task::Connect(Purpose::Setup), Task::Step(number)]);
+            self.record.pop();
+            return;
+        }
+        match step {
+            Do::Reach(goal) => self.first([Task::Reach(*goal, Purpose::Setup)]),
+            Do::Send(frame, is_forced) => self.send_of_scenario(frame, *is_forced),
+            Do::SendInOrder(frame) if self.talk.is_open() && self.way.is_in_order(frame.as_frame()) => {
+                self.send(frame.clone());
+            }
+            Do::SendBytes(pieces) => self.send_pieces(pieces),
+            Do::Pipeline(goal) => self.first([Task::Pipeline(*goal)]),
+            Do::Cut(size) => self.cut = *size,
+            Do::Await(awaited) => self.first([Task::Flush, Task::Await(awaited.clone(), Purpose::Test)]),
+            Do::Message(name) => self.first([Task::Message(name.clone(), Purpose::Message)]),
+            Do::Alive => {
+                self.first([Task::Flush, Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)])
+            }
+            Do::Recover => self.recover(),
+            Do::Connect => self.first([Task::Flush, Task::Connect(Purpose::Test)]),
+            Do::Shutdown => self.first([Task::Flush, Task::Shutdown]),
+            Do::Disconnect => self.first([Task::Flush, Task::Disconnect]),
+            Do::Need(need) => self.need(number, need),
+            Do::Shows(text) if !self.way.shows(text) => {
+                let expected = format!("an edit with \"{}\"", text.escape_ascii());
+                self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
+            }
+            Do::Hides(text) if self.way.shows(text) => {
+                let expected = format!("no edit with \"{}\"", text.escape_ascii());
+                self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
+            }
+            Do::SendInOrder(_) | Do::Shows(_) | Do::Hides(_) => {}
+            Do::Repeats => {
+                if let Some((expected, got)) = self.way.differs() {
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
+            Do::Most(most) => {
+                if let Some(got) = self.way.answer().and_then(|answer| content::surplus(*most, &answer)) {
+                    let expected = "an answer without anything else".to_owned();
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
+            Do::Lists => {
+                if let Some(got) = self.way.answer().and_then(|answer| content::judge_lists(&answer)) {
+                    let expected = "macro lists in order, each once, and not empty".to_owned();
+                    self.mismatch(Purpose::Test, expected, got);
+                }
+            }
+        }
+    }
+
+    fn recover(&mut self) {
+        let may_be_closed = self.talk.may_be_closed || self.way.ends_connection();
+        if self.talk.is_open() && !self.way.ends_connection() {
+            let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
+            self.first([Task::Flush, Task::Message(None, purpose)]);
+        } else if !may_be_closed {
+            self.mismatch(Purpose::Test, "an open connection".into(), "the filter closed the connection".into());
+        } else {
+            self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
+        }
+    }
+
+    fn need(&mut self, number: usize, need: &Need) {
+        if *need == Need::Open && self.talk.was_opened {
+            if !self.talk.is_open() {
+                self.skip("the filter closed the connection");
+            }
+            return;
+        }
+        let Some(agreed) = self.way.negotiated else {
+            let reach = Task::Reach(Goal::Stage(Stage::Negotiated), Purpose::Setup);
+            return self.first([reach, Task::Step(number)]);
+        };
+        let is_met = match need {
+            Need::Action(action, wanted) => agreed.actions.contains(*action) == *wanted,
+            Need::Step(step, wanted) => agreed.effective_steps().contains(*step) == *wanted,
+            Need::Edit(name) => self.way.has_edit(name.as_deref()),
+            Need::Shown(text) => self.way.shows(text),
+            Need::Open => true,
+            Need::Verdict(name) => self.way.last_verdict() == Some(name),
+        };
+        if !is_met {
+            self.skip(&match need {
+                Need::Action(action, true) => format!("the filter did not negotiate {action:?}"),
+                Need::Step(step, true) => format!("the filter did not negotiate {step:?}"),
+                Need::Action(action, false) => format!("the filter negotiated {action:?}"),
+                Need::Step(step, false) => format!("the filter negotiated {step:?}"),
+                Need::Edit(None) => "the filter did not edit the message".into(),
+                Need::Edit(Some(name)) => format!("the filter did not send {name}"),
+                Need::Open => String::new(),
+                Need::Verdict(name) => match self.way.last_verdict() {
+                    Some(last) => format!("the filter answered {last}, and not {name}"),
+                    None => format!("the filter did not answer {name}"),
+                },
+                Need::Shown(text) => format!("no edit of the filter shows \"{}\"", text.escape_ascii()),
+            });
+        }
+    }
+
+    /// Sends a command that a scenario names.
+    fn send_of_scenario(&mut self, frame: &FrameBuf, is_forced: bool) {
+        if let Some(kind) = CommandKind::from_code(frame.as_frame().code()) {
+            if !is_forced && self.way.has_declined(kind) {
+                return self.skip(&format!("the filter declined {kind}"));
+            }
+            if let Some(end) = self.way.end_before(kind) {
+                return self.skip(&end);
+            }
+        }
+        self.send(frame.clone());
+    }
+
+    /// Sends bytes of the scenario, with a pause between the pieces.
+    fn send_pieces(&mut self, pieces: &[Vec<u8>]) {
+        for (number, piece) in pieces.iter().enumerate().rev() {
+            self.first([Task::SendBytes(piece.clone())]);
+            if number > 0 {
+                let silence = Awaited { strict: Vec::from([Hope::Silence]), lenient: Vec::new() };
+                self.first([Task::Flush, Task::Await(silence, Purpose::Test)]);
+            }
+        }
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) {
+        self.talk.outgoing.extend_from_slice(bytes);
+        self.record.push(Event::Bytes(Direction::ToFilter, bytes.to_vec()));
+        for frame in self.talk.sent_raw(bytes) {
+            self.talk.owed.extend(self.way.sent(frame.as_frame()));
+        }
+    }
+
+    /// Sends a frame with the next flush.
+    fn send(&mut self, frame: FrameBuf) {
+        let mut bytes = Vec::new();
+        frame.as_frame().encode().append_to(&mut bytes);
+        self.talk.outgoing.extend_from_slice(&bytes);
+        self.record.push(Event::Bytes(Direction::ToFilter, bytes));
+        if let Some(kind) = self.way.sent(frame.as_frame()) {
+            self.talk.owed.push_back(kind);
+        }
+    }
+
+    /// Goes one command further.
+    fn reach(&mut self, goal: Goal, purpose: Purpose) {
+        if !self.talk.is_open() && !self.talk.was_opened {
+            return self.first([Task::Connect(purpose), Task::Reach(goal, purpose)]);
+        }
+        if let Some(frames) = self.way.next_towards(goal, self.profile) {
+            let reply = Awaited { strict: Vec::from([Hope::Reply]), lenient: Vec::new() };
+            let reply = Task::Await(reply, purpose);
+            self.first([
+                Task::Send(frames),
+                Task::Flush,
+                reply,
+                Task::Look(purpose),
+                Task::Reach(goal, purpose),
+            ]);
+        }
+    }
+
+    /// Looks whether a message goes on after a reply to a command on the way.
+    fn look(&mut self, purpose: Purpose) {
+        let Some(end) = self.way.end() else { return };
+        let ends_connection = self.way.ends_connection();
+        if self.way.has_more_recipients() {
+            return;
+        }
+        if ends_connection || purpose == Purpose::Setup {
+            let hint = if ends_connection { "; a profile can name another client" } else { "" };
+            return self.skip(&format!("{end}{hint}"));
+        }
+        // The filter has decided about the message: the rest of it is not sent.
+        self.drop_step();
+        self.way.message_ended();
+    }
+
+    fn message(&mut self, name: Option<String>, purpose: Purpose) {
+        let message = match &name {
+            None => Some(&self.profile.message),
+            Some(name) => self.profile.messages.get(name),
+        };
+        let Some(message) = message else {
+            return self.skip(&format!("the profile has no message {:?}", name.unwrap_or_default()));
+        };
+        self.begin_message(message, purpose);
+    }
+
+    fn begin_message(&mut self, message: &ProfileMessage, purpose: Purpose) {
+        let abort = self.way.begin_message(message);
+        self.first([
+            Task::Send(abort),
+            Task::Reach(Goal::Stage(Stage::Greeted), purpose),
+            Task::Reach(Goal::Ended, purpose),
+        ]);
+    }
+
+    /// Waits until one of these has come.
+    fn wait_for(&mut self, awaited: Awaited, purpose: Purpose) -> Option<Action> {
+        match self.talk.look_for(&awaited, &mut self.way) {
+            Wanted::Met => {}
+            Wanted::MetLeniently(expected, got) => {
+                let mismatch = Mismatch { step: self.step, expected, got };
+                if purpose != Purpose::Setup {
+                    self.non_strict.get_or_insert(mismatch);
+                }
+            }
+            Wanted::Void(end) => self.skip(&end),
+            Wanted::Missed(expected, got) => {
+                let is_closed = !self.talk.is_open() && !self.talk.has_input();
+                if purpose == Purpose::Recover && is_closed {
+                    self.drop_step();
+                    self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
+                } else {
+                    self.mismatch(purpose, expected, got);
+                }
+            }
+            Wanted::More(patience) => {
+                self.doing = Doing::Awaiting(awaited, purpose);
+                return Some(Action::Receive(patience));
+            }
+        }
+        None
+    }
+
+    /// The steps are done: QUIT, and then nothing may come.
+    fn end(&mut self) {
+        if self.talk.is_open() && self.talk.owed.is_empty() && !self.way.is_closed() {
+            self.send(FrameBuf::new(CommandKind::Quit.code(), Vec::new()));
+            self.step = self.scenario.steps.len();
+            self.first([Task::Flush, Task::Drain]);
+        } else {
+            self.pass();
+        }
+    }
+
+    fn drain(&mut self) -> Option<Action> {
+        if let Some(got) = self.talk.surplus() {
+            let expected = "nothing after the last reply (ORD-3)".to_owned();
+            self.mismatch(Purpose::Test, expected, got);
+        } else if self.talk.is_open() && !self.talk.is_timed_out {
+            self.doing = Doing::Draining;
+            return Some(Action::Receive(Patience::Short));
+        } else {
+            self.pass();
+        }
+        None
+    }
+
+    fn pass(&mut self) {
+        let mismatch = self.non_strict.take();
+        let verdict = if mismatch.is_some() { Verdict::NonStrict } else { Verdict::Pass };
+        self.outcome = Some(Outcome { verdict, mismatch, why: None });
+    }
+
+    fn mismatch(&mut self, purpose: Purpose, expected: String, got: String) {
+        if purpose == Purpose::Setup {
+            return self.skip(&format!("expected {expected}, got {got}"));
+        }
+        let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
+        let mismatch = Mismatch { step: self.step, expected, got };
+        self.outcome = Some(Outcome { verdict, mismatch: Some(mismatch), why: None });
+    }
+
+    fn skip(&mut self, why: &str) {
+        self.outcome.get_or_insert_with(|| Outcome::skipped(why));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.record.push(Event::Note(text.to_owned()));
+    }
+
+    /// Puts tasks before all others.
+    fn first<const N: usize>(&mut self, tasks: [Task; N]) {
+        tasks.into_iter().rev().for_each(|task| self.plan.push_front(task));
+    }
+
+    /// Drops what is left of the step in progress.
+    fn drop_step(&mut self) {
+        while self.plan.front().is_some_and(|task| !matches!(task, Task::Step(_) | Task::Flush | Task::End)) {
+            self.plan.pop_front();
+        }
+    }
+}
+
+/// A frame as a line of a transcript, without its direction.
+pub(super) fn line(direction: Direction, frame: Frame<'_>) -> String {
+    let line = format!("{}", crate::transcript::Line::new(direction, frame));
+    line.split_at_checked(2).map(|(_, line)| line.to_owned()).unwrap_or_default()
 }

@@ -5,9 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::read::ScenarioFault;
-use super::super::tokens::{bytes, frame, quoted, word};
+use super::super::tokens::{frame, pieces, quoted, word};
 use crate::order::Stage;
-use crate::wire::{Actions, Direction, FrameBuf, Steps};
+use crate::wire::{Actions, Command, Direction, FrameBuf, Offer, Steps, code_name};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,12 @@ pub(in super::super) enum Do {
     Reach(Goal),
     /// A command, and whether it is sent although the filter declined it.
     Send(FrameBuf, bool),
-    SendBytes(Vec<u8>),
+    /// A command, if it is in order.
+    SendInOrder(FrameBuf),
+    /// Bytes, in pieces with a pause between them.
+    SendBytes(Vec<Vec<u8>>),
+    /// The commands of a message up to a stage, without waiting for replies.
+    Pipeline(Goal),
     Cut(usize),
     Await(Awaited),
     Message(Option<String>),
@@ -27,6 +32,12 @@ pub(in super::super) enum Do {
     Need(Need),
     Shows(Vec<u8>),
     Hides(Vec<u8>),
+    /// The edits of the last message are of the same kinds as those of the message before.
+    Repeats,
+    /// The answer to OPTNEG has nothing that is not in this.
+    Most(Offer),
+    /// The macro lists of the answer are in order.
+    Lists,
 }
 
 /// How far `reach` goes.
@@ -44,6 +55,10 @@ pub(in super::super) enum Need {
     Step(Steps, bool),
     Edit(Option<String>),
     Shown(Vec<u8>),
+    /// The connection is open.
+    Open,
+    /// The code of the last verdict.
+    Verdict(String),
 }
 
 /// What is awaited: what passes, and what passes as non-strict.
@@ -84,20 +99,22 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
     let (name, rest) = word(line);
     let argument = || ScenarioFault::Argument(rest.to_owned());
     Ok(match name {
-        "reach" => {
-            let goal = GOALS.iter().find(|(name, _)| *name == rest).ok_or_else(argument)?;
-            Do::Reach(goal.1)
-        }
+        "reach" => Do::Reach(goal(rest)?),
+        "pipeline" => Do::Pipeline(goal(rest)?),
         ">" => Do::Send(frame(Direction::ToFilter, rest)?, false),
         ">!" => Do::Send(frame(Direction::ToFilter, rest)?, true),
-        ">>" => Do::SendBytes(bytes(rest)?),
+        ">?" => Do::SendInOrder(frame(Direction::ToFilter, rest)?),
+        ">>" => Do::SendBytes(pieces(rest)?),
         "<" => Do::Await(awaited(rest)?),
         "cut" => Do::Cut(rest.parse().map_err(|_| argument())?),
         "message" => Do::Message(Some(rest.to_owned()).filter(|name| !name.is_empty())),
         "need" => Do::Need(need(rest)?),
         "shows" => Do::Shows(quoted(rest)?),
         "hides" => Do::Hides(quoted(rest)?),
+        "most" => Do::Most(most(rest).ok_or_else(argument)?),
         _ if !rest.is_empty() => return Err(ScenarioFault::Step(name.to_owned())),
+        "repeats" => Do::Repeats,
+        "lists" => Do::Lists,
         "alive" => Do::Alive,
         "recover" => Do::Recover,
         "connect" => Do::Connect,
@@ -107,12 +124,33 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
     })
 }
 
+fn goal(name: &str) -> Result<Goal, ScenarioFault> {
+    let goal = GOALS.iter().find(|(other, _)| *other == name);
+    goal.map(|&(_, goal)| goal).ok_or_else(|| ScenarioFault::Argument(name.to_owned()))
+}
+
+/// A version, actions and steps, as in OPTNEG.
+fn most(text: &str) -> Option<Offer> {
+    let frame = frame(Direction::ToFilter, &["OPTNEG ", text].concat()).ok()?;
+    match Command::parse(frame.as_frame()) {
+        Ok(Command::Negotiate(offer)) => Some(offer),
+        _ => None,
+    }
+}
+
 fn need(text: &str) -> Result<Need, ScenarioFault> {
     let (name, rest) = word(text);
     let (name, wanted) = if name == "not" { (rest, false) } else { (name, true) };
     match name {
         "edit" => return Ok(Need::Edit(Some(rest.to_owned()).filter(|name| !name.is_empty()))),
         "shown" => return quoted(rest).map(Need::Shown),
+        "open" => return Ok(Need::Open),
+        "verdict" => {
+            let code = frame(Direction::ToMta, rest)
+                .or_else(|_| frame(Direction::ToMta, &[rest, " \"\""].concat()))?;
+            let name = code_name(code.as_frame().code()).unwrap_or_default();
+            return Ok(Need::Verdict(name.to_owned()));
+        }
         _ => {}
     }
     let action = Actions::NAMES.iter().find(|(_, bit)| *bit == name);

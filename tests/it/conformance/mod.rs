@@ -1,3 +1,6 @@
-//! The scenarios, run against programs in memory: sound ones, and deliberately broken ones.
+//! The scenarios of `conformance`, against programs in memory: sound ones, and deliberately broken ones.
 
+mod filter;
 mod mta;
+#[cfg(feature = "proptest")]
+mod sessions;

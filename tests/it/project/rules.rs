@@ -1,7 +1,7 @@
 //! The rules: each stands once in SPEC_NOTES.md or docs/IMPLEMENTATIONS.md, and docs/rules.toml says where it was
 //! found and which tests check it.
 //!
-//! `UPDATE_NOTES=1 cargo test --test it project::rules` writes docs/RULES.md, the list of all of that, anew.
+//! `UPDATE_NOTES=1 cargo test --all-features --test it project::rules` writes docs/RULES.md, the list of all of that, anew.
 
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ struct Record {
     /// Names of cases of `interop/chain`.
     #[serde(default)]
     chains: Vec<String>,
+    /// Why no scenario of `conformance` tests the rule, if none does although it has a MUST.
+    no_scenario: Option<String>,
 }
 
 fn records() -> BTreeMap<String, Record> {
@@ -143,6 +145,24 @@ fn every_capture_that_is_named_exists() {
     assert!(named > 20, "{named} captures are named");
 }
 
+#[cfg(feature = "conformance")]
+#[test]
+fn every_must_has_a_scenario_or_a_reason() {
+    let (records, scenarios) = (records(), scenarios());
+    for rule in rules() {
+        let reason = &records[&rule.id].no_scenario;
+        match scenarios.get(&rule.id) {
+            Some(_) => assert!(reason.is_none(), "{} has a scenario, and a reason why it has none", rule.id),
+            None if rule.text.contains("MUST") => assert!(reason.is_some(), "no scenario tests {}", rule.id),
+            None => {}
+        }
+    }
+    for id in scenarios.keys() {
+        assert!(records.contains_key(id), "a scenario names {id}, which is no rule");
+    }
+}
+
+#[cfg(feature = "conformance")]
 #[test]
 fn the_list_of_rules_is_not_stale() {
     let file = root().join("docs/RULES.md");
@@ -151,17 +171,37 @@ fn the_list_of_rules_is_not_stale() {
         fs::write(&file, &expected).unwrap();
     }
     let is_fresh = fs::read_to_string(file).unwrap() == expected;
-    assert!(is_fresh, "docs/RULES.md is stale: run UPDATE_NOTES=1 cargo test --test it project::rules");
+    assert!(
+        is_fresh,
+        "docs/RULES.md is stale: run UPDATE_NOTES=1 cargo test --all-features --test it project::rules"
+    );
+}
+
+/// The number of scenarios that test each rule, for filters and for MTAs.
+#[cfg(feature = "conformance")]
+fn scenarios() -> BTreeMap<String, [usize; 2]> {
+    use milter_proto::conformance::{Role, filter_scenarios, mta_scenarios};
+
+    let mut counts: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    for scenario in filter_scenarios().unwrap().into_iter().chain(mta_scenarios().unwrap()) {
+        let role = usize::from(scenario.role == Role::Mta);
+        for rule in scenario.rules {
+            counts.entry(rule).or_default()[role] += 1;
+        }
+    }
+    counts
 }
 
 /// docs/RULES.md.
+#[cfg(feature = "conformance")]
 fn list() -> String {
     let mut text = String::from(LIST_HEAD);
     let mut chapter = String::new();
-    let records = records();
+    let (records, scenarios) = (records(), scenarios());
     for Rule { id, document, heading, .. } in rules() {
         if heading != chapter {
-            write!(text, "\n## {heading}\n\n| rule | source | checked by |\n| --- | --- | --- |\n").unwrap();
+            let head = "| rule | source | checked by | scenarios |\n| --- | --- | --- | --- |\n";
+            write!(text, "\n## {heading}\n\n{head}").unwrap();
             chapter = heading;
         }
         let record = &records[&id];
@@ -171,24 +211,33 @@ fn list() -> String {
         });
         let chains = record.chains.iter().map(|case| format!("chain \"{case}\""));
         let checked: Vec<String> = tests.chain(chains).collect();
+        let played = match scenarios.get(&id) {
+            Some([filter, 0]) => format!("filter {filter}"),
+            Some([0, mta]) => format!("MTA {mta}"),
+            Some([filter, mta]) => format!("filter {filter}, MTA {mta}"),
+            None => record.no_scenario.as_ref().map_or(String::new(), |reason| format!("none: {reason}")),
+        };
         let link =
             format!("{}#{}", document.strip_prefix("docs/").unwrap_or("../SPEC_NOTES.md"), id.to_lowercase());
-        writeln!(text, "| [{id}]({link}) | {} | {} |", record.source.join("; "), checked.join("<br>"))
-            .unwrap();
+        let (source, checked) = (record.source.join("; "), checked.join("<br>"));
+        writeln!(text, "| [{id}]({link}) | {source} | {checked} | {played} |").unwrap();
     }
     text
 }
 
+#[cfg(feature = "conformance")]
 const LIST_HEAD: &str = "\
 # Where each rule was found, and what checks it
 
-Made from `rules.toml` by `UPDATE_NOTES=1 cargo test --test it project::rules`: change that file, not this one.
+Made from `rules.toml` and the scenarios by `UPDATE_NOTES=1 cargo test --all-features --test it project::rules`: change
+those, not this file.
 
 Programs are named by file and function. libmilter/…, sendmail/… and include/… are of Sendmail's distribution, 8.17.1.9.
 Postfix is 3.12-20260821, and 3.7.11 where that is said. Names such as postfix/symlist are recorded sessions under
 `tests/captures`. A test is run by `cargo test --test it NAME`; a *chain* is a case of `interop/chain`, which
 `interop/run -- -k chain_of_filters` runs with the real MTAs. Rules without a test are facts about others on which nothing
-in this crate depends. The rules TOL, DEV and POL name their programs themselves.
+in this crate depends. The rules TOL, DEV and POL name their programs themselves. The last column counts the scenarios of
+the module `conformance` that test the rule in other programs.
 ";
 
 /// The file and the function of a test, from its name `module::function`.

@@ -1,0 +1,202 @@
+//! The first session: what a filter negotiates, and whether the default message passes.
+
+use core::fmt;
+use core::time::Duration;
+use std::io::{self, Write};
+
+use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict};
+use milter_proto::wire::{Actions, Answer, Command, Direction, Offer, Response, Steps, Version};
+
+use super::FilterBench;
+use crate::bench::{Bench, Limits};
+use crate::results::Row;
+use crate::spec::{Socket, Spec};
+use crate::transcript::{self, Extent, decode, line};
+
+/// It is a scenario like all others, so that it does what the others do.
+const SESSION: &str = "
+[filter/first/session] must NEG-16
+The filter answers OPTNEG and a whole message
+> OPTNEG 6 0x1ff 0x1fffff
+< OPTNEG
+message
+";
+
+/// Shows that a filter still answers.
+const PROBE: &str = "
+[filter/first/probe] must NEG-16
+The filter answers OPTNEG
+> OPTNEG 6 0x1ff 0x1fffff
+< OPTNEG
+";
+
+/// How long a second connection waits for its answer while a first one is open.
+const PARALLEL: Duration = Duration::from_secs(1);
+
+/// What a filter is like.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    version: Option<Version>,
+    actions: Actions,
+    steps: Steps,
+    edits: Vec<String>,
+    /// The last verdict, in the notation of transcripts.
+    verdict: Option<String>,
+}
+
+/// Why no scenario can be run.
+#[derive(Debug)]
+pub(crate) struct NoSession {
+    pub(crate) why: String,
+    record: Vec<Event>,
+}
+
+impl NoSession {
+    /// What was sent and received until then.
+    pub(crate) fn transcript(&self) -> String {
+        let scenarios = Scenario::read_all(SESSION).unwrap_or_default();
+        let lines = scenarios.first().map(|it| transcript::lines(it, &self.record, Extent::Short));
+        transcript::text(&lines.unwrap_or_default())
+    }
+}
+
+/// Runs the first session. A filter that says anything can be tested: what is wrong with its replies is for the scenarios.
+pub(crate) fn session(bench: &FilterBench<'_>) -> Result<Facts, NoSession> {
+    let session = one(SESSION, bench).map_err(|why| NoSession { why, record: Vec::new() })?;
+    match session.fault() {
+        Some(fault) if session.is_silent() => {
+            let why = format!("in the first session, {fault}");
+            Err(NoSession { why, record: session.record })
+        }
+        _ => Ok(Facts::of(&session.record)),
+    }
+}
+
+/// Whether the filter still says anything after OPTNEG; if not, why.
+pub(crate) fn probe(bench: &FilterBench<'_>) -> Result<(), String> {
+    let session = one(PROBE, bench)?;
+    session.fault().filter(|_| session.is_silent()).map_or(Ok(()), Err)
+}
+
+/// A result that owns its scenario no longer.
+struct Session {
+    verdict: Verdict,
+    mismatch: Option<crate::results::Difference>,
+    record: Vec<Event>,
+}
+
+impl Session {
+    /// Whether the filter has sent nothing at all.
+    fn is_silent(&self) -> bool {
+        !self.record.iter().any(|event| matches!(event, Event::Bytes(Direction::ToMta, _)))
+    }
+
+    fn fault(&self) -> Option<String> {
+        let it = self.mismatch.as_ref().filter(|_| self.verdict == Verdict::Fail)?;
+        Some(format!("expected {}, got {}", it.expected, it.got))
+    }
+}
+
+fn one(text: &str, bench: &FilterBench<'_>) -> Result<Session, String> {
+    let scenarios = Scenario::read_all(text).map_err(|error: ScenarioError| error.to_string())?;
+    let scenario = scenarios.first().ok_or("no scenario")?;
+    let played = bench.play(scenario);
+    if let Some(why) = played.unreachable {
+        return Err(format!("cannot connect: {why}"));
+    }
+    let Row { verdict, mismatch, record, .. } = played.row;
+    Ok(Session { verdict, mismatch, record })
+}
+
+/// Whether the filter serves a second connection while a first one is open.
+pub(crate) fn serves_several(spec: &Spec, limits: Limits) -> bool {
+    let try_it = || -> io::Result<bool> {
+        let first = spec.connect(limits.timeout)?;
+        greet(&first)?;
+        hear(&first, limits.timeout)?;
+        let second = spec.connect(limits.timeout)?;
+        greet(&second)?;
+        let is_served = hear(&second, PARALLEL.min(limits.timeout)).is_ok_and(|count| count > 0);
+        leave(&first)?;
+        drop(first);
+        if !is_served {
+            hear(&second, limits.timeout)?;
+        }
+        leave(&second)?;
+        Ok(is_served)
+    };
+    try_it().unwrap_or(false)
+}
+
+fn greet(mut socket: &Socket) -> io::Result<()> {
+    socket.write_all(&bytes_of(&Command::Negotiate(Offer::FULL)))
+}
+
+fn leave(mut socket: &Socket) -> io::Result<()> {
+    socket.write_all(&bytes_of(&Command::Quit))
+}
+
+fn bytes_of(command: &Command<'_>) -> Vec<u8> {
+    command.encode().segments().flatten().copied().collect()
+}
+
+fn hear(socket: &Socket, limit: Duration) -> io::Result<usize> {
+    socket.set_read_timeout(limit)?;
+    socket.read_once(&mut [0; 4096])
+}
+
+impl Facts {
+    fn of(record: &[Event]) -> Self {
+        let mut facts = Self::default();
+        for event in record {
+            let Event::Bytes(direction @ Direction::ToMta, bytes) = event else { continue };
+            let Some(frame) = decode(bytes) else { continue };
+            match Response::parse(frame) {
+                Ok(Response::Negotiate(answer)) => facts.note_answer(&answer),
+                Ok(Response::Edit(_)) => {
+                    facts.edits.extend(line(*direction, bytes).split(' ').nth(1).map(str::to_owned));
+                }
+                Ok(Response::Verdict(_)) => {
+                    facts.verdict = Some(line(*direction, bytes).trim_start_matches("< ").to_owned());
+                }
+                _ => {}
+            }
+        }
+        facts.edits.sort();
+        facts.edits.dedup();
+        facts
+    }
+
+    const fn note_answer(&mut self, answer: &Answer<'_>) {
+        self.version = Some(answer.version);
+        self.actions = answer.actions;
+        self.steps = answer.steps;
+    }
+
+    /// Why the default message does not pass, if it does not.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.verdict.as_deref().filter(|verdict| !matches!(*verdict, "CONTINUE" | "ACCEPT"))
+    }
+}
+
+/// One line: `version 6, declines HELO, no reply to HEADER, edits ADDHEADER`.
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(version) = self.version else { return f.write_str("no answer to OPTNEG") };
+        write!(f, "version {version}")?;
+        let named = |set: Steps, prefix: &str| {
+            let bits =
+                Steps::NAMES.iter().filter(move |(bit, _)| set.contains(*bit) && self.steps.contains(*bit));
+            bits.filter_map(|(_, name)| name.strip_prefix(prefix)).collect::<Vec<_>>().join(", ")
+        };
+        list(f, "declines", &named(Steps::NO_COMMAND, "NO_"))?;
+        list(f, "no reply to", &named(Steps::NO_REPLY, "NO_REPLY_"))?;
+        let actions = Actions::NAMES.iter().filter(|(bit, _)| self.actions.contains(*bit));
+        list(f, "may", &actions.map(|(_, name)| *name).collect::<Vec<_>>().join(", "))?;
+        list(f, "edits the default message with", &self.edits.join(", "))
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, title: &str, names: &str) -> fmt::Result {
+    if names.is_empty() { Ok(()) } else { write!(f, "; {title} {names}") }
+}

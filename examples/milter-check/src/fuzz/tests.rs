@@ -1,0 +1,144 @@
+//! Filters with one planted fault each: every one is found, and shown in a few steps.
+
+mod planted;
+
+use core::time::Duration;
+
+use milter_proto::conformance::Scenario;
+use milter_proto::conformance::filter::Profile;
+
+use super::found::{Found, Kind};
+use super::play::{self, Remote};
+use super::report;
+use super::search::{Finding, Plan, Results, Target, search, sessions_of};
+use crate::bench::Limits;
+use crate::spec::Spec;
+use planted::{Fault, OverSocket, Planted};
+
+const PLAN: Plan = Plan {
+    seed: 1,
+    first: 0,
+    count: 1000,
+    is_strict: false,
+    most_steps: 500,
+    most_time: Duration::from_secs(20),
+    most_findings: 1,
+};
+
+fn find(fault: Fault, plan: &Plan) -> Results {
+    let profile = Profile::default();
+    let mut peer = Planted::new(fault);
+    search(&mut Target { peer: &mut peer, profile: &profile }, plan, &mut |_| {}).unwrap()
+}
+
+fn steps(finding: &Finding) -> Vec<&str> {
+    finding.scenario.steps.iter().map(|step| step.text.as_str()).collect()
+}
+
+/// Every fault, what it is found as, the most sessions until then, and the most steps of its scenario.
+const FAULTS: [(Fault, Kind, u32, usize); 14] = [
+    (Fault::DiesAtZeroLength, Kind::Crash, 300, 3),
+    (Fault::AnswersBodyAtEndTwice, Kind::SecondReply, 100, 4),
+    (Fault::DiesAtOddMacros, Kind::Crash, 50, 2),
+    (Fault::IgnoresUnknown, Kind::Silence, 20, 6),
+    (Fault::SilentAfterAbort, Kind::Silence, 20, 7),
+    (Fault::SkipsRecipients, Kind::WrongReply, 20, 8),
+    (Fault::EditsTooEarly, Kind::WrongReply, 20, 12),
+    (Fault::ClosesAtSecondMessage, Kind::Closed, 50, 8),
+    (Fault::DiesAtQuit, Kind::Crash, 5, 2),
+    (Fault::HangsAtEndOfStream, Kind::Hang, 50, 4),
+    (Fault::RefusesOneConnection, Kind::RefusedConnection, 50, 4),
+    (Fault::RepliesToMacros, Kind::SecondReply, 20, 3),
+    (Fault::LosesWhatComesInPieces, Kind::Closed, 50, 3),
+    (Fault::SendsHalfAFrame, Kind::Closed, 20, 3),
+];
+
+#[test]
+fn every_planted_fault_is_found_and_shown_in_a_few_steps() {
+    for (fault, kind, most_sessions, most_steps) in FAULTS {
+        let results = find(fault, &PLAN);
+        let [finding] = results.findings.as_slice() else { panic!("{fault:?}: {results:?}") };
+        println!("{fault:?}: session {} of seed {}, {:?}", finding.number, PLAN.seed, steps(finding));
+        assert_eq!(finding.found.kind, kind, "{fault:?}: {:?}", finding.found);
+        assert!(finding.number < most_sessions, "{fault:?}: only in session {}", finding.number);
+        assert!(finding.scenario.steps.len() <= most_steps, "{fault:?}: {:?}", steps(finding));
+        // The scenario shows it again, after a way through a file.
+        let text = report::scenarios(&results);
+        let read = Scenario::read_all(&text).unwrap();
+        assert_eq!(read.as_slice(), [finding.scenario.clone()]);
+        let again = replay(fault, &read[0]).unwrap();
+        assert_eq!(again.kind, kind, "{fault:?}: {again:?}");
+        // A filter without the fault passes it.
+        assert_eq!(replay(Fault::None, &read[0]), None, "{fault:?}: {text}");
+    }
+}
+
+/// Plays a scenario to a new filter.
+fn replay(fault: Fault, scenario: &Scenario) -> Option<Found> {
+    let profile = Profile::default();
+    play::play_scenario(&mut Planted::new(fault), &profile, scenario.clone()).unwrap().found
+}
+
+#[test]
+fn a_filter_without_a_fault_has_no_finding_and_no_note() {
+    let results = find(Fault::None, &Plan { seed: 2, count: 1500, ..PLAN });
+    assert!(results.findings.is_empty(), "seed 2: {results:?}");
+    assert!(results.notes.is_empty(), "seed 2: {:?}", results.notes);
+    assert_eq!((results.played, results.skipped), (1500, 0));
+    assert!((500..1000).contains(&results.legal), "{}", results.legal);
+}
+
+#[test]
+fn silence_after_a_broken_rule_is_a_finding_only_if_strict() {
+    let plan = Plan { count: 300, ..PLAN };
+    let lenient = find(Fault::IgnoresWhatIsOutOfOrder, &plan);
+    assert!(lenient.findings.is_empty(), "seed 1: {lenient:?}");
+    assert!(lenient.notes.get(&Kind::Silence).is_some_and(|&times| times > 10), "{:?}", lenient.notes);
+    let strict = find(Fault::IgnoresWhatIsOutOfOrder, &Plan { is_strict: true, ..plan });
+    assert_eq!(strict.findings.iter().map(|it| it.found.kind).collect::<Vec<_>>(), [Kind::Silence]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_sessions_and_findings() {
+    let first: Vec<_> = sessions_of(7).take(50).collect();
+    assert_eq!(first, sessions_of(7).take(50).collect::<Vec<_>>());
+    assert_ne!(first, sessions_of(8).take(50).collect::<Vec<_>>());
+    let scenarios = || report::scenarios(&find(Fault::IgnoresUnknown, &PLAN));
+    assert_eq!(scenarios(), scenarios());
+}
+
+#[test]
+fn one_session_is_played_again_by_its_number() {
+    let number = find(Fault::DiesAtOddMacros, &PLAN).findings[0].number;
+    let results = find(Fault::DiesAtOddMacros, &Plan { first: number, count: 1, ..PLAN });
+    assert_eq!((results.played, results.findings.len()), (1, 1));
+}
+
+#[test]
+fn a_filter_that_dies_and_is_not_started_again_ends_the_search() {
+    let profile = Profile::default();
+    let mut peer = Planted::new(Fault::DiesAtZeroLength);
+    peer.restarts = false;
+    let results = search(&mut Target { peer: &mut peer, profile: &profile }, &PLAN, &mut |_| {}).unwrap();
+    assert!(results.stopped.is_some_and(|why| why.contains("--start")));
+    assert_eq!((results.findings.len(), results.findings[0].steps), (1, None));
+}
+
+#[test]
+fn findings_are_the_same_over_a_socket() {
+    let limits = Limits { timeout: Duration::from_secs(10), quiet: Duration::from_millis(50) };
+    for fault in [Fault::RepliesToMacros, Fault::SkipsRecipients] {
+        let server = OverSocket::start(fault);
+        let spec: Spec = server.spec().parse().unwrap();
+        let profile = Profile::default();
+        let mut remote = Remote { spec: &spec, limits, is_in_hurry: false, program: None };
+        let plan = Plan { count: 50, ..PLAN };
+        let results =
+            search(&mut Target { peer: &mut remote, profile: &profile }, &plan, &mut |_| {}).unwrap();
+        assert_eq!(report::scenarios(&results), report::scenarios(&find(fault, &plan)), "{fault:?}");
+        let text = report::text(&results, &plan, &spec);
+        let command =
+            format!("milter-check fuzz filter {spec} --seed 1 --session {}", results.findings[0].number);
+        assert!(text.contains(&command), "{text}");
+    }
+}

@@ -1,0 +1,114 @@
+//! The first session: what an MTA offers, and whether the default message passes.
+
+use core::fmt;
+
+use milter_proto::conformance::mta::FailureAction;
+use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict, mta_scenarios};
+use milter_proto::wire::{Actions, Command, Direction, Offer, Steps};
+
+use super::MtaBench;
+use crate::transcript::{self, Extent, decode};
+
+/// It is a scenario like all others, so that it does what the others do.
+const SESSION: &str = "
+[mta/first/session] must NEG-1
+The MTA offers a version, and accepts a message that the filter lets pass
+session
+message
+";
+
+/// The scenario that shows the failure action.
+const FAILURE: &str = "mta/ending/failure-action";
+
+/// What an MTA is like.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    offer: Option<Offer>,
+    failure: FailureAction,
+}
+
+/// Runs the first session, and finds out the failure action. If that cannot be done, tells why, and shows a transcript.
+pub(crate) fn session(bench: &mut MtaBench) -> Result<Facts, (String, String)> {
+    let without = |why: String| (why, String::new());
+    let scenarios = Scenario::read_all(SESSION).map_err(|error| without(error.to_string()))?;
+    let scenario = scenarios.first().ok_or_else(|| without("no scenario".to_owned()))?;
+    let (played, _) = bench.play_with_failure(scenario);
+    if let Some(why) = played.unreachable {
+        return Err(without(format!("cannot connect: {why}")));
+    }
+    let lines = transcript::lines(scenario, &played.row.record, Extent::Short);
+    let transcript = transcript::text(&lines);
+    let mut facts = Facts::of(&played.row.record);
+    if let (Verdict::Fail, Some(it)) = (played.row.verdict, &played.row.mismatch) {
+        let why = if facts.offer.is_none() && !has_milter(&played.row.record) {
+            "the MTA does not connect to the filter"
+        } else {
+            "in the first session"
+        };
+        return Err((format!("{why}: expected {}, got {}", it.expected, it.got), transcript));
+    }
+    if bench.profile.failure == FailureAction::Unknown {
+        let all = mta_scenarios().map_err(|error: ScenarioError| without(error.to_string()))?;
+        if let Some(scenario) = all.iter().find(|it| it.id == FAILURE) {
+            bench.profile.failure = bench.play_with_failure(scenario).1;
+        }
+    }
+    facts.failure = bench.profile.failure;
+    Ok(facts)
+}
+
+/// Whether the MTA still accepts a message; if not, why.
+pub(crate) fn probe(bench: &MtaBench) -> Result<(), String> {
+    let scenarios = Scenario::read_all(SESSION).map_err(|error| error.to_string())?;
+    let scenario = scenarios.first().ok_or("no scenario")?;
+    let (played, _) = bench.play_with_failure(scenario);
+    match (played.unreachable, played.row.mismatch) {
+        (Some(why), _) => Err(why),
+        (None, Some(it)) if played.row.verdict == Verdict::Fail => {
+            Err(format!("expected {}, got {}", it.expected, it.got))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_milter(record: &[Event]) -> bool {
+    record.iter().any(|event| matches!(event, Event::Bytes(..)))
+}
+
+impl Facts {
+    fn of(record: &[Event]) -> Self {
+        let offer = record.iter().find_map(|event| {
+            let Event::Bytes(Direction::ToFilter, bytes) = event else { return None };
+            match Command::parse(decode(bytes)?) {
+                Ok(Command::Negotiate(offer)) => Some(offer),
+                _ => None,
+            }
+        });
+        Self { offer, failure: FailureAction::Unknown }
+    }
+}
+
+/// One line: `offers version 6, all actions, all steps; when the filter fails: 4xx`.
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(offer) = self.offer else { return f.write_str("no OPTNEG") };
+        write!(f, "offers version {}", offer.version)?;
+        let actions = Actions::NAMES.iter().filter(|(bit, _)| !offer.actions.contains(*bit));
+        missing(f, "actions", actions.map(|(_, name)| *name).collect())?;
+        let all = Steps::NAMES.iter().filter(|(bit, _)| Steps::ALL.contains(*bit));
+        let steps = all.filter(|(bit, _)| !offer.steps.contains(*bit));
+        missing(f, "steps", steps.map(|(_, name)| *name).collect())?;
+        f.write_str("; when the filter fails: ")?;
+        f.write_str(match self.failure {
+            FailureAction::Unknown => "not known",
+            FailureAction::Pass => "mail passes",
+            FailureAction::Tempfail => "4xx",
+            FailureAction::Reject => "5xx",
+            FailureAction::Shutdown => "421",
+        })
+    }
+}
+
+fn missing(f: &mut fmt::Formatter<'_>, what: &str, names: Vec<&str>) -> fmt::Result {
+    if names.is_empty() { write!(f, ", all {what}") } else { write!(f, ", {what} but {}", names.join(" ")) }
+}

@@ -1,0 +1,53 @@
+//! What is shown while scenarios are run.
+
+use std::io::{IsTerminal, Write, stderr};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use milter_proto::conformance::Verdict;
+
+use super::human;
+use crate::results::Row;
+use crate::schedule::Watcher;
+
+/// A progress bar on a terminal, and a line for what did not pass.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    /// Whether lines are shown: they are a part of the report for humans.
+    has_lines: bool,
+    is_verbose: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(total: usize, has_lines: bool, is_verbose: bool) -> Self {
+        let target =
+            if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(u64::try_from(total).ok(), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left: {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar, has_lines, is_verbose }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watcher for Progress {
+    fn begins(&self, id: &str) {
+        self.bar.set_message(id.to_owned());
+    }
+
+    fn ends(&self, row: &Row<'_>) {
+        self.bar.inc(1);
+        let is_shown = self.is_verbose || matches!(row.verdict, Verdict::Fail | Verdict::NonStrict);
+        if self.has_lines && is_shown {
+            self.bar.suspend(|| {
+                // Standard output may be closed: the report that follows finds out.
+                let _ = writeln!(anstream::stdout(), "{}", human::line(row));
+            });
+        }
+    }
+}

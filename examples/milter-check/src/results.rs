@@ -1,0 +1,156 @@
+//! The results of all scenarios.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use milter_proto::conformance::{Event, Level, Outcome, Scenario, Verdict};
+
+use crate::baseline::Change;
+use crate::transcript::{count as count_of, printable};
+
+/// The result of one scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Row<'s> {
+    pub(crate) scenario: &'s Scenario,
+    pub(crate) verdict: Verdict,
+    pub(crate) mismatch: Option<Difference>,
+    /// Why it was skipped.
+    pub(crate) why: Option<String>,
+    pub(crate) record: Vec<Event>,
+    pub(crate) time: Duration,
+    /// How it differs from the baseline.
+    pub(crate) change: Option<Change>,
+}
+
+/// What was expected at a step, and what came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// From 0; the number of steps if it was after the last one.
+    pub(crate) step: usize,
+    pub(crate) expected: String,
+    pub(crate) got: String,
+}
+
+impl<'s> Row<'s> {
+    pub(crate) fn new(
+        scenario: &'s Scenario,
+        outcome: Option<&Outcome>,
+        record: Vec<Event>,
+        time: Duration,
+    ) -> Self {
+        let Some(outcome) = outcome else {
+            return Self { record, time, ..Self::skipped(scenario, "the run ended without a result") };
+        };
+        let mismatch = outcome.mismatch.as_ref().map(|it| Difference {
+            step: it.step,
+            expected: printable(&it.expected),
+            got: printable(&it.got),
+        });
+        let (verdict, why) = (outcome.verdict, outcome.why.clone());
+        Self { scenario, verdict, mismatch, why, record, time, change: None }
+    }
+
+    pub(crate) fn skipped(scenario: &'s Scenario, why: &str) -> Self {
+        Self {
+            scenario,
+            verdict: Verdict::Skipped,
+            mismatch: None,
+            why: Some(why.to_owned()),
+            record: Vec::new(),
+            time: Duration::ZERO,
+            change: None,
+        }
+    }
+
+    /// The text of the step at which it was decided.
+    pub(crate) fn step(&self) -> Option<&str> {
+        let step = self.mismatch.as_ref()?.step;
+        self.scenario.steps.get(step).map(|step| step.text.as_str())
+    }
+}
+
+/// A run of many scenarios.
+#[derive(Debug)]
+pub(crate) struct Results<'s> {
+    /// The name of the program under test, as the user gave it.
+    pub(crate) name: Option<String>,
+    /// Its address.
+    pub(crate) target: String,
+    /// The role of the program under test: `filter` or `mta`.
+    pub(crate) role: &'static str,
+    /// What the first session found out.
+    pub(crate) facts: String,
+    /// Why the run ended early.
+    pub(crate) stopped: Option<String>,
+    pub(crate) started: SystemTime,
+    pub(crate) time: Duration,
+    pub(crate) rows: Vec<Row<'s>>,
+}
+
+/// How many scenarios came to which result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) pass: usize,
+    pub(crate) non_strict: usize,
+    pub(crate) fail: usize,
+    pub(crate) skipped: usize,
+}
+
+impl Count {
+    pub(crate) fn of<'r, 's: 'r>(rows: impl IntoIterator<Item = &'r Row<'s>>) -> Self {
+        let mut count = Self::default();
+        for row in rows {
+            let place = match row.verdict {
+                Verdict::Pass => &mut count.pass,
+                Verdict::NonStrict => &mut count.non_strict,
+                Verdict::Fail => &mut count.fail,
+                Verdict::Skipped => &mut count.skipped,
+            };
+            *place = place.saturating_add(1);
+        }
+        count
+    }
+
+    pub(crate) const fn total(self) -> usize {
+        self.pass.saturating_add(self.non_strict).saturating_add(self.fail).saturating_add(self.skipped)
+    }
+}
+
+impl<'s> Results<'s> {
+    pub(crate) fn count(&self) -> Count {
+        Count::of(&self.rows)
+    }
+
+    /// The chapters in the order of the scenarios, with their results.
+    pub(crate) fn chapters(&self) -> Vec<(&'s str, Vec<&Row<'s>>)> {
+        let mut chapters: Vec<(&str, Vec<&Row<'s>>)> = Vec::new();
+        for row in &self.rows {
+            let name = row.scenario.chapter();
+            match chapters.iter_mut().find(|(chapter, _)| *chapter == name) {
+                Some((_, rows)) => rows.push(row),
+                None => chapters.push((name, vec![row])),
+            }
+        }
+        chapters
+    }
+
+    pub(crate) fn failed(&self, level: Level) -> usize {
+        let is_failed = |row: &&Row<'_>| row.verdict == Verdict::Fail && row.scenario.level == level;
+        self.rows.iter().filter(is_failed).count()
+    }
+
+    /// What it comes down to.
+    pub(crate) fn headline(&self) -> String {
+        let counts = [(Level::Must, self.failed(Level::Must)), (Level::Should, self.failed(Level::Should))];
+        let failed: Vec<_> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(level, count)| format!("{} of level {level}", count_of(*count, "scenario")))
+            .collect();
+        match failed.as_slice() {
+            [] if self.count().total() == self.count().skipped => "no scenario could be run".to_owned(),
+            [] => "no scenario failed".to_owned(),
+            failed => format!("{} failed", failed.join(" and ")),
+        }
+    }
+}

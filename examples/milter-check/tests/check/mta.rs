@@ -1,0 +1,136 @@
+//! Mail servers under test.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use crate::mail_server;
+use crate::program::{Folder, run};
+
+const SCENARIOS: &str = r#"
+[mta/own/passes] must FRM-8
+A message passes
+session
+message
+
+[mta/own/in-pieces] must FRM-8
+A reply is accepted in any number of pieces
+cut 1
+session
+message
+
+[mta/own/is-edited] must EDT-1
+A header is added
+answer offer ADD_HEADERS none
+at BODYEOB: ADDHEADER "X-Own" "yes" ; CONTINUE
+session
+message
+delivered has "X-Own: yes\r\n"
+
+[mta/own/refuses] must RPL-1
+A sender is refused
+at MAIL: REPLYCODE "550 5.7.1 not you"
+session
+message => MAIL 550 has "not you"
+
+[mta/own/fails] must FRM-8
+A message is refused without a reason
+session
+message => MAIL 550
+"#;
+
+#[test]
+fn an_mta_is_driven_by_smtp() {
+    let folder = Folder::new("mta");
+    let scenarios = folder.file("scenarios", SCENARIOS);
+    let socket = folder.path("socket");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let sink = format!("127.0.0.1:{port}");
+    let smtp = mail_server::start(&socket, Some(sink.clone()));
+    let listen = format!("unix:{socket}");
+    let fixed =
+        ["mta", "--listen", &listen, "--smtp", &smtp, "--scenarios", &scenarios, "--quiet-time", "0.1"];
+    let with_sink = [&fixed[..], &["--sink", &sink, "--format", "tap"]].concat();
+    let done = run(&with_sink);
+    assert_eq!(done.status, 1, "{done:?}");
+    let lines: Vec<_> = done.out.lines().filter(|line| line.contains("mta/own/")).collect();
+    let wanted = ["ok 1 ", "ok 2 ", "ok 3 ", "ok 4 ", "not ok 5 "];
+    for (line, wanted) in lines.iter().zip(wanted) {
+        assert!(line.starts_with(wanted) && !line.contains("# SKIP"), "{wanted}: {}", done.out);
+    }
+    assert_eq!(lines.len(), wanted.len());
+
+    let done = run(&[&fixed[..], &["--verbose"]].concat());
+    assert!(done.out.contains("offers version 6, all actions, all steps"), "{done:?}");
+    assert!(done.out.contains("skipped    must   mta/own/is-edited"), "without a sink: {done:?}");
+    assert!(done.out.contains("  C: MAIL FROM:<sender@example.org>\n      > MACRO"), "{}", done.out);
+}
+
+#[test]
+fn an_mta_that_is_not_there_is_one_line() {
+    let folder = Folder::new("no-mta");
+    let listen = format!("unix:{}", folder.path("socket"));
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let done = run(&["mta", "--listen", &listen, "--smtp", &format!("127.0.0.1:{port}")]);
+    assert_eq!((done.status, done.out.as_str()), (3, ""), "{done:?}");
+    assert!(done.err.contains("cannot connect: ") && done.err.contains("Connection refused"), "{done:?}");
+}
+
+#[test]
+fn an_mta_that_does_not_ask_the_filter_is_told() {
+    let folder = Folder::new("no-filter");
+    let listen = format!("unix:{}", folder.path("socket"));
+    let smtp = mail_server::start(&folder.path("another-socket"), None);
+    let done = run(&["mta", "--listen", &listen, "--smtp", &smtp, "--timeout", "0.5"]);
+    assert_eq!((done.status, done.out.as_str()), (3, ""), "{done:?}");
+    assert!(done.err.contains("the MTA does not connect to the filter"), "{done:?}");
+}
+
+/// The test is the user: it does what it is told, and types the replies.
+#[test]
+fn mail_can_be_sent_by_hand() {
+    let folder = Folder::new("by-hand");
+    let scenarios = folder.file("scenarios", "[mta/own/greets] must FRM-8\nA session begins\nsession\n");
+    let socket = folder.path("socket");
+    let smtp = mail_server::start(&socket, None);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milter-check"))
+        .args([
+            "mta",
+            "--listen",
+            &format!("unix:{socket}"),
+            "--scenarios",
+            &scenarios,
+            "--quiet-time",
+            "0.1",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(child.stderr.take().unwrap());
+    let mut typed = child.stdin.take().unwrap();
+    let mut connection: Option<BufReader<std::net::TcpStream>> = None;
+    let mut lines = told.lines().map(Result::unwrap);
+    while let Some(line) = lines.next() {
+        let Some(told) = line.strip_prefix("* ") else { continue };
+        if told.starts_with("connect ") {
+            connection = Some(BufReader::new(std::net::TcpStream::connect(&smtp).unwrap()));
+        } else if let Some(line) = told.strip_prefix("send the line, and give the reply: ") {
+            connection.as_mut().unwrap().get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        } else if told.starts_with("send these lines") {
+            let mut content = String::new();
+            while !content.ends_with("\r\n.\r\n") {
+                content += &format!("{}\r\n", lines.next().unwrap());
+            }
+            connection.as_mut().unwrap().get_mut().write_all(content.as_bytes()).unwrap();
+        }
+        let mut reply = String::new();
+        connection.as_mut().unwrap().read_line(&mut reply).unwrap();
+        typed.write_all(reply.as_bytes()).unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("by hand: no scenario failed (1 scenario in"), "{out}");
+}

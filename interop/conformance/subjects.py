@@ -1,0 +1,120 @@
+"""The programs that are judged, and how each is started."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.ours import our_filter
+from lab.peer import Peer
+from lab.ports import free_port
+from lab.postfix import POSTFIX, postfix
+from lab.process import running
+from lab.sendmail import SENDMAIL, sendmail
+from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
+from peers.filter import Filter, restarting
+from peers.libraries import LIBRARIES
+
+from .profiles import APPLICATION, LIBRARY, OF_APPLICATION, POSTFIX_PROFILE, SENDMAIL_PROFILE, Profile
+
+# What a filter of this folder on a library does: it refuses one recipient, and edits every message.
+RULES = (
+    "rcpt/refused:setreply|550|5.1.1|no such user",
+    "eom:addheader|X-Checked|yes",
+    "eom:symval|X-Queue-Id|i",
+    "eom:replacebody|a new body\r\n",
+)
+OUR_RULES = (
+    "--reject-rcpt", "*refused*", "--add-header", "X-Checked=yes", "--replace-body", "a new body\r\n",
+)
+
+
+class Start(Protocol):
+    """Starts the program in a folder until the end of the block, and gives the place where it listens."""
+
+    def __call__(self, home: Path, programs: Path) -> AbstractContextManager[str]: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A filter that is judged."""
+
+    peer: Peer
+    start: Start
+    profile: Profile
+    is_ours: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.peer.name
+
+
+def _of_peer(it: Filter, rules: Sequence[str] = ()) -> Start:
+    @contextmanager
+    def start(home: Path, programs: Path) -> Iterator[str]:
+        with restarting(), it.start(home, rules) as spec:
+            yield spec
+
+    return start
+
+
+def _of_ours(program: str, *options: str) -> Start:
+    @contextmanager
+    def start(home: Path, programs: Path) -> Iterator[str]:
+        with our_filter(programs, program, home, f"unix:{home}/filter.sock", *options) as it:
+            yield it.spec
+
+    return start
+
+
+@contextmanager
+def _minimal(home: Path, programs: Path) -> Iterator[str]:
+    port = free_port()
+    with running([programs / "minimal_filter", f"127.0.0.1:{port}"], home, line="listening on "):
+        yield f"inet:{port}@127.0.0.1"
+
+
+def _ours(name: str, start: Start, profile: Profile) -> Subject:
+    return Subject(Peer(name, "ours", lambda: None, lambda: ""), start, profile, is_ours=True)
+
+
+APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy)]
+SUBJECTS = [
+    *(Subject(it.peer, _of_peer(it, RULES), LIBRARY) for it in LIBRARIES),
+    *(Subject(it.peer, _of_peer(it), OF_APPLICATION.get(it.name, APPLICATION)) for it in APPLICATIONS),
+    *(_ours(name, _of_ours(name, *OUR_RULES), LIBRARY) for name in ("filter_blocking", "filter_tokio", "filter_smol")),
+    _ours("minimal_filter", _minimal, APPLICATION),
+]
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """An MTA that is judged. `start` runs it with a filter and a sink, and gives the port of its SMTP server."""
+
+    peer: Peer
+    start: Callable[[Path, int, int], AbstractContextManager[int]]
+    profile: Profile
+
+
+@contextmanager
+def _postfix(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
+    options = f"-o smtpd_milters=inet:127.0.0.1:{filter_port} -o milter_default_action=tempfail"
+    with postfix(home, sink_port, {"check": options}, settings=POSTFIX_WAITS) as it:
+        yield it.ports["check"]
+
+
+@contextmanager
+def _sendmail(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
+    equates = f"S=inet:{filter_port}@127.0.0.1, F=T, T=C:10s;S:10s;R:3s;E:5s"
+    with sendmail(home, sink_port, {"check": equates}) as it:
+        yield it.ports["check"]
+
+
+# Short, so that scenarios with a silent filter do not take minutes.
+POSTFIX_WAITS = """\
+milter_command_timeout = 3s
+milter_content_timeout = 5s
+"""
+MAIL_SERVERS = [MailServer(POSTFIX, _postfix, POSTFIX_PROFILE), MailServer(SENDMAIL, _sendmail, SENDMAIL_PROFILE)]

@@ -1,0 +1,104 @@
+//! Judges what responses contain, beyond what makes them well-formed.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::wire::{Answer, Edit, Frame, Offer, Response, Steps, Text};
+
+/// The most names of macros that a filter may ask for at one stage.
+const MAX_NAMES: usize = 50;
+
+/// What is wrong with a response, and the rule.
+pub(super) fn judge(response: &Response<'_>, frame: Frame<'_>, steps: Steps) -> Option<String> {
+    let limit = steps.data_size().bytes();
+    if usize::try_from(limit).is_ok_and(|limit| frame.payload().len() > limit) {
+        return Some(format!(
+            "its payload has {} bytes, the limit is {limit} (FRM-7)",
+            frame.payload().len()
+        ));
+    }
+    match response {
+        Response::Edit(
+            Edit::AddHeader { value, .. }
+            | Edit::InsertHeader { value, .. }
+            | Edit::ChangeHeader { value, .. },
+        ) => judge_value(*value),
+        Response::Edit(Edit::AddRcpt { address } | Edit::AddRcptWithArguments { address, .. })
+            if is_list(address.as_bytes()) =>
+        {
+            Some("it has several addresses (RSP-6)".into())
+        }
+        _ => None,
+    }
+}
+
+fn judge_value(value: Text<'_>) -> Option<String> {
+    let mut next = value.as_bytes().iter().skip(1).map(Some).chain([None]);
+    for byte in value.as_bytes() {
+        let next = next.next().flatten();
+        if *byte == b'\n' && !matches!(next, Some(b' ' | b'\t')) {
+            return Some("in the value no blank follows a LF (HDR-8)".into());
+        }
+        if *byte == b'\r' && next == Some(&b'\n') {
+            return Some("the value has CR LF, where a fold is LF (HDR-5)".into());
+        }
+    }
+    None
+}
+
+/// Whether a text has several addresses: a comma that is not in quotes, and no route.
+fn is_list(text: &[u8]) -> bool {
+    let (mut is_quoted, mut commas, mut ats) = (false, false, 0_usize);
+    for byte in text {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => commas = true,
+            b':' if !is_quoted => return false,
+            b'@' if !is_quoted => ats = ats.saturating_add(1),
+            _ => {}
+        }
+    }
+    commas && ats > 1
+}
+
+/// What is wrong with an answer to OPTNEG that MTAs do not refuse, although a rule with MUST is broken.
+pub(super) fn judge_answer(offer: Offer, answer: &Answer<'_>) -> Option<String> {
+    let sizes = Steps::DATA_SIZE_256K | Steps::DATA_SIZE_1M;
+    if !answer.steps.intersection(sizes).difference(offer.steps).is_empty() {
+        return Some("it has a data size that was not offered (NEG-20)".into());
+    }
+    let many = answer.macro_lists.iter().find(|(_, names)| names_in(*names) > MAX_NAMES);
+    many.map(|(stage, names)| format!("{} names of macros for {stage:?} (NEG-11)", names_in(names)))
+}
+
+fn names_in(list: Text<'_>) -> usize {
+    let names = list.as_bytes().split(|byte| b", \t\r\n".contains(byte));
+    names.filter(|name| !name.is_empty()).count()
+}
+
+/// What is unusual about macro lists.
+pub(super) fn judge_lists(answer: &Answer<'_>) -> Option<String> {
+    let mut last = None;
+    for (stage, names) in answer.macro_lists.iter() {
+        if last.is_some_and(|last| last >= stage) {
+            return Some("macro lists that are not in order, or of one stage twice (NEG-10)".into());
+        }
+        if names_in(names) == 0 {
+            return Some(format!("an empty macro list for {stage:?} (NEG-11)"));
+        }
+        last = Some(stage);
+    }
+    None
+}
+
+/// What an answer has that is not in an offer.
+pub(super) fn surplus(most: Offer, answer: &Answer<'_>) -> Option<String> {
+    let (actions, steps) = (answer.actions.difference(most.actions), answer.steps.difference(most.steps));
+    if answer.version > most.version {
+        return Some(format!("version {}", answer.version));
+    }
+    if !actions.is_empty() {
+        return Some(format!("{actions:?}"));
+    }
+    (!steps.is_empty()).then(|| format!("{steps:?}"))
+}
