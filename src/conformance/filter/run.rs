@@ -301,7 +301,11 @@ impl<'s> FilterRun<'s> {
             let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
             self.first([Task::Flush, Task::Message(None, purpose)]);
         } else if !may_be_closed {
-            self.mismatch(Purpose::Test, "an open connection".into(), "the filter closed the connection".into());
+            self.mismatch(
+                Purpose::Test,
+                "an open connection".into(),
+                "the filter closed the connection".into(),
+            );
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
         }

@@ -67,6 +67,7 @@ mod client;
 mod delivery;
 mod expect;
 mod link;
+mod pattern;
 mod profile;
 mod run;
 mod step;

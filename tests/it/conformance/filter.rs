@@ -77,7 +77,10 @@ fn every_scenario_is_failed_by_a_broken_filter() {
     let harmless: Vec<_> = matters.filter(|id| !failed.contains(*id)).collect();
     assert!(unfound.is_empty(), "no scenario finds these faults: {unfound:#?}");
     assert!(harmless.is_empty(), "no broken filter fails these: {harmless:#?}");
-    assert!(known == table, "other scenarios fail than {TABLE} says; look at the difference after UPDATE_BROKEN=1");
+    assert!(
+        known == table,
+        "other scenarios fail than {TABLE} says; look at the difference after UPDATE_BROKEN=1"
+    );
 }
 
 /// The scenarios that a broken filter fails.

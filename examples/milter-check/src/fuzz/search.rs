@@ -137,7 +137,9 @@ fn take(
         return Ok(());
     }
     let is_dead = found.is_deadly() && !target.restart()?;
-    if let Some(known) = results.findings.iter_mut().find(|known| known.first.iter().any(|first| first.is_like(&found))) {
+    if let Some(known) =
+        results.findings.iter_mut().find(|known| known.first.iter().any(|first| first.is_like(&found)))
+    {
         known.times = known.times.saturating_add(1);
     } else {
         let mut finding = Finding {

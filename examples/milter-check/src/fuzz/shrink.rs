@@ -16,7 +16,8 @@ pub(super) fn shrink(
     tree: &mut dyn ValueTree<Value = Session>,
     finding: &mut Finding,
 ) -> Result<(), String> {
-    let long = (finding.found.clone(), finding.session.clone(), finding.scenario.clone(), finding.record.clone());
+    let long =
+        (finding.found.clone(), finding.session.clone(), finding.scenario.clone(), finding.record.clone());
     let mut attempts = Attempts { target, plan, finding, steps: 0, begun: Instant::now() };
     attempts.target.peer.hurry(true);
     attempts.as_proptest_does(tree)?;

@@ -166,7 +166,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::special("loses frames that are cut", Special::LosesCutFrames),
     Fault::special("takes one frame of each read", Special::OneFramePerRead),
     Fault::special("goes on after errors", Special::GoesOnAfterErrors),
-    Fault::at("ignores unknown commands", Does::Instead(CONTINUE), |seen| !b"ODCHMRTLNBEUAQK".contains(&seen.code)),
+    Fault::at("ignores unknown commands", Does::Instead(CONTINUE), |seen| {
+        !b"ODCHMRTLNBEUAQK".contains(&seen.code)
+    }),
     Fault::at("dies on unknown commands", Does::Die, |seen| !b"ODCHMRTLNBEUAQK".contains(&seen.code)),
     Fault::at("hangs when a frame is over 65,535 bytes", Does::Hang, |seen| seen.payload.len() > 65_535),
     Fault::at("dies when a frame is over 65,535 bytes", Does::Die, |seen| seen.payload.len() > 65_535),
@@ -186,7 +188,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::special("sends a frame as soon as it is connected", Special::Greets),
     Fault::at("answers OPTNEG with CONTINUE", Does::Instead(CONTINUE), |seen| seen.is(b'O')),
     Fault::at("does not answer OPTNEG", Does::Silent, |seen| seen.is(b'O')),
-    Fault::at("needs an offer of twelve bytes", Does::Close, |seen| seen.is(b'O') && seen.payload.len() != 12),
+    Fault::at("needs an offer of twelve bytes", Does::Close, |seen| {
+        seen.is(b'O') && seen.payload.len() != 12
+    }),
     Fault::at("reads a short offer", Does::Instead(b"O\0\0\0\x06\0\0\0\0\0\0\0\0"), |seen| {
         seen.is(b'O') && seen.payload.len() < 12
     }),
@@ -216,7 +220,9 @@ pub(super) const FAULTS: &[Fault] = &[
         set(answer, 2, steps | 0x2000_0000);
     }),
     Fault::at("refuses unknown actions", Does::Close, |seen| seen.is(b'O') && word(seen.payload, 1) > 0x1ff),
-    Fault::at("refuses unknown steps", Does::Close, |seen| seen.is(b'O') && word(seen.payload, 2) > 0x1f_ffff),
+    Fault::at("refuses unknown steps", Does::Close, |seen| {
+        seen.is(b'O') && word(seen.payload, 2) > 0x1f_ffff
+    }),
     Fault::answers("asks for 51 macros", |_, answer| {
         answer.extend([0, 0, 0, 2]);
         answer.extend(b"{a} ".repeat(51));
@@ -233,27 +239,42 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'L') && !seen.steps.contains(Steps::NO_REPLY_HEADER)
     }),
     // The next two hang where their step is not offered; together they cover every offer of one step.
-    Fault::at("needs the offer of SKIP", Does::Silent, |seen| seen.is(b'B') && !seen.steps.contains(Steps::SKIP)),
+    Fault::at("needs the offer of SKIP", Does::Silent, |seen| {
+        seen.is(b'B') && !seen.steps.contains(Steps::SKIP)
+    }),
     Fault::at("does not reply where SKIP is offered", Does::Silent, |seen| {
         seen.is(b'B') && seen.steps.contains(Steps::SKIP)
     }),
     // Order.
-    Fault::at("hangs after a command out of order", Does::Hang, |seen| !seen.is_in_order && seen.is_negotiated),
-    Fault::at("dies at a command out of order", Does::Die, |seen| !seen.is_in_order && seen.is_negotiated),
-    Fault::at("replies twice to a command out of order", Does::Twice, |seen| !seen.is_in_order && seen.is_negotiated),
-    Fault::at("answers a command out of order with OPTNEG", Does::Instead(b"O\0\0\0\x06\0\0\0\0\0\0\0\0"), |seen| {
+    Fault::at("hangs after a command out of order", Does::Hang, |seen| {
         !seen.is_in_order && seen.is_negotiated
     }),
+    Fault::at("dies at a command out of order", Does::Die, |seen| !seen.is_in_order && seen.is_negotiated),
+    Fault::at("replies twice to a command out of order", Does::Twice, |seen| {
+        !seen.is_in_order && seen.is_negotiated
+    }),
+    Fault::at(
+        "answers a command out of order with OPTNEG",
+        Does::Instead(b"O\0\0\0\x06\0\0\0\0\0\0\0\0"),
+        |seen| !seen.is_in_order && seen.is_negotiated,
+    ),
     Fault::at("does not answer what it declined", Does::Silent, |seen| {
-        let steps = [(b'C', Steps::NO_CONNECT), (b'H', Steps::NO_HELO), (b'M', Steps::NO_MAIL), (b'R', Steps::NO_RCPT)];
+        let steps = [
+            (b'C', Steps::NO_CONNECT),
+            (b'H', Steps::NO_HELO),
+            (b'M', Steps::NO_MAIL),
+            (b'R', Steps::NO_RCPT),
+        ];
         let more = [(b'T', Steps::NO_DATA), (b'L', Steps::NO_HEADERS), (b'N', Steps::NO_END_OF_HEADERS)];
         let last = [(b'B', Steps::NO_BODY), (b'U', Steps::NO_UNKNOWN)];
         let mut all = steps.iter().chain(&more).chain(&last);
         all.any(|(code, step)| seen.is(*code) && seen.steps.contains(*step))
-    }).wishing(Wish::Nothing),
+    })
+    .wishing(Wish::Nothing),
     Fault::at("closes on macros of what it declined", Does::Close, |seen| {
         seen.is(b'D') && seen.payload.first() == Some(&b'M') && seen.steps.contains(Steps::NO_MAIL)
-    }).wishing(Wish::Nothing),
+    })
+    .wishing(Wish::Nothing),
     Fault::at("closes at MAIL in a message", Does::Close, |seen| {
         seen.is(b'M') && seen.stage >= Stage::Mail && seen.stage < Stage::Closed
     }),
@@ -261,7 +282,9 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'H') && seen.stage >= Stage::Mail && seen.stage < Stage::Closed
     }),
     Fault::at("closes at a second HELO", Does::Close, |seen| seen.is(b'H') && seen.count > 1),
-    Fault::at("closes at MAIL without HELO", Does::Close, |seen| seen.is(b'M') && seen.stage == Stage::Connected),
+    Fault::at("closes at MAIL without HELO", Does::Close, |seen| {
+        seen.is(b'M') && seen.stage == Stage::Connected
+    }),
     Fault::at("dies at RCPT after DATA", Does::Die, |seen| seen.is(b'R') && seen.stage == Stage::Data),
     Fault::at("dies at DATA after DATA", Does::Die, |seen| seen.is(b'T') && seen.stage == Stage::Data),
     Fault::at("dies at HEADER after UNKNOWN", Does::Die, |seen| seen.is(b'L') && seen.last == b'U'),
@@ -292,13 +315,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("replies to QUIT", Does::After(CONTINUE), |seen| seen.is(b'Q')),
     Fault::at("replies to QUIT_NC", Does::After(CONTINUE), |seen| seen.is(b'K')),
     Fault::at("replies although no reply was negotiated", Does::After(CONTINUE), |seen| {
-        let steps = [(b'C', Steps::NO_REPLY_CONNECT), (b'H', Steps::NO_REPLY_HELO), (b'M', Steps::NO_REPLY_MAIL)];
-        let more = [(b'R', Steps::NO_REPLY_RCPT), (b'T', Steps::NO_REPLY_DATA), (b'L', Steps::NO_REPLY_HEADER)];
+        let steps =
+            [(b'C', Steps::NO_REPLY_CONNECT), (b'H', Steps::NO_REPLY_HELO), (b'M', Steps::NO_REPLY_MAIL)];
+        let more =
+            [(b'R', Steps::NO_REPLY_RCPT), (b'T', Steps::NO_REPLY_DATA), (b'L', Steps::NO_REPLY_HEADER)];
         let last = [(b'N', Steps::NO_REPLY_END_OF_HEADERS), (b'B', Steps::NO_REPLY_BODY)];
         let unknown = [(b'U', Steps::NO_REPLY_UNKNOWN)];
         let mut all = steps.iter().chain(&more).chain(&last).chain(&unknown);
         all.any(|(code, step)| seen.is(*code) && seen.steps.contains(*step))
-    }).wishing(Wish::NoReplies),
+    })
+    .wishing(Wish::NoReplies),
     Fault::special("replies in reverse order", Special::ReversesReplies),
     Fault::at("answers the first command of a read alone", Does::Silent, |seen| {
         seen.before > 0 && seen.last != b'D' && !seen.is(b'D')
@@ -313,8 +339,10 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     Fault::at("hangs at BODY after SKIP", Does::Hang, |seen| {
         seen.is(b'B') && seen.last == b'B' && seen.steps.contains(Steps::SKIP)
-    }).wishing(Wish::Skip),
-    Fault::at("hangs at BODYEOB after BODY", Does::Hang, |seen| seen.is(b'E') && seen.last == b'B').wishing(Wish::Skip),
+    })
+    .wishing(Wish::Skip),
+    Fault::at("hangs at BODYEOB after BODY", Does::Hang, |seen| seen.is(b'E') && seen.last == b'B')
+        .wishing(Wish::Skip),
     Fault::at("sends PROGRESS early", Does::Before(b"p"), |seen| seen.is(b'B')),
     Fault::at("sends an edit at MAIL", Does::Before(b"hX-Early\0yes\0"), |seen| seen.is(b'M')),
     Fault::at("sends SHUTDOWN", Does::Instead(b"4"), |seen| seen.is(b'T')),
@@ -325,20 +353,32 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("refuses with two digits", Does::Instead(b"y55 no\0"), |seen| seen.has(b"<refused@")),
     Fault::at("refuses with text alone", Does::Instead(b"yno\0"), |seen| seen.has(b"<refused@")),
     Fault::at("refuses with another class", Does::Instead(b"y550 4.7.1 no\0"), |seen| seen.has(b"<refused@")),
-    Fault::at("refuses with a line end", Does::Instead(b"y550 5.7.1 no\r\n\0"), |seen| seen.has(b"<refused@")),
-    Fault::at("refuses with LF", Does::Instead(b"y550-5.7.1 no\n550 5.7.1 no\0"), |seen| seen.has(b"<refused@")),
-    Fault::at("refuses with a single %", Does::Instead(b"y550 5.7.1 100% no\0"), |seen| seen.has(b"<refused@")),
+    Fault::at("refuses with a line end", Does::Instead(b"y550 5.7.1 no\r\n\0"), |seen| {
+        seen.has(b"<refused@")
+    }),
+    Fault::at("refuses with LF", Does::Instead(b"y550-5.7.1 no\n550 5.7.1 no\0"), |seen| {
+        seen.has(b"<refused@")
+    }),
+    Fault::at("refuses with a single %", Does::Instead(b"y550 5.7.1 100% no\0"), |seen| {
+        seen.has(b"<refused@")
+    }),
     Fault::at("refuses without NUL", Does::Instead(b"y550 5.7.1 no"), |seen| seen.has(b"<refused@")),
-    Fault::at("refuses with two codes", Does::Instead(b"y550-5.7.1 a\r\n554 5.7.1 b\0"), |seen| seen.has(b"<refused@")),
+    Fault::at("refuses with two codes", Does::Instead(b"y550-5.7.1 a\r\n554 5.7.1 b\0"), |seen| {
+        seen.has(b"<refused@")
+    }),
     Fault::at("refuses without an end", Does::Instead(b"y550-5.7.1 no\0"), |seen| seen.has(b"<refused@")),
-    Fault::at("refuses with a control byte", Does::Instead(b"y550 5.7.1 a\x07b\0"), |seen| seen.has(b"<refused@")),
+    Fault::at("refuses with a control byte", Does::Instead(b"y550 5.7.1 a\x07b\0"), |seen| {
+        seen.has(b"<refused@")
+    }),
     Fault::at("refuses with another digit", Does::Instead(b"y550 4 no\0"), |seen| seen.has(b"<refused@")),
     Fault::at("hangs after a refusal", Does::Hang, |seen| seen.is(b'M') && seen.last == b'R'),
     // Macros.
     Fault::at("closes on macros of other stages", Does::Close, |seen| {
         seen.is(b'D') && !seen.payload.first().is_some_and(|stage| b"CHMRTNE".contains(stage))
     }),
-    Fault::at("closes on macros without a pair", Does::Close, |seen| seen.is(b'D') && seen.payload.len() == 1),
+    Fault::at("closes on macros without a pair", Does::Close, |seen| {
+        seen.is(b'D') && seen.payload.len() == 1
+    }),
     Fault::at("dies on macros without a stage", Does::Die, |seen| seen.is(b'D') && seen.payload.is_empty()),
     Fault::at("closes on an odd number of texts", Does::Close, |seen| {
         seen.is(b'D') && (macros(seen).len() % 2 == 1 || seen.payload.len() > 1 && !ends_with_nul(seen))
@@ -350,7 +390,8 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'D') && macros(seen).iter().any(Vec::is_empty)
     }),
     Fault::at("closes on odd names of macros", Does::Close, |seen| {
-        let is_odd = |name: &Vec<u8>| (name.len() > 1) != name.starts_with(b"{") || name == b"{i}" || name == b"{}";
+        let is_odd =
+            |name: &Vec<u8>| (name.len() > 1) != name.starts_with(b"{") || name == b"{i}" || name == b"{}";
         seen.is(b'D') && macros(seen).chunks(2).any(|pair| pair.first().is_some_and(is_odd))
     }),
     Fault::at("closes on odd values of macros", Does::Close, |seen| {
@@ -358,14 +399,17 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     Fault::at("closes on equal names of macros", Does::Close, |seen| {
         let names: Vec<_> = macros(seen).chunks(2).filter_map(|pair| pair.first().cloned()).collect();
-        let bare = |name: &Vec<u8>| name.iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<_>>();
+        let bare =
+            |name: &Vec<u8>| name.iter().filter(|byte| !b"{}".contains(byte)).copied().collect::<Vec<_>>();
         let mut bares: Vec<_> = names.iter().map(bare).collect();
         bares.sort();
         bares.dedup();
         seen.is(b'D') && bares.len() < names.len()
     }),
     Fault::at("closes on several lists in a row", Does::Close, |seen| seen.is(b'D') && seen.last == b'D'),
-    Fault::at("closes on macros over 16 KiB", Does::Close, |seen| seen.is(b'D') && seen.payload.len() > 16_384),
+    Fault::at("closes on macros over 16 KiB", Does::Close, |seen| {
+        seen.is(b'D') && seen.payload.len() > 16_384
+    }),
     Fault::at("closes on macros before CONNECT", Does::Die, |seen| seen.is(b'D') && !seen.is_negotiated),
     Fault::at("hangs after macros of another stage than the command", Does::Hang, |seen| {
         seen.last == b'D' && seen.is(b'A')
@@ -401,9 +445,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::edits("sends a header without a name", |edits, _| edits.push(b"h\0value\0".to_vec())),
     Fault::edits("sends a recipient without an address", |edits, _| edits.push(b"+\0".to_vec())),
     Fault::edits("sends a header with CR LF", |edits, _| edits.push(b"hX-A\0a\r\n b\0".to_vec())),
-    Fault::edits("sends a header with a line of its own", |edits, _| edits.push(b"hX-A\0a\nX-B: c\0".to_vec())),
+    Fault::edits("sends a header with a line of its own", |edits, _| {
+        edits.push(b"hX-A\0a\nX-B: c\0".to_vec())
+    }),
     Fault::edits("sends a header name with a colon", |edits, _| edits.push(b"hX-A:\0a\0".to_vec())),
-    Fault::edits("sends two recipients in one", |edits, _| edits.push(b"+a@example.net, b@example.net\0".to_vec())),
+    Fault::edits("sends two recipients in one", |edits, _| {
+        edits.push(b"+a@example.net, b@example.net\0".to_vec())
+    }),
     Fault::edits("sends a reason without NUL", |edits, _| edits.push(b"qreason".to_vec())),
     Fault::edits("sends an edit in every second message", |edits, seen| {
         if seen.messages % 2 == 1 {
@@ -423,8 +471,12 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     Fault::at("closes on a chunk that is not UTF-8", Does::Close, |seen| seen.is(b'B') && !is_utf8(seen)),
     Fault::at("dies on %", Does::Die, |seen| seen.has(b"%n") && !seen.is(b'D')),
-    Fault::at("closes on a CR in a text", Does::Close, |seen| !is_binary(seen) && !seen.is(b'D') && seen.has(b"\r")),
-    Fault::at("closes on a LF in a text", Does::Close, |seen| !is_binary(seen) && !seen.is(b'D') && seen.has(b"\n")),
+    Fault::at("closes on a CR in a text", Does::Close, |seen| {
+        !is_binary(seen) && !seen.is(b'D') && seen.has(b"\r")
+    }),
+    Fault::at("closes on a LF in a text", Does::Close, |seen| {
+        !is_binary(seen) && !seen.is(b'D') && seen.has(b"\n")
+    }),
     Fault::at("closes on empty texts", Does::Close, |seen| {
         !is_binary(seen) && !seen.is(b'D') && texts(seen).iter().any(Vec::is_empty)
     }),
@@ -452,7 +504,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("dies on a missing NUL", Does::Die, |seen| {
         b"CHMRLU".contains(&seen.code) && !seen.payload.is_empty() && !ends_with_nul(seen)
     }),
-    Fault::at("dies on an empty payload", Does::Die, |seen| b"CHMRLU".contains(&seen.code) && seen.payload.is_empty()),
+    Fault::at("dies on an empty payload", Does::Die, |seen| {
+        b"CHMRLU".contains(&seen.code) && seen.payload.is_empty()
+    }),
     Fault::at("dies on a header of one text", Does::Die, |seen| seen.is(b'L') && texts(seen).len() < 2),
     Fault::at("closes on IPv6:", Does::Close, |seen| seen.is(b'C') && seen.has(b"IPv6:")),
     Fault::at("closes on IPv6", Does::Close, |seen| seen.is(b'C') && seen.has(b"\x006")),
@@ -464,10 +518,20 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     Fault::at("closes on port 0", Does::Close, |seen| seen.is(b'C') && seen.has(b"4\0\0")),
     Fault::at("closes on an odd host", Does::Close, |seen| {
-        seen.is(b'C') && (seen.payload.starts_with(b"\0") || seen.payload.starts_with(b"[") || seen.payload.starts_with(b"unknown"))
+        seen.is(b'C')
+            && (seen.payload.starts_with(b"\0")
+                || seen.payload.starts_with(b"[")
+                || seen.payload.starts_with(b"unknown"))
     }),
     Fault::at("hangs at an address that it cannot read", Does::Hang, |seen| {
-        let odd = [b"4\x09\xddunknown".as_slice(), b"4\x09\xdd\0", b"6\x09\xdd\0", b"6\x09\xdd192", b"%eth0", b"/aaaaaaa"];
+        let odd = [
+            b"4\x09\xddunknown".as_slice(),
+            b"4\x09\xdd\0",
+            b"6\x09\xdd\0",
+            b"6\x09\xdd192",
+            b"%eth0",
+            b"/aaaaaaa",
+        ];
         seen.is(b'C') && odd.iter().any(|odd| seen.has(odd))
     }),
     Fault::at("closes on a blank in HELO", Does::Close, |seen| seen.is(b'H') && seen.has(b" ")),
@@ -489,17 +553,27 @@ pub(super) const FAULTS: &[Fault] = &[
         let lone = |pair: &[u8]| (pair[0] == b'\r') != (pair[1] == b'\n');
         seen.is(b'B') && (seen.payload.windows(2).any(lone) || seen.payload == b"\r" || seen.payload == b"\n")
     }),
-    Fault::at("closes on a chunk without a line end", Does::Close, |seen| seen.is(b'B') && !seen.payload.ends_with(b"\n")),
-    Fault::at("closes on a line with a dot", Does::Close, |seen| seen.is(b'B') && seen.payload.starts_with(b".")),
+    Fault::at("closes on a chunk without a line end", Does::Close, |seen| {
+        seen.is(b'B') && !seen.payload.ends_with(b"\n")
+    }),
+    Fault::at("closes on a line with a dot", Does::Close, |seen| {
+        seen.is(b'B') && seen.payload.starts_with(b".")
+    }),
     Fault::at("closes on a second chunk", Does::Close, |seen| seen.is(b'B') && seen.last == b'B'),
     // Messages and ends.
     Fault::at("closes on a second message", Does::Close, |seen| seen.is(b'M') && seen.messages > 0),
     Fault::at("closes on a sixth recipient", Does::Close, |seen| seen.is(b'R') && seen.count > 6),
     Fault::at("closes on a 200th header", Does::Close, |seen| seen.is(b'L') && seen.count > 199),
     Fault::at("closes on ABORT", Does::Close, |seen| seen.is(b'A')),
-    Fault::at("closes on ABORT outside a message", Does::Close, |seen| seen.is(b'A') && seen.stage <= Stage::Greeted),
-    Fault::at("dies on ABORT before CONNECT", Does::Die, |seen| seen.is(b'A') && seen.stage == Stage::Negotiated),
-    Fault::at("hangs after ABORT in a message", Does::Hang, |seen| seen.is(b'A') && seen.stage > Stage::Greeted),
+    Fault::at("closes on ABORT outside a message", Does::Close, |seen| {
+        seen.is(b'A') && seen.stage <= Stage::Greeted
+    }),
+    Fault::at("dies on ABORT before CONNECT", Does::Die, |seen| {
+        seen.is(b'A') && seen.stage == Stage::Negotiated
+    }),
+    Fault::at("hangs after ABORT in a message", Does::Hang, |seen| {
+        seen.is(b'A') && seen.stage > Stage::Greeted
+    }),
     Fault::at("closes on QUIT_NC", Does::Close, |seen| seen.is(b'K')),
     Fault::at("dies on QUIT_NC", Does::Die, |seen| seen.is(b'K')),
     Fault::at("dies on QUIT", Does::Die, |seen| seen.is(b'Q')),

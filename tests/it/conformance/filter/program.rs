@@ -151,7 +151,8 @@ impl Connection {
     fn open(daemon: &Rc<RefCell<Daemon>>, out: &mut Vec<u8>) -> Option<Self> {
         let mut shared = daemon.borrow_mut();
         shared.connections += 1;
-        let is_full = matches!(shared.fault.special, Special::LeaksConnections(limit) if shared.connections > limit);
+        let is_full =
+            matches!(shared.fault.special, Special::LeaksConnections(limit) if shared.connections > limit);
         if shared.is_dead || is_full {
             return None;
         }
@@ -331,7 +332,11 @@ impl Connection {
     fn answer(&mut self, seen: &Seen<'_>, out: &mut Vec<u8>) -> Then {
         let frame = Frame::new(seen.code, seen.payload);
         let Ok(event) = self.session.receive(frame) else {
-            return if self.fault.special == Special::GoesOnAfterErrors { Then::GoesOn } else { Then::Closes };
+            return if self.fault.special == Special::GoesOnAfterErrors {
+                Then::GoesOn
+            } else {
+                Then::Closes
+            };
         };
         let (mut verdict, mut has_refused) = (Verdict::Continue, false);
         if event.aborts_message {
@@ -339,7 +344,9 @@ impl Connection {
         }
         self.observe(&event);
         match event.command {
-            Command::RcptTo { address, .. } if address.as_bytes().starts_with(b"<refused@") => has_refused = true,
+            Command::RcptTo { address, .. } if address.as_bytes().starts_with(b"<refused@") => {
+                has_refused = true
+            }
             Command::Body { .. } => {
                 if self.wish == Wish::Skip && seen.steps.contains(Steps::SKIP) {
                     verdict = Verdict::Skip;
@@ -363,7 +370,11 @@ impl Connection {
             }
             _ => {}
         }
-        if self.has_quit && self.fault.special != Special::StaysAfterQuit { Then::Closes } else { Then::GoesOn }
+        if self.has_quit && self.fault.special != Special::StaysAfterQuit {
+            Then::Closes
+        } else {
+            Then::GoesOn
+        }
     }
 
     fn observe(&mut self, event: &Event<'_>) {
@@ -378,7 +389,9 @@ impl Connection {
         let Command::Macros(macros) = event.command else { return };
         let mut values: Vec<Vec<u8>> = Vec::new();
         for (name, value) in macros.iter() {
-            if name.as_bytes() == b"i" || name.as_bytes() == b"{i}" && self.fault.special != Special::BracesMatter {
+            if name.as_bytes() == b"i"
+                || name.as_bytes() == b"{i}" && self.fault.special != Special::BracesMatter
+            {
                 values.push(value.as_bytes().to_vec());
             }
         }
@@ -390,7 +403,9 @@ impl Connection {
                     shared.macros = vec![last];
                 }
             }
-            Special::EmptyListsKeepMacros if macros.iter().next().is_some() || macros.stage().byte() != b'M' => {
+            Special::EmptyListsKeepMacros
+                if macros.iter().next().is_some() || macros.stage().byte() != b'M' =>
+            {
                 shared.macros = values;
             }
             Special::BracesMatter => shared.macros = values,
@@ -467,7 +482,9 @@ impl Drop for Connection {
         let is_abrupt = !self.has_quit;
         let dies = match self.fault.special {
             Special::DiesWhenTheMtaLeaves => is_abrupt,
-            Special::DiesWhenTheMtaLeavesAMessage => is_abrupt && stage >= Stage::Mail && stage < Stage::Closed,
+            Special::DiesWhenTheMtaLeavesAMessage => {
+                is_abrupt && stage >= Stage::Mail && stage < Stage::Closed
+            }
             Special::DiesWhenTheMtaLeavesAFrame => is_abrupt && !self.buffer.is_empty(),
             _ => false,
         };
