@@ -41,8 +41,8 @@ pub enum Patience {
     /// For the MTA under test to give the filter up: longer than its own timeout of this class. Only in scenarios with the
     /// step `slow`.
     Timeout(Wait),
-    /// Nearly as long as the MTA under test waits in this class: nothing comes meanwhile. Only in scenarios with the step
-    /// `slow`.
+    /// Two thirds of the time that the MTA under test waits in this class: nothing comes meanwhile. Sendmail measures in whole
+    /// seconds, so that more could be too late (SPEC_NOTES TIM-4). Only in scenarios with the step `slow`.
     Almost(Wait),
 }
 

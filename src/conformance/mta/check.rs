@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use super::super::read::ScenarioFault;
 use super::super::tokens::{bytes, frame, word};
 use super::delivery::Feature;
+use super::pattern::{Pattern, command, patterns};
 use super::profile::Profile;
-use super::step::{command, patterns};
 use crate::order::CommandKind;
 use crate::transcript::Entry;
 use crate::wire::codes;
@@ -40,15 +40,6 @@ pub(in super::super) enum Check {
     /// What was delivered has all of these.
     Delivered(Vec<Feature>),
     NothingDelivered,
-}
-
-/// A frame of the MTA.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Pattern {
-    /// Any frame of this code.
-    Code(u8),
-    /// This frame, in which names such as `$SENDER` are to be filled in. Perhaps only the beginning of the payload.
-    Frame(String, bool),
 }
 
 /// A frame that came from the MTA.
@@ -138,40 +129,6 @@ impl Check {
             Self::Macros(kind, names) => macros_fault(seen, *kind, names),
             Self::MacrosBefore => stray_macros(seen),
             Self::Closed | Self::Connections(_) | Self::Delivered(_) | Self::NothingDelivered => None,
-        }
-    }
-}
-
-impl Pattern {
-    pub(super) fn read(text: &str) -> Result<Self, ScenarioFault> {
-        if let (Some(kind), false) = (command(text), text.contains(' ')) {
-            return Ok(Self::Code(kind.code()));
-        }
-        let (text, is_prefix) = text.strip_suffix(" ...").map_or((text, false), |text| (text, true));
-        frame(Direction::ToFilter, &Profile::default().fill(text))?;
-        Ok(Self::Frame(text.to_owned(), is_prefix))
-    }
-
-    /// The test of a frame.
-    fn filled(&self, profile: &Profile) -> impl Fn(&FrameBuf) -> bool {
-        let (code, wanted) = match self {
-            Self::Code(code) => (*code, None),
-            Self::Frame(text, is_prefix) => {
-                let frame = frame(Direction::ToFilter, &profile.fill(text)).ok();
-                let frame = frame.unwrap_or_else(|| FrameBuf::new(0, Vec::new()));
-                (frame.as_frame().code(), Some((frame.as_frame().payload().to_vec(), *is_prefix)))
-            }
-        };
-        move |frame| {
-            let frame = frame.as_frame();
-            frame.code() == code
-                && wanted.as_ref().is_none_or(|(payload, is_prefix)| {
-                    if *is_prefix {
-                        frame.payload().starts_with(payload)
-                    } else {
-                        frame.payload() == payload.as_slice()
-                    }
-                })
         }
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! A RESPONSE is a frame in the notation of [`transcript`](crate::transcript) without `<`; `N* FRAME` for N of them;
 //! `<< BYTES` for any bytes: pairs of hexadecimal digits, texts in quotes, and `*N` to repeat the item before it; `close`
-//! to close the connection; `pause` for nearly as long as the MTA waits; or, alone, `nothing`.
+//! to close the connection; `pause` for most of the time that the MTA waits; or, alone, `nothing`.
 //!
 //! What the SMTP client does:
 //!
@@ -67,6 +67,7 @@ mod client;
 mod delivery;
 mod expect;
 mod link;
+mod pattern;
 mod profile;
 mod run;
 mod step;

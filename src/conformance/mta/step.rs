@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use super::super::read::ScenarioFault;
 use super::super::tokens::{bytes, frame, quoted, word};
-use super::check::{Check, Pattern};
+use super::check::Check;
 use super::expect::{Expected, Place};
+use super::pattern::command;
 use super::profile::Profile;
 use crate::order::CommandKind;
-use crate::wire::{Actions, Direction, Steps, code_name};
+use crate::wire::{Actions, Direction, Steps};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub(in super::super) enum Respond {
     /// A frame, so many times, in which names such as `$SENDER` are to be filled in.
     Frame(usize, String),
     Bytes(Vec<u8>),
-    /// Nothing, for nearly as long as the MTA waits.
+    /// Nothing, for most of the time that the MTA waits.
     Pause,
     Close,
 }
@@ -227,11 +228,6 @@ fn number(text: &str) -> Option<u32> {
     }
 }
 
-/// A command by its name.
-pub(super) fn command(name: &str) -> Option<CommandKind> {
-    CommandKind::ALL.into_iter().find(|kind| code_name(kind.code()) == Some(name))
-}
-
 fn at(text: &str) -> Result<At, ScenarioFault> {
     let argument = || ScenarioFault::Argument(text.to_owned());
     let (head, responses) = text.split_once(": ").ok_or_else(argument)?;
@@ -257,9 +253,4 @@ fn respond(text: &str) -> Result<Respond, ScenarioFault> {
     let (times, text) = times.unwrap_or((1, text));
     frame(Direction::ToMta, &Profile::default().fill(text))?;
     Ok(Respond::Frame(times, text.to_owned()))
-}
-
-/// Patterns with `|` between them.
-pub(super) fn patterns(text: &str) -> Result<Vec<Pattern>, ScenarioFault> {
-    text.split(" | ").map(|item| Pattern::read(item.trim())).collect()
 }

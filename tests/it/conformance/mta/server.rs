@@ -249,23 +249,19 @@ impl Server {
             return self.answer(&answer, "");
         }
         self.reply("354 End data with <CR><LF>.<CR><LF>");
-        let mut content = Vec::new();
-        loop {
-            let line = self.world.read_line().await;
-            let Some(line) = line else {
+        let content = match self.world.read_content().await {
+            Ok(content) => content,
+            Err(content) => {
                 if self.fault == Fault::EndsWhatTheClientDoesNot {
                     self.content(content).await;
                 }
                 return None;
-            };
-            if line == "." {
-                break;
             }
-            let line =
-                if self.fault == Fault::KeepsDots { &line } else { line.strip_prefix('.').unwrap_or(&line) };
-            content.extend(line.chars().map(|byte| u8::try_from(u32::from(byte)).unwrap()));
-            content.extend(b"\r\n");
-        }
+        };
+        let content = match self.fault {
+            Fault::KeepsDots => content,
+            _ => without_dots(&content),
+        };
         self.content(content).await
     }
 
@@ -516,6 +512,12 @@ impl Server {
             self.world.happens(Happening::Closed);
         }
     }
+}
+
+/// The content without the dots that were doubled.
+fn without_dots(content: &[u8]) -> Vec<u8> {
+    let lines = content.split_inclusive(|&byte| byte == b'\n');
+    lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect()
 }
 
 /// The address, and the arguments after it.

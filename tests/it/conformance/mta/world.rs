@@ -87,6 +87,29 @@ impl World {
         .await
     }
 
+    /// The content of a message, up to the line with a dot, which is taken; what has come of it if the client has left.
+    pub(super) async fn read_content(&self) -> Result<Vec<u8>, Vec<u8>> {
+        poll_fn(|_| {
+            let mut wires = self.0.borrow_mut();
+            let bytes = wires.from_client.make_contiguous();
+            let end = if bytes.starts_with(b".\r\n") {
+                Some(0)
+            } else {
+                bytes.windows(5).position(|window| window == b"\r\n.\r\n").map(|at| at + 2)
+            };
+            match end {
+                Some(end) => {
+                    let content = wires.from_client.drain(..end).collect();
+                    wires.from_client.drain(..3);
+                    Poll::Ready(Ok(content))
+                }
+                None if wires.client_has_left => Poll::Ready(Err(wires.from_client.drain(..).collect())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
     /// So many bytes of the client; `None`: it has left.
     pub(super) async fn read_bytes(&self, count: usize) -> Option<Vec<u8>> {
         poll_fn(|_| {
