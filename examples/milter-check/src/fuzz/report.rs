@@ -38,6 +38,7 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "    got      {}", found.got);
     let _ = writeln!(out, "    rule     {}: {}", scenario.rules.join(", "), scenario.title);
     let shrunk = match finding.steps {
+        Some(_) if !finding.is_sure => "it did not show when it was played again".to_owned(),
         Some(steps) => {
             format!("shrunk by playing {}", count(usize::try_from(steps).unwrap_or(usize::MAX), "session"))
         }

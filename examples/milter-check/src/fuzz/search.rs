@@ -63,6 +63,8 @@ pub(crate) struct Finding {
     pub(crate) record: Vec<Event>,
     /// How many sessions were played to make it shorter; `None` if that was not possible.
     pub(crate) steps: Option<u32>,
+    /// Whether it showed again at the end, with the full timeout.
+    pub(crate) is_sure: bool,
 }
 
 /// What came of it.
@@ -137,7 +139,9 @@ fn take(
         return Ok(());
     }
     let is_dead = found.is_deadly() && !target.restart()?;
-    if let Some(known) = results.findings.iter_mut().find(|known| known.first.iter().any(|first| first.is_like(&found))) {
+    if let Some(known) =
+        results.findings.iter_mut().find(|known| known.first.iter().any(|first| first.is_like(&found)))
+    {
         known.times = known.times.saturating_add(1);
     } else {
         let mut finding = Finding {
@@ -149,6 +153,7 @@ fn take(
             scenario: played.scenario,
             record: played.record,
             steps: None,
+            is_sure: false,
         };
         if !is_dead {
             shrink(target, plan, tree, &mut finding)?;

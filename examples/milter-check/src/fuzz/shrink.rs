@@ -16,7 +16,8 @@ pub(super) fn shrink(
     tree: &mut dyn ValueTree<Value = Session>,
     finding: &mut Finding,
 ) -> Result<(), String> {
-    let long = (finding.found.clone(), finding.session.clone(), finding.scenario.clone(), finding.record.clone());
+    let long =
+        (finding.found.clone(), finding.session.clone(), finding.scenario.clone(), finding.record.clone());
     let mut attempts = Attempts { target, plan, finding, steps: 0, begun: Instant::now() };
     attempts.target.peer.hurry(true);
     attempts.as_proptest_does(tree)?;
@@ -27,6 +28,7 @@ pub(super) fn shrink(
     let short = attempts.finding.session.clone();
     let is_sure = attempts.shows(&short)?;
     finding.steps = Some(attempts.steps);
+    finding.is_sure = is_sure;
     if !is_sure {
         (finding.found, finding.session, finding.scenario, finding.record) = long;
     }

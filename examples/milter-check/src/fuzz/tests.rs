@@ -20,7 +20,7 @@ const PLAN: Plan = Plan {
     first: 0,
     count: 1000,
     is_strict: false,
-    most_steps: 500,
+    most_steps: 200,
     most_time: Duration::from_secs(20),
     most_findings: 1,
 };
@@ -59,13 +59,13 @@ fn every_planted_fault_is_found_and_shown_in_a_few_steps() {
         let results = find(fault, &PLAN);
         let [finding] = results.findings.as_slice() else { panic!("{fault:?}: {results:?}") };
         println!("{fault:?}: session {} of seed {}, {:?}", finding.number, PLAN.seed, steps(finding));
-        assert_eq!(finding.found.kind, kind, "{fault:?}: {:?}", finding.found);
+        assert_eq!((finding.found.kind, finding.is_sure), (kind, true), "{fault:?}: {:?}", finding.found);
         assert!(finding.number < most_sessions, "{fault:?}: only in session {}", finding.number);
         assert!(finding.scenario.steps.len() <= most_steps, "{fault:?}: {:?}", steps(finding));
         // The scenario shows it again, after a way through a file.
         let text = report::scenarios(&results);
         let read = Scenario::read_all(&text).unwrap();
-        assert_eq!(read.as_slice(), [finding.scenario.clone()]);
+        assert_eq!(read.as_slice(), core::slice::from_ref(&finding.scenario));
         let again = replay(fault, &read[0]).unwrap();
         assert_eq!(again.kind, kind, "{fault:?}: {again:?}");
         // A filter without the fault passes it.
@@ -81,11 +81,11 @@ fn replay(fault: Fault, scenario: &Scenario) -> Option<Found> {
 
 #[test]
 fn a_filter_without_a_fault_has_no_finding_and_no_note() {
-    let results = find(Fault::None, &Plan { seed: 2, count: 1500, ..PLAN });
+    let results = find(Fault::None, &Plan { seed: 2, count: 300, ..PLAN });
     assert!(results.findings.is_empty(), "seed 2: {results:?}");
     assert!(results.notes.is_empty(), "seed 2: {:?}", results.notes);
-    assert_eq!((results.played, results.skipped), (1500, 0));
-    assert!((500..1000).contains(&results.legal), "{}", results.legal);
+    assert_eq!((results.played, results.skipped), (300, 0));
+    assert!((100..220).contains(&results.legal), "{}", results.legal);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_filter_that_dies_and_is_not_started_again_ends_the_search() {
 
 #[test]
 fn findings_are_the_same_over_a_socket() {
-    let limits = Limits { timeout: Duration::from_secs(10), quiet: Duration::from_millis(50) };
+    let limits = Limits { timeout: Duration::from_secs(10), quiet: Duration::from_millis(50), mta: None };
     for fault in [Fault::RepliesToMacros, Fault::SkipsRecipients] {
         let server = OverSocket::start(fault);
         let spec: Spec = server.spec().parse().unwrap();

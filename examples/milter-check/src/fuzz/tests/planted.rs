@@ -137,7 +137,7 @@ impl Connection {
             }
             CommandKind::Macros if fault == Fault::RepliesToMacros => self.reply(b'c', b""),
             CommandKind::Abort => self.was_aborted = true,
-            CommandKind::MailFrom => self.messages += 1,
+            CommandKind::MailFrom => self.messages = self.messages.saturating_add(1),
             CommandKind::Quit if fault == Fault::DiesAtQuit => return ControlFlow::Break(State::Dead),
             CommandKind::Quit => return ControlFlow::Break(State::Serves),
             _ => {}
