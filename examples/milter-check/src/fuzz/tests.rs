@@ -90,7 +90,7 @@ fn a_filter_without_a_fault_has_no_finding_and_no_note() {
 
 #[test]
 fn silence_after_a_broken_rule_is_a_finding_only_if_strict() {
-    let plan = Plan { count: 300, ..PLAN };
+    let plan = Plan { count: 150, ..PLAN };
     let lenient = find(Fault::IgnoresWhatIsOutOfOrder, &plan);
     assert!(lenient.findings.is_empty(), "seed 1: {lenient:?}");
     assert!(lenient.notes.get(&Kind::Silence).is_some_and(|&times| times > 10), "{:?}", lenient.notes);
