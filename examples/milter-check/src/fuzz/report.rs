@@ -49,8 +49,11 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "\n    transcript:\n{}", indented(&transcript::text(&lines)));
     let _ = writeln!(out, "    scenario:\n{}", indented(&scenario.to_string()));
     let (seed, session) = (plan.seed, finding.number);
-    let _ =
-        writeln!(out, "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}\n");
+    let ascii = if plan.is_ascii { " --ascii" } else { "" };
+    let _ = writeln!(
+        out,
+        "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}{ascii}\n"
+    );
 }
 
 /// The scenarios of all findings, as a file for `--scenarios`.

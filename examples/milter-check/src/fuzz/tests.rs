@@ -19,6 +19,7 @@ const PLAN: Plan = Plan {
     seed: 1,
     first: 0,
     count: 1000,
+    is_ascii: false,
     is_strict: false,
     most_steps: 200,
     most_time: Duration::from_secs(20),
@@ -105,6 +106,13 @@ fn the_same_seed_gives_the_same_sessions_and_findings() {
     assert_ne!(first, sessions_of(8).take(50).collect::<Vec<_>>());
     let scenarios = || report::scenarios(&find(Fault::IgnoresUnknown, &PLAN));
     assert_eq!(scenarios(), scenarios());
+}
+
+#[test]
+fn a_filter_that_dies_at_other_bytes_than_ascii_can_be_searched_further() {
+    let plan = Plan { count: 60, ..PLAN };
+    let kinds = |plan: &Plan| find(Fault::DiesAtHelloInLatin1, plan).findings.len();
+    assert_eq!((kinds(&plan), kinds(&Plan { is_ascii: true, ..plan })), (1, 0));
 }
 
 #[test]
