@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from conformance.profiles import written
 from conformance.reports import known_file, report_folder
-from conformance.subjects import SUBJECTS, Subject
+from conformance.subjects import MAIL_SERVERS, SUBJECTS, MailServer, Subject
 from lab.peer import Peer, peer
+from lab.ports import free_port
 
 SECONDS = 600
 
@@ -16,6 +17,16 @@ SECONDS = 600
 def test_filter(it: Subject, programs: Path, folder: Path) -> None:
     with it.start(folder, programs) as spec:
         judge(it.peer, programs, "filter", spec, "--profile", str(written(folder, it.profile)), *it.options)
+
+
+@pytest.mark.parametrize("it", [pytest.param(it, marks=peer(it.peer), id=it.peer.name) for it in MAIL_SERVERS])
+def test_mail_server(it: MailServer, programs: Path, folder: Path) -> None:
+    listen, sink = free_port(), free_port()
+    with it.start(folder, listen, sink) as smtp:
+        judge(
+            it.peer, programs, "mta", "--listen", f"inet:{listen}@127.0.0.1", "--smtp", f"127.0.0.1:{smtp}",
+            "--sink", f"127.0.0.1:{sink}", "--profile", str(written(folder, it.profile)),
+        )
 
 
 def judge(it: Peer, programs: Path, *arguments: str) -> None:

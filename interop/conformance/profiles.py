@@ -42,6 +42,20 @@ add-headers = ["X-Stub: reject"]
 }
 
 
+# The laboratory's mail servers refuse one address themselves.
+MTA = """\
+helo = "client.example"
+sender = "sender@example.org"
+recipients = ["recipient@example.net", "other@example.net"]
+refused = "nobody@rcpt.example"
+failure = "tempfail"
+
+[timeouts]
+"""
+POSTFIX_PROFILE = MTA + "command = 3\ncontent = 5\nend-of-message = 5\n"
+SENDMAIL_PROFILE = MTA + "command = 3\ncontent = 3\nend-of-message = 3\n"
+
+
 def written(home: Path, profile: Profile) -> Path:
     """The profile as a file."""
     file = home / "profile.toml"

@@ -1,6 +1,6 @@
 """The programs that are judged, and how each is started."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Protocol
 from lab.ours import our_filter
 from lab.peer import Peer
 from lab.ports import free_port
+from lab.postfix import POSTFIX, postfix
 from lab.process import running
+from lab.sendmail import SENDMAIL, sendmail
 from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
 from peers.filter import Filter, restarting
 from peers.libraries import LIBRARIES
 
-from .profiles import APPLICATION, LIBRARY, OF_APPLICATION, Profile
+from .profiles import APPLICATION, LIBRARY, OF_APPLICATION, POSTFIX_PROFILE, SENDMAIL_PROFILE, Profile
 
 # What a filter of this folder on a library does: it refuses one recipient, and edits every message.
 RULES = (
@@ -85,3 +87,34 @@ SUBJECTS = [
     *(_ours(name, _of_ours(name, *OUR_RULES), LIBRARY) for name in ("filter_blocking", "filter_tokio", "filter_smol")),
     _ours("minimal_filter", _minimal, APPLICATION),
 ]
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """An MTA that is judged. `start` runs it with a filter and a sink, and gives the port of its SMTP server."""
+
+    peer: Peer
+    start: Callable[[Path, int, int], AbstractContextManager[int]]
+    profile: Profile
+
+
+@contextmanager
+def _postfix(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
+    options = f"-o smtpd_milters=inet:127.0.0.1:{filter_port} -o milter_default_action=tempfail"
+    with postfix(home, sink_port, {"check": options}, settings=POSTFIX_WAITS) as it:
+        yield it.ports["check"]
+
+
+@contextmanager
+def _sendmail(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
+    equates = f"S=inet:{filter_port}@127.0.0.1, F=T, T=C:10s;S:10s;R:3s;E:5s"
+    with sendmail(home, sink_port, {"check": equates}) as it:
+        yield it.ports["check"]
+
+
+# Short, so that scenarios with a silent filter do not take minutes.
+POSTFIX_WAITS = """\
+milter_command_timeout = 3s
+milter_content_timeout = 5s
+"""
+MAIL_SERVERS = [MailServer(POSTFIX, _postfix, POSTFIX_PROFILE), MailServer(SENDMAIL, _sendmail, SENDMAIL_PROFILE)]

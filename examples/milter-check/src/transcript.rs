@@ -9,6 +9,8 @@ use milter_proto::wire::{Actions, Command, Direction, Frame, Response, Steps};
 /// The most bytes that are shown as hexadecimal digits, and the most characters of a line.
 const MOST_BYTES: usize = 64;
 const MOST_CHARACTERS: usize = 400;
+/// The most lines that are shown of a transcript, at its beginning and at its end.
+const MOST_LINES: (usize, usize) = (60, 40);
 
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +79,14 @@ pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Ve
             _ => return None,
         })
     });
-    lines.collect()
+    let mut lines: Vec<_> = lines.collect();
+    let (first, last) = MOST_LINES;
+    let left_out = lines.len().saturating_sub(first.saturating_add(last));
+    if extent == Extent::Short && left_out > 1 {
+        let note = line(Kind::Note, format!("{} left out", count(left_out, "line")));
+        lines.splice(first..first.saturating_add(left_out), [note]);
+    }
+    lines
 }
 
 /// The transcript as text: `=` begins a step, `>` and `<` are frames, `>>` and `<<` bytes that are none, `C:` and `S:` are

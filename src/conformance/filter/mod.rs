@@ -14,7 +14,7 @@
 //! | `< A \| B ~ C \| D` | Waits for one of these. After `~`: what passes as non-strict. |
 //! | `message [NAME]` | Sends a whole message, from MAIL to BODYEOB, and waits for its replies. Begins with ABORT if a message is in progress. The filter may end it before. With a name, it is the message of that name in the [`Profile`]. |
 //! | `alive` | Opens a new connection, on which OPTNEG and a whole message must be answered. |
-//! | `recover` | As `message`, and as `alive` if the filter has closed the connection. |
+//! | `recover` | As `message`. As `alive` if the last `<` has met with `close` or `silence` and the connection is closed, or if a verdict ended the connection. |
 //! | `connect` | Opens a new connection. |
 //! | `shutdown` | Closes the MTA's direction of the connection. |
 //! | `disconnect` | Closes the connection. |

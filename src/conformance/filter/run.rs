@@ -296,8 +296,12 @@ impl<'s> FilterRun<'s> {
     }
 
     fn recover(&mut self) {
+        let may_be_closed = self.talk.may_be_closed || self.way.ends_connection();
         if self.talk.is_open() && !self.way.ends_connection() {
-            self.first([Task::Flush, Task::Message(None, Purpose::Recover)]);
+            let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
+            self.first([Task::Flush, Task::Message(None, purpose)]);
+        } else if !may_be_closed {
+            self.mismatch(Purpose::Test, "an open connection".into(), "the filter closed the connection".into());
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
         }

@@ -38,6 +38,8 @@ pub(super) struct Talk {
     taken: usize,
     /// Bytes of a scenario that are no whole frame yet; `None` if they will never be.
     raw: Option<Vec<u8>>,
+    /// The last thing that was awaited is the end of the connection, or silence, after which it may still end.
+    pub(super) may_be_closed: bool,
     /// Replies that were given up: they may still come.
     late: usize,
 }
@@ -133,8 +135,13 @@ impl Talk {
 
     /// Looks whether what is awaited has come.
     pub(super) fn look_for(&mut self, awaited: &Awaited, way: &mut Way) -> Wanted {
+        // The end of the connection may follow a command that has no reply.
+        let is_idle = self.owed.is_empty();
         let wanted = self.find(awaited, way);
         if !matches!(wanted, Wanted::More(_)) {
+            let may_close = awaited.strict.iter().chain(&awaited.lenient).any(|hope| *hope == Hope::Close);
+            let has_ended = self.taken == 0 && (self.is_timed_out || !self.is_open);
+            self.may_be_closed = has_ended || may_close && is_idle;
             self.taken = 0;
             self.is_timed_out = false;
         }

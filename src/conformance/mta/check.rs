@@ -1,4 +1,5 @@
 //! What must have come from the MTA, and what must not.
+#![expect(clippy::wildcard_enum_match_arm, reason = "the default of most checks")]
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -6,7 +7,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::super::read::ScenarioFault;
-use super::super::tokens::{bytes, frame, quoted, word};
+use super::super::tokens::{bytes, frame, word};
+use super::delivery::Feature;
 use super::profile::Profile;
 use super::step::{command, patterns};
 use crate::order::CommandKind;
@@ -35,18 +37,9 @@ pub(in super::super) enum Check {
     Closed,
     /// The MTA has opened so many Milter connections.
     Connections(usize),
+    /// What was delivered has all of these.
     Delivered(Vec<Feature>),
     NothingDelivered,
-}
-
-/// What is looked for in all that was delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Feature {
-    Has(Vec<u8>),
-    Lacks(Vec<u8>),
-    From(String),
-    To(String),
-    NotTo(String),
 }
 
 /// A frame of the MTA.
@@ -66,14 +59,6 @@ pub(super) struct Seen {
     pub(super) frame: FrameBuf,
     /// Whether the command that follows is left out: the filter declined it, or its version does not have it.
     pub(super) is_alone: bool,
-}
-
-/// A message that was delivered.
-#[derive(Clone, Debug)]
-pub(super) struct Delivered {
-    pub(super) sender: String,
-    pub(super) recipients: Vec<String>,
-    pub(super) content: Vec<u8>,
 }
 
 impl Check {
@@ -101,14 +86,18 @@ impl Check {
             "closed" if rest.is_empty() => Self::Closed,
             "connections" => Self::Connections(rest.parse().map_err(|_| argument())?),
             "delivered" if rest == "nothing" => Self::NothingDelivered,
-            "delivered" => Self::Delivered(rest.split(" ; ").map(feature).collect::<Result<_, _>>()?),
+            "delivered" => Self::Delivered(rest.split(" ; ").map(Feature::read).collect::<Result<_, _>>()?),
             _ => return Err(ScenarioFault::Step(name.to_owned())),
         })
     }
 
     /// Whether more that comes can still make the check pass, but not fail.
-    pub(super) const fn can_wait(&self) -> bool {
-        matches!(self, Self::Saw(_) | Self::Order(_))
+    pub(super) fn can_wait(&self) -> bool {
+        match self {
+            Self::Saw(_) | Self::Order(_) | Self::Closed => true,
+            Self::Delivered(features) => features.iter().any(Feature::can_wait),
+            _ => false,
+        }
     }
 
     /// Why the check fails, if it does. The run itself looks at connections and deliveries.
@@ -150,47 +139,6 @@ impl Check {
             Self::MacrosBefore => stray_macros(seen),
             Self::Closed | Self::Connections(_) | Self::Delivered(_) | Self::NothingDelivered => None,
         }
-    }
-}
-
-fn feature(text: &str) -> Result<Feature, ScenarioFault> {
-    let (name, rest) = word(text.trim());
-    Ok(match name {
-        "has" => Feature::Has(quoted(rest)?),
-        "lacks" => Feature::Lacks(quoted(rest)?),
-        "from" => Feature::From(rest.to_owned()),
-        "to" => Feature::To(rest.to_owned()),
-        "not-to" => Feature::NotTo(rest.to_owned()),
-        _ => return Err(ScenarioFault::Argument(text.to_owned())),
-    })
-}
-
-impl Feature {
-    /// Whether it shows in what was delivered.
-    pub(super) fn is_in(&self, all: &[Delivered], profile: &Profile) -> bool {
-        let contains = |text: &[u8]| {
-            let filled = profile.fill(&String::from_utf8_lossy(text)).into_bytes();
-            all.iter().any(|it| it.content.windows(filled.len().max(1)).any(|part| part == filled))
-        };
-        let goes_to = |address: &str| {
-            let address = profile.fill(address);
-            all.iter().any(|it| it.recipients.contains(&address))
-        };
-        match self {
-            Self::Has(text) => contains(text),
-            Self::Lacks(text) => !contains(text),
-            Self::From(address) => {
-                let address = profile.fill(address);
-                all.iter().all(|it| it.sender == address)
-            }
-            Self::To(address) => goes_to(address),
-            Self::NotTo(address) => !goes_to(address),
-        }
-    }
-
-    /// Whether a later delivery can still make it true.
-    pub(super) const fn can_wait(&self) -> bool {
-        matches!(self, Self::Has(_) | Self::To(_))
     }
 }
 

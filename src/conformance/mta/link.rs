@@ -130,7 +130,7 @@ impl Links {
                 let rest = bytes.split_off(self.cut);
                 Some(Out::Bytes(core::mem::replace(bytes, rest)))
             }
-            _ => {
+            Out::Bytes(_) | Out::Pause | Out::Close => {
                 let out = self.out.pop_front();
                 if let (Some(Out::Close), Some(link)) = (&out, self.links.last_mut()) {
                     link.is_open = false;
@@ -157,11 +157,12 @@ impl Links {
                 }
             };
             record.push(Event::Bytes(Direction::ToFilter, encoded(command.as_frame())));
-            self.take(&command, profile, record);
+            self.take(&command, bytes, profile, record);
         }
     }
 
-    fn take(&mut self, command: &FrameBuf, profile: &Profile, record: &mut Vec<Event>) {
+    /// Takes a command. `rest` came in the same piece, so that it was sent before any reply.
+    fn take(&mut self, command: &FrameBuf, rest: &[u8], profile: &Profile, record: &mut Vec<Event>) {
         let number = self.links.len();
         let Some(link) = self.links.last_mut() else { return };
         let observed = link.monitor.observe(Direction::ToFilter, command.as_frame());
@@ -188,6 +189,11 @@ impl Links {
                     "a payload of at most 65,535 bytes (FRM-7, ORD-20)",
                     format!("one of {len} bytes"),
                 );
+            }
+            None if owed.is_some() && !rest.is_empty() && is_judged => {
+                let begin = rest.get(..rest.len().min(40)).unwrap_or_default().escape_ascii();
+                let got = format!("{}, and \"{begin}\" before its reply (ORD-2)", show(command));
+                return self.blame("no command while a reply is outstanding", got);
             }
             _ => {}
         }

@@ -47,7 +47,7 @@
 //! | --- | --- |
 //! | `saw COMMAND \| COMMAND` | None of these has come. A name alone means any frame of that name; with ` ...` at the end, one that begins with this. |
 //! | `never COMMAND \| COMMAND` | One of these has come. |
-//! | `count N COMMAND \| COMMAND` | It were not N. |
+//! | `count N COMMAND \| COMMAND` | There were more or fewer than N. |
 //! | `order COMMAND ; COMMAND ; COMMAND` | They have not come in this order, perhaps with others between them. |
 //! | `mark` | Never: the checks that follow look at what comes after it. |
 //! | `body BYTES` | The payloads of all BODY together are not these bytes. |
@@ -63,6 +63,8 @@
 //! breaks a rule. At the end the client sends QUIT, if it is still connected.
 
 mod check;
+mod client;
+mod delivery;
 mod expect;
 mod link;
 mod profile;

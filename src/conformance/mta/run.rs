@@ -1,4 +1,5 @@
 //! Plays the filter in one scenario, and directs the SMTP client.
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not special is the common case")]
 
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -10,17 +11,14 @@ use super::super::scenario::StepKind;
 use super::super::{
     Action, ClientAction, Event, Input, Level, Mismatch, Outcome, Patience, Role, Scenario, Verdict,
 };
-use super::check::{Check, Delivered, Feature};
+use super::check::Check;
+use super::client::{Smtp, stuffed};
+use super::delivery::Deliveries;
 use super::expect::{Expected, Fit, Got, Place};
 use super::link::{Links, Out};
 use super::profile::{FailureAction, Profile};
 use super::step::{Deed, Do, Hope, Need};
 use crate::Wait;
-
-/// The content of a message, unless the scenario has its own.
-const CONTENT: &str = "From: $SENDER\r\nTo: $RECIPIENT\r\nSubject: a conformance test\r\n\
-    Date: Sat, 28 Nov 2026 12:00:00 +0000\r\nMessage-ID: <conformance@example.org>\r\n\r\n\
-    This message tests a mail server.\r\n";
 
 /// Plays the filter in one scenario, for an MTA under test, and directs an SMTP client.
 ///
@@ -47,13 +45,8 @@ pub struct MtaRun<'s> {
     links: Links,
     /// Where the last `mark` was.
     mark: usize,
-    is_smtp_open: bool,
-    replies: VecDeque<String>,
-    /// Replies that are still to come and not awaited.
-    unawaited: usize,
-    last_reply: String,
-    deliveries: Vec<Delivered>,
-    content: Vec<u8>,
+    smtp: Smtp,
+    deliveries: Deliveries,
     /// What the client still has to do in this step.
     deeds: VecDeque<(Place, ClientAction)>,
     task: Task,
@@ -92,12 +85,8 @@ impl<'s> MtaRun<'s> {
             step: 0,
             links: Links::new(),
             mark: 0,
-            is_smtp_open: false,
-            replies: VecDeque::new(),
-            unawaited: 0,
-            last_reply: String::new(),
-            deliveries: Vec::new(),
-            content: profile.fill(CONTENT).into_bytes(),
+            smtp: Smtp::new(profile),
+            deliveries: Deliveries::default(),
             deeds: VecDeque::new(),
             task: Task::Step,
             is_slow: false,
@@ -158,19 +147,15 @@ impl<'s> MtaRun<'s> {
             }
             Input::SmtpReply(reply) => {
                 self.record.push(Event::SmtpReply(reply.to_owned()));
-                self.replies.push_back(reply.to_owned());
+                self.smtp.push(reply);
             }
             Input::SmtpClosed => {
                 self.note("the MTA closes the SMTP connection");
-                self.is_smtp_open = false;
+                self.smtp.is_open = false;
             }
             Input::Delivered(it) => {
                 self.note("the MTA delivers the message");
-                self.deliveries.push(Delivered {
-                    sender: it.sender.to_owned(),
-                    recipients: it.recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
-                    content: it.content.to_vec(),
-                });
+                self.deliveries.push(it);
             }
             Input::TimedOut => {
                 self.timed_out = true;
@@ -210,17 +195,16 @@ impl<'s> MtaRun<'s> {
             Task::Reply(place, expected) => self.await_reply(place, expected),
             Task::Check(check, is_lenient) => self.await_check(&check, is_lenient),
             Task::Quit => {
-                self.drop_unawaited();
-                if let Some(reply) = self.replies.pop_front() {
+                if let Some(reply) = self.smtp.take() {
                     self.fail("no further SMTP reply", format!("{reply:?}"));
                     return None;
                 }
                 self.task = Task::Rest;
                 self.deeds.clear();
-                self.is_smtp_open.then(|| self.client(ClientAction::Line("QUIT".to_owned())))
+                self.smtp.is_open.then(|| self.client(ClientAction::Line("QUIT".to_owned())))
             }
             Task::Rest => {
-                let is_over = !self.is_smtp_open && !self.links.is_open();
+                let is_over = !self.smtp.is_open && !self.links.is_open();
                 if self.timed_out || is_over {
                     self.finish(Verdict::Pass);
                     return None;
@@ -245,7 +229,7 @@ impl<'s> MtaRun<'s> {
             Do::Slow => {}
             Do::Mark => self.mark = self.links.seen.len(),
             Do::Cut(len) => self.links.cut = *len,
-            Do::Content(content) => self.content.clone_from(content),
+            Do::Content(content) => self.smtp.content.clone_from(content),
             Do::Answer(answer) => self.links.answer = answer.clone(),
             Do::At(at) => self.links.plans.push((at.clone(), 0)),
             Do::Need(need) => self.need(need),
@@ -261,7 +245,7 @@ impl<'s> MtaRun<'s> {
             Do::Message(expected) => {
                 self.deeds.push_back((Place::Rcpt, self.line("RCPT TO:$RECIPIENT")));
                 self.deeds.push_back((Place::Data, self.line("DATA")));
-                self.deeds.push_back((Place::Content, ClientAction::Content(stuffed(&self.content))));
+                self.deeds.push_back((Place::Content, ClientAction::Content(stuffed(&self.smtp.content))));
                 return self.begin(Place::Mail, self.line("MAIL FROM:$SENDER"), Some(expected.clone()));
             }
         }
@@ -281,13 +265,13 @@ impl<'s> MtaRun<'s> {
 
     fn need(&mut self, need: &Need) {
         let why = match need {
-            Need::Reply(text) if !self.last_reply.contains(text.as_str()) => {
+            Need::Reply(text) if !self.smtp.last.contains(text.as_str()) => {
                 format!("the MTA's reply has no {text:?}")
             }
             Need::Refused if self.profile.refused.is_none() => {
                 "the profile names no recipient that the MTA refuses".to_owned()
             }
-            _ => return,
+            Need::Reply(_) | Need::Refused => return,
         };
         self.skip(why);
     }
@@ -302,21 +286,20 @@ impl<'s> MtaRun<'s> {
             Deed::Connect => self.begin(Place::Connect, ClientAction::Connect, expected),
             Deed::Line(place, text) => self.begin(*place, self.line(text), expected),
             Deed::Content => {
-                self.begin(Place::Content, ClientAction::Content(stuffed(&self.content)), expected)
+                self.begin(Place::Content, ClientAction::Content(stuffed(&self.smtp.content)), expected)
             }
             Deed::Raw(bytes) => self.begin(Place::Content, ClientAction::Content(bytes.clone()), expected),
             Deed::Disconnect | Deed::Wait => self.begin(Place::Other, ClientAction::Disconnect, expected),
         };
         if *hope == Hope::Whatever {
-            self.unawaited = self.unawaited.saturating_add(1);
+            self.smtp.skip_one();
         }
         action
     }
 
     /// Lets the client act, and waits for the reply if one is expected.
     fn begin(&mut self, place: Place, action: ClientAction, expected: Option<Expected>) -> Option<Action> {
-        self.drop_unawaited();
-        if let Some(reply) = self.replies.pop_front() {
+        if let Some(reply) = self.smtp.take() {
             self.fail("no SMTP reply before the client's next command", format!("{reply:?}"));
             return None;
         }
@@ -324,20 +307,13 @@ impl<'s> MtaRun<'s> {
             Some(expected) => self.task = Task::Reply(place, Some(expected)),
             None => self.next_step(),
         }
-        let was_open = self.is_smtp_open;
+        let was_open = self.smtp.is_open;
         match action {
-            ClientAction::Connect => self.is_smtp_open = true,
-            ClientAction::Disconnect => self.is_smtp_open = false,
+            ClientAction::Connect => self.smtp.is_open = true,
+            ClientAction::Disconnect => self.smtp.is_open = false,
             ClientAction::Line(_) | ClientAction::Content(_) => {}
         }
-        (was_open || self.is_smtp_open).then(|| self.client(action))
-    }
-
-    /// Drops the replies to commands whose replies are not awaited.
-    fn drop_unawaited(&mut self) {
-        while self.unawaited > 0 && self.replies.pop_front().is_some() {
-            self.unawaited = self.unawaited.saturating_sub(1);
-        }
+        (was_open || self.smtp.is_open).then(|| self.client(action))
     }
 
     fn client(&mut self, action: ClientAction) -> Action {
@@ -352,10 +328,9 @@ impl<'s> MtaRun<'s> {
     }
 
     fn await_reply(&mut self, place: Place, expected: Option<Expected>) -> Option<Action> {
-        self.drop_unawaited();
-        let got = match self.replies.pop_front() {
+        let got = match self.smtp.take() {
             Some(reply) => Got { place, reply: Some(reply) },
-            None if !self.is_smtp_open => Got { place, reply: None },
+            None if !self.smtp.is_open => Got { place, reply: None },
             None if self.timed_out => {
                 let expected = expected.map_or_else(|| "an SMTP reply".to_owned(), |it| it.text);
                 self.fail(expected, "no SMTP reply came".to_owned());
@@ -363,7 +338,7 @@ impl<'s> MtaRun<'s> {
             }
             None => return Some(Action::Receive(self.patience())),
         };
-        self.last_reply = got.reply.clone().unwrap_or_default();
+        self.smtp.last = got.reply.clone().unwrap_or_default();
         let Some(expected) = expected else {
             self.next_step();
             return None;
@@ -399,7 +374,7 @@ impl<'s> MtaRun<'s> {
         }
         self.next_step();
         // A client that gives the message up says so.
-        if is_in_message && self.is_smtp_open && got.as_failure() != FailureAction::Shutdown {
+        if is_in_message && self.smtp.is_open && got.as_failure() != FailureAction::Shutdown {
             let action = self.client(ClientAction::Line("RSET".to_owned()));
             self.step = self.step.saturating_sub(1);
             self.task = Task::Reply(Place::Other, None);
@@ -410,13 +385,8 @@ impl<'s> MtaRun<'s> {
 
     fn await_check(&mut self, check: &Check, is_lenient: bool) -> Option<Action> {
         let fault = self.check_fault(check);
-        let can_wait = match check {
-            Check::Delivered(features) => features.iter().any(Feature::can_wait),
-            Check::Closed => true,
-            _ => check.can_wait(),
-        };
         // What may still come is not awaited where it cannot change anything.
-        if fault.is_none() && can_wait && !matches!(check, Check::Delivered(_)) {
+        if fault.is_none() && check.can_wait() && !matches!(check, Check::Delivered(_)) {
             self.next_step();
             return None;
         }
@@ -428,7 +398,7 @@ impl<'s> MtaRun<'s> {
             return Some(Action::Receive(Patience::Long(Wait::Command)));
         }
         let is_over =
-            !self.is_smtp_open && !self.links.is_open() && !matches!(check, Check::NothingDelivered);
+            !self.smtp.is_open && !self.links.is_open() && !matches!(check, Check::NothingDelivered);
         if !is_delivery && !self.is_settled && !is_over {
             return Some(Action::Receive(Patience::Short));
         }
@@ -456,25 +426,9 @@ impl<'s> MtaRun<'s> {
             Check::NothingDelivered => {
                 (!self.deliveries.is_empty()).then(|| "a message was delivered".to_owned())
             }
-            Check::Delivered(features)
-                if self.deliveries.is_empty() && features.iter().any(Feature::can_wait) =>
-            {
-                Some("nothing was delivered".to_owned())
-            }
-            Check::Delivered(features) => {
-                let is_fine = features.iter().all(|feature| feature.is_in(&self.deliveries, self.profile));
-                (!is_fine).then(|| self.show_deliveries())
-            }
+            Check::Delivered(features) => self.deliveries.fault(features, self.profile),
             _ => check.fault(self.links.seen.get(self.mark..).unwrap_or_default(), self.profile),
         }
-    }
-
-    fn show_deliveries(&self) -> String {
-        let all = self.deliveries.iter().map(|it| {
-            let content = it.content.get(..it.content.len().min(2000)).unwrap_or_default();
-            format!("from {} to {}: \"{}\"", it.sender, it.recipients.join(", "), content.escape_ascii())
-        });
-        all.collect::<Vec<_>>().join("; ")
     }
 
     fn note_lenient(&mut self, expected: String, got: String) {
@@ -515,20 +469,4 @@ impl<'s> MtaRun<'s> {
     pub const fn failure(&self) -> FailureAction {
         self.failure
     }
-}
-
-/// The content as SMTP sends it: dots doubled, and the end of the data.
-fn stuffed(content: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for line in content.split_inclusive(|&byte| byte == b'\n') {
-        if line.starts_with(b".") {
-            bytes.push(b'.');
-        }
-        bytes.extend_from_slice(line);
-    }
-    if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b".\r\n");
-    bytes
 }

@@ -14,6 +14,8 @@ const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 /// The width to which texts are wrapped.
 const WIDTH: usize = 100;
+/// The most reasons for skipping that are shown.
+const MOST_REASONS: usize = 12;
 
 const fn style(verdict: Verdict) -> Style {
     match verdict {
@@ -128,8 +130,15 @@ fn skipped(out: &mut String, results: &Results<'_>) {
     if !reasons.is_empty() {
         let _ = writeln!(out, "\n{BOLD}skipped{BOLD:#}");
     }
-    for (why, count) in reasons {
+    reasons.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
+    let (shown, rest) = reasons.split_at(reasons.len().min(MOST_REASONS));
+    for (why, count) in shown {
         let _ = writeln!(out, "{count:>6}  {why}");
+    }
+    if !rest.is_empty() {
+        let count: usize = rest.iter().map(|(_, count)| count).sum();
+        let reasons = transcript::count(rest.len(), "other reason");
+        let _ = writeln!(out, "{count:>6}  {reasons}, which --verbose shows");
     }
 }
 

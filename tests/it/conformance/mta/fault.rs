@@ -29,18 +29,19 @@ faults! {
     QuitReplyIsAnError, KeepsFailedConnection, QuitsOnFailure, IgnoresUnknownCodes, UnknownCodeIsContinue,
     // The negotiation.
     OfferTooLong, OfferTwice, OffersLate, DoesNotWaitForAnswer, AcceptsHigherVersion, AcceptsSurplusActions,
-    AnyFrameIsAnAnswer, PadsShortAnswers, IgnoresVersion, DropsDeclines, DropsNoReply, DropsLeadingSpace,
+    AnyFrameIsAnAnswer, RefusesActions, ChokesOnSurplus, PadsShortAnswers, IgnoresVersion, DropsDeclines, DropsNoReply, DropsLeadingSpace,
     // The order of commands.
     CommandWhileOwed, QuitWhileOwed, AbortWhileOwed, AbortBeforeConnect, NoAbort, NoQuit, NeverCloses,
     UnknownIsNotShown, UnknownEndsMessage, UnknownRefusesMessages, NoopIsUnknown, SecondHeloIsNotShown,
     NestedMailIsShown, ShowsRcptWithoutMail, ShowsDataWithoutRecipients, DataForEachChunk, ShowsRefusedRecipients,
-    HidesRefusedRecipients, CountsRefusedRecipients, NoEndOfHeaders, NoConnect, EndsWhatTheClientDoesNot,
+    CountsRefusedRecipients, NoEndOfHeaders, NoConnect, EndsWhatTheClientDoesNot,
     // The contents of commands.
     ArgumentsGlued, NoArguments, NoNul, OddMacros, PayloadAtEnd, EmptyBody, EmptyHeaderName, BadAddress,
     HeadersTooLong, BodyTooLong, BodyCutShort, BodyWithLf, BodyWithSeparator, KeepsDots, SevenBits, KeepsSpace, TrimsSpaces, FoldsWithCrlf,
     UnfoldsHeaders, BlankInName, ShowsReceived, MergesHeaders, DropsEmptyHeaders, BracketsLost,
+    HeloDoesNotEndMessage,
     // Macros.
-    MacrosAfterCommand, OwnMacrosOnly, MacrosBare, NoMacrosIfDeclined, MacrosAfterVerdict, NoQueueId, FirstListCounts,
+    MacrosAfterCommand, MacrosTooEarly, OwnMacrosOnly, MacrosBare, NoMacrosIfDeclined, MacrosAfterVerdict, NoQueueId, FirstListCounts,
     SplitsListsAtBlanksOnly, DefaultsIfNoValue, ListForOneIsForAll, RefusesOddLists, OneRcptMacro,
     // Verdicts.
     IgnoresReject, IgnoresTempfail, IgnoresReply, IgnoresAccept, IgnoresDiscard, IgnoresSkip, RejectIsTemporary,
@@ -133,7 +134,7 @@ impl Frames {
     }
 
     fn changed(&mut self, code: u8, mut payload: Vec<u8>) -> Vec<FrameBuf> {
-        let same = vec![FrameBuf::new(code, payload.clone())];
+        let same = [FrameBuf::new(code, payload.clone())];
         let ends_text = |payload: &[u8]| payload.last() == Some(&0);
         match (self.fault, code) {
             (Fault::OfferTooLong, b'O') => payload.extend(*b"\0\0"),
@@ -203,7 +204,7 @@ impl Frames {
             }
             (Fault::BlankInName, b'L') => header(&[name, b" "].concat(), value),
             (Fault::DropsEmptyHeaders, b'L') if value.is_empty() => Vec::new(),
-            (Fault::ShowsReceived, b'N') => [header(b"Received", b"from memory"), same].concat(),
+            (Fault::ShowsReceived, b'L') if value == b"x" => header(b"Received", b"from memory"),
             (Fault::MergesHeaders, b'L')
                 if self.kept.iter().any(|it| it.as_frame().payload().starts_with(name)) =>
             {
@@ -224,6 +225,7 @@ impl Frames {
                 self.macros.extend(same);
                 Vec::new()
             }
+            (Fault::MacrosTooEarly, b'D') if stage == b'N' => [vec![frame(b'D', b"Ei\0Q1\0")], same].concat(),
             (Fault::OwnMacrosOnly, b'D') => {
                 vec![FrameBuf::new(b'D', [&[stage][..], b"{daemon_name}\0own\0"].concat())]
             }
@@ -355,10 +357,17 @@ impl Frames {
             Fault::AnyFrameIsAnAnswer if code != b'O' => {
                 return vec![frame(b'O', b"\0\0\0\x06\0\0\0\0\0\0\0\0")];
             }
-            Fault::RefusesOddLists if payload.len() > 12 => payload.truncate(11),
-            Fault::OwnMacrosOnly | Fault::FirstListCounts | Fault::ListForOneIsForAll => {
-                self.lists(&mut payload)
+            Fault::RefusesActions if actions != 0 => payload.truncate(11),
+            Fault::ChokesOnSurplus
+                if steps & !0x1f_ffff != 0 || payload.len() > 16 && word(&payload, 12) > 6 =>
+            {
+                return Vec::new();
             }
+            Fault::RefusesOddLists if payload.len() > 12 => payload.truncate(11),
+            Fault::FirstListCounts
+            | Fault::ListForOneIsForAll
+            | Fault::SplitsListsAtBlanksOnly
+            | Fault::DefaultsIfNoValue => self.lists(&mut payload),
             _ => {}
         }
         vec![FrameBuf::new(code, payload)]

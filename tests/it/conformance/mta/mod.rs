@@ -4,10 +4,10 @@ mod fault;
 mod server;
 mod world;
 
+use core::num::NonZero;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use milter_proto::conformance::mta::{FailureAction, Profile, mta_scenarios};
@@ -102,7 +102,6 @@ fn each_broken_mta_fails_what_names_its_fault() {
     let mut table = String::new();
     let mut proven = BTreeSet::new();
     for (fault, failed) in &rows {
-        assert!(!failed.is_empty(), "no scenario finds the fault {fault}");
         let is_general = failed.len() > GENERAL;
         table.push_str(&if is_general {
             format!("{fault} ({})\n", failed.len())
@@ -118,6 +117,8 @@ fn each_broken_mta_fails_what_names_its_fault() {
             }
         }
     }
+    let unseen: Vec<_> =
+        rows.iter().filter(|(_, failed)| failed.is_empty()).map(|(fault, _)| fault).collect();
     let missed: Vec<_> =
         scenarios.iter().map(|it| it.id.as_str()).filter(|id| !proven.contains(id)).collect();
     if std::env::var_os("UPDATE_TABLES").is_some() {
@@ -128,8 +129,8 @@ fn each_broken_mta_fails_what_names_its_fault() {
         assert!(table == TABLE, "broken.txt differs (UPDATE_TABLES=1 writes it): {difference:?}");
     }
     assert!(
-        missed.is_empty(),
-        "no broken MTA fails {} of {}:\n{}",
+        missed.is_empty() && unseen.is_empty(),
+        "no scenario finds {unseen:?}; no broken MTA fails {} of {}:\n{}",
         missed.len(),
         scenarios.len(),
         missed.join("\n")

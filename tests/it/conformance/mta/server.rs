@@ -139,7 +139,7 @@ impl Server {
                     Fault::UnknownIsNotShown => return self.finish_reply("500 5.5.2 Unknown"),
                     _ => self.ask(Command::Unknown { line }).await,
                 };
-                if self.fault == Fault::UnknownEndsMessage && !answer.passes() {
+                if self.fault == Fault::UnknownEndsMessage {
                     self.forget().await;
                 }
                 if self.fault == Fault::UnknownRefusesMessages && !answer.passes() {
@@ -156,10 +156,11 @@ impl Server {
     }
 
     async fn helo(&mut self, name: &str) -> Option<()> {
-        self.sender = None;
+        if self.fault != Fault::HeloDoesNotEndMessage {
+            self.sender = None;
+        }
         self.recipients.clear();
         self.chunks = None;
-        self.messages = 0;
         let name = Text::new(name.as_bytes()).unwrap();
         let answer = if self.fault == Fault::SecondHeloIsNotShown && self.last_text.is_some() {
             self.forget().await;
@@ -216,7 +217,6 @@ impl Server {
         if address == REFUSED {
             match self.fault {
                 Fault::ShowsRefusedRecipients => drop(self.ask(command).await),
-                Fault::HidesRefusedRecipients => {}
                 _ => {
                     self.chain.send_rejected(command).unwrap();
                     self.run().await;
@@ -329,8 +329,8 @@ impl Server {
         let sender = shown(message.sender().address().as_bytes());
         let mut content = message.to_bytes();
         if self.fault == Fault::KeepsStrayLineEnds {
-            let text: String = content.iter().map(|&byte| char::from(byte)).collect();
-            content = text.replace("\n\tX-", "\nX-").chars().map(|byte| byte as u8).collect();
+            let text = String::from_utf8_lossy(&content);
+            content = text.replace("\n\tX-", "\nX-").into_bytes();
         }
         self.world.happens(Happening::Delivered { sender, recipients, content });
     }
@@ -371,7 +371,7 @@ impl Server {
             Fault::LastLineOnly => text.lines().last().unwrap_or_default().to_owned(),
             Fault::CutsLongReplies => text.chars().take(200).collect(),
             Fault::OwnTexts => format!("{} own text", reply.code().number()),
-            Fault::No421 if text.starts_with("421") => format!("450{}", &text[3..]),
+            Fault::No421 if text.starts_with("421") => text.replacen("421", "450", 1),
             _ => text,
         })
     }
@@ -499,20 +499,20 @@ impl Server {
             }
         }
         let _ = self.chain.receive(0, &mut patched.as_slice());
-        for frame in std::mem::take(&mut self.frames.injected) {
+        for frame in core::mem::take(&mut self.frames.injected) {
             self.raw(frame.as_frame().code(), frame.as_frame().payload());
         }
     }
 
     fn flush(&mut self) {
         if !self.out.is_empty() {
-            self.world.happens(Happening::Received(std::mem::take(&mut self.out)));
+            self.world.happens(Happening::Received(core::mem::take(&mut self.out)));
         }
     }
 
     fn close(&mut self) {
         self.flush();
-        if std::mem::take(&mut self.is_connected) {
+        if core::mem::take(&mut self.is_connected) {
             self.world.happens(Happening::Closed);
         }
     }

@@ -1,11 +1,11 @@
 //! The wires between a run and an MTA in memory: what was sent and not read yet, and the driver of the run.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use milter_proto::conformance::mta::Profile;
 use milter_proto::conformance::{
@@ -57,9 +57,9 @@ impl World {
         poll_fn(|_| {
             let mut wires = self.0.borrow_mut();
             if !wires.from_filter.is_empty() {
-                return Poll::Ready(Some(std::mem::take(&mut wires.from_filter)));
+                return Poll::Ready(Some(core::mem::take(&mut wires.from_filter)));
             }
-            if wires.filter_has_closed || std::mem::take(&mut wires.is_late) {
+            if wires.filter_has_closed || core::mem::take(&mut wires.is_late) {
                 return Poll::Ready(None);
             }
             Poll::Pending
@@ -69,7 +69,7 @@ impl World {
 
     /// What the filter has sent although nobody waits for it.
     pub(super) fn stray_bytes(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.borrow_mut().from_filter)
+        core::mem::take(&mut self.0.borrow_mut().from_filter)
     }
 
     /// A line of the client, without its end; `None`: it has left.
@@ -102,7 +102,7 @@ impl World {
     /// Waits until the run has seen what was done so far.
     pub(super) async fn rest(&self) {
         let mut is_over = false;
-        poll_fn(|_| if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+        poll_fn(|_| if core::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
             .await;
     }
 
