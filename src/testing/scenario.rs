@@ -148,7 +148,8 @@ impl Writer<'_> {
             return Ok(());
         }
         let stage = filter.monitor().stage();
-        let can_go_on = stage == Stage::Greeted || stage.is_in_message();
+        let has_begun = filter.monitor().negotiated().is_some();
+        let can_go_on = has_begun && (stage == Stage::Greeted || stage.is_in_message());
         out.write_str(if can_go_on && !is_ended && !is_confused { "recover\n" } else { "alive\n" })
     }
 }

@@ -20,14 +20,14 @@ use crate::{FilterSession, Monitor};
 /// # Examples
 /// ```
 /// use milter_proto::testing::{Misbehaviour, Session};
-/// use milter_proto::wire::{Command, FrameBuf, Offer, Text};
+/// use milter_proto::wire::{Command, Offer, Peer, Text};
 ///
-/// let helo = Command::Helo { name: Text::from_c_str(c"mx.example") };
-/// let commands = [Command::Negotiate(Offer::FULL), helo].map(|command| command.encode().to_frame());
+/// let connect = Command::Connect { host: Text::from_c_str(c"mx"), peer: Peer::Unknown };
+/// let commands = [Command::Negotiate(Offer::FULL), connect].map(|command| command.encode().to_frame());
 /// let session = Session::new(commands).misbehaving(1, Misbehaviour::Repeat);
-/// let scenario = session.to_scenario("helo-twice");
-/// assert!(scenario.contains("\n>? HELO \"mx.example\"\n< reply\n"));
-/// assert!(session.to_bytes().ends_with(b"\0\0\0\x0cHmx.example\0\0\0\0\x0cHmx.example\0"));
+/// assert!(session.to_bytes().ends_with(b"\0\0\0\x05Cmx\0U\0\0\0\x05Cmx\0U"));
+/// let scenario = session.to_scenario("connect-twice");
+/// assert!(scenario.contains("\n>? CONNECT \"mx\" U\n< reply\n>! CONNECT"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use milter_proto::conformance::{Input, Outcome, Scenario, Verdict};
+use milter_proto::conformance::{Event, Input, Outcome, Scenario, Verdict};
 
 /// What a filter did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,11 +88,14 @@ impl Last {
 
 impl Found {
     /// Looks at the result of a run. `None`: all is well.
-    pub(crate) fn of(scenario: &Scenario, outcome: &Outcome, last: Last) -> Option<Self> {
+    pub(crate) fn of(scenario: &Scenario, outcome: &Outcome, record: &[Event], last: Last) -> Option<Self> {
         let mismatch = outcome.mismatch.as_ref()?;
         let steps: Vec<_> = scenario.steps.iter().map(|step| step.text.as_str()).collect();
         let step = steps.get(mismatch.step).copied().unwrap_or_default();
-        let is_new_connection = matches!(step, "alive" | "recover");
+        let since = record.iter().rposition(|event| matches!(event, Event::Step(_))).unwrap_or_default();
+        let is_connected = |event: &Event| matches!(event, Event::Note(note) if note == "connected");
+        let is_new_connection = matches!(step, "alive" | "recover")
+            && record.get(since..).unwrap_or_default().iter().any(is_connected);
         let is_note = outcome.verdict == Verdict::NonStrict;
         let kind = match last {
             _ if is_note && step.ends_with("~ silence") => Kind::Silence,

@@ -75,6 +75,9 @@ pub(crate) struct Filter {
     /// Write the scenarios of the findings into this file
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Only ASCII in the texts of commands: for filters that are known to fail at anything else
+    #[arg(long)]
+    ascii: bool,
     /// Silence counts as a finding even where the mail server has broken a rule, and so does every unusual reply
     #[arg(long)]
     strict: bool,
@@ -102,6 +105,7 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
         seed: arguments.seed.unwrap_or_else(any_seed),
         first: arguments.session.unwrap_or(0),
         count: if arguments.session.is_some() { 1 } else { arguments.sessions },
+        is_ascii: arguments.ascii,
         is_strict: arguments.strict,
         most_steps: arguments.shrink_steps,
         most_time: arguments.shrink_time,

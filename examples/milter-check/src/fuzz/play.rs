@@ -69,7 +69,7 @@ pub(super) fn play_scenario(
     let mut run = FilterRun::new(&scenario, profile);
     let (last, unreachable) = peer.run(&mut run);
     let outcome = run.outcome().cloned().ok_or("the run ended without a result")?;
-    let mut found = Found::of(&scenario, &outcome, last);
+    let mut found = Found::of(&scenario, &outcome, run.record(), last);
     if let Some(found) = found.as_mut().filter(|_| matches!(last, Last::Refused | Last::Closed)) {
         found.kind = match (peer.is_back(), last) {
             (false, _) => Kind::Crash,

@@ -38,6 +38,7 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "    got      {}", found.got);
     let _ = writeln!(out, "    rule     {}: {}", scenario.rules.join(", "), scenario.title);
     let shrunk = match finding.steps {
+        Some(_) if !finding.is_sure => "it did not show when it was played again".to_owned(),
         Some(steps) => {
             format!("shrunk by playing {}", count(usize::try_from(steps).unwrap_or(usize::MAX), "session"))
         }
@@ -48,8 +49,11 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
     let _ = writeln!(out, "\n    transcript:\n{}", indented(&transcript::text(&lines)));
     let _ = writeln!(out, "    scenario:\n{}", indented(&scenario.to_string()));
     let (seed, session) = (plan.seed, finding.number);
-    let _ =
-        writeln!(out, "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}\n");
+    let ascii = if plan.is_ascii { " --ascii" } else { "" };
+    let _ = writeln!(
+        out,
+        "    again:    milter-check fuzz filter {spec} --seed {seed} --session {session}{ascii}\n"
+    );
 }
 
 /// The scenarios of all findings, as a file for `--scenarios`.

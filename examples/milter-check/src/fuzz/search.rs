@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Event, Scenario};
-use milter_proto::testing::Session;
+use milter_proto::order::CommandKind;
 use milter_proto::testing::strategies::{nearly_session, session};
+use milter_proto::testing::{Misbehaviour, Session};
+use milter_proto::wire::FrameBuf;
 use proptest::prop_oneof;
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -38,6 +40,8 @@ pub(crate) struct Plan {
     /// The numbers of the sessions.
     pub(crate) first: u32,
     pub(crate) count: u32,
+    /// Whether the texts of commands are ASCII.
+    pub(crate) is_ascii: bool,
     /// Whether notes are findings.
     pub(crate) is_strict: bool,
     /// How much may be spent on making one finding shorter.
@@ -63,6 +67,8 @@ pub(crate) struct Finding {
     pub(crate) record: Vec<Event>,
     /// How many sessions were played to make it shorter; `None` if that was not possible.
     pub(crate) steps: Option<u32>,
+    /// Whether it showed again at the end, with the full timeout.
+    pub(crate) is_sure: bool,
 }
 
 /// What came of it.
@@ -87,7 +93,7 @@ pub(crate) fn search(
     plan: &Plan,
     tell: &mut dyn FnMut(&Results),
 ) -> Result<Results, String> {
-    let sessions = sessions();
+    let sessions = sessions(plan.is_ascii);
     let mut results = Results::default();
     for number in plan.first..plan.first.saturating_add(plan.count) {
         let mut tree = sessions
@@ -151,6 +157,7 @@ fn take(
             scenario: played.scenario,
             record: played.record,
             steps: None,
+            is_sure: false,
         };
         if !is_dead {
             shrink(target, plan, tree, &mut finding)?;
@@ -172,14 +179,35 @@ fn take(
 }
 
 /// One legal session for two that are nearly so. Every kind of session shrinks to a legal one.
-fn sessions() -> BoxedStrategy<Session> {
-    prop_oneof![1 => session(), 2 => nearly_session()].boxed()
+fn sessions(is_ascii: bool) -> BoxedStrategy<Session> {
+    let sessions = prop_oneof![1 => session(), 2 => nearly_session()];
+    if is_ascii { sessions.prop_map(in_ascii).boxed() } else { sessions.boxed() }
+}
+
+/// The session with another byte in place of each that is not ASCII, in the texts of its frames.
+fn in_ascii(mut session: Session) -> Session {
+    let faulty = match &mut session.fault {
+        Some((_, Misbehaviour::Insert(frame) | Misbehaviour::Replace(frame))) => Some(frame),
+        _ => None,
+    };
+    for frame in session.commands.iter_mut().chain(faulty) {
+        let mut payload = frame.as_frame().payload().to_vec();
+        let texts = match CommandKind::from_code(frame.as_frame().code()) {
+            Some(CommandKind::Negotiate | CommandKind::Body) => 0,
+            // After the host, there are numbers.
+            Some(CommandKind::Connect) => payload.iter().position(|byte| *byte == 0).unwrap_or_default(),
+            _ => payload.len(),
+        };
+        payload.iter_mut().take(texts).filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'x');
+        *frame = FrameBuf::new(frame.as_frame().code(), payload);
+    }
+    session
 }
 
 /// The sessions of a seed, in order.
 #[cfg(test)]
 pub(super) fn sessions_of(seed: u64) -> impl Iterator<Item = Session> {
-    let sessions = sessions();
+    let sessions = sessions(false);
     (0..).map(move |number| sessions.new_tree(&mut runner(seed, number)).unwrap().current())
 }
 

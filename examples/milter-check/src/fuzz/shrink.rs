@@ -28,6 +28,7 @@ pub(super) fn shrink(
     let short = attempts.finding.session.clone();
     let is_sure = attempts.shows(&short)?;
     finding.steps = Some(attempts.steps);
+    finding.is_sure = is_sure;
     if !is_sure {
         (finding.found, finding.session, finding.scenario, finding.record) = long;
     }

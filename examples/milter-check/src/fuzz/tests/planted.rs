@@ -32,6 +32,7 @@ pub(crate) enum Fault {
     RepliesToMacros,
     LosesWhatComesInPieces,
     SendsHalfAFrame,
+    DiesAtHelloInLatin1,
     /// Not a fault: libmilter does it.
     IgnoresWhatIsOutOfOrder,
 }
@@ -137,7 +138,10 @@ impl Connection {
             }
             CommandKind::Macros if fault == Fault::RepliesToMacros => self.reply(b'c', b""),
             CommandKind::Abort => self.was_aborted = true,
-            CommandKind::MailFrom => self.messages += 1,
+            CommandKind::MailFrom => self.messages = self.messages.saturating_add(1),
+            CommandKind::Helo if fault == Fault::DiesAtHelloInLatin1 && !frame.payload().is_ascii() => {
+                return ControlFlow::Break(State::Dead);
+            }
             CommandKind::Quit if fault == Fault::DiesAtQuit => return ControlFlow::Break(State::Dead),
             CommandKind::Quit => return ControlFlow::Break(State::Serves),
             _ => {}
