@@ -73,10 +73,11 @@ fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<Exi
     let (false, Some(spec)) = (common.list, spec) else { return list(&order.chosen()?) };
     let profile = filter::profile::read(common.profile.as_deref())?;
     let limits = limits(common, TIMEOUT, None);
-    let bench = FilterBench { spec, profile, limits };
+    let mut bench = FilterBench { spec, profile, limits };
     let (started, begun) = (SystemTime::now(), Instant::now());
     let facts = filter::first::session(&bench)
         .map_err(|it| Stop::Program(format!("{spec}: {}{}", it.why, indented(&it.transcript()))))?;
+    bench.profile.reply_to_quit = filter::first::reply_to_quit(&bench);
     let refusal = facts.refusal().map(|verdict| {
         format!(
             "the filter answers the default message with {verdict}, and many scenarios need a message that passes: \

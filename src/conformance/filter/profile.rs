@@ -32,6 +32,9 @@ pub struct Profile {
     /// Messages by name. Scenarios know these names: `edit`, which gets an edit, `replace-body`, which gets a new body,
     /// `reject`, which is refused or discarded, and `macro`, to which the filter adds the value of the macro `i`.
     pub messages: BTreeMap<String, ProfileMessage>,
+    /// The frame that the filter sends after QUIT, with its length, although nothing should follow QUIT. Empty: none. It is
+    /// ignored at the end of a scenario; otherwise it would fail all of them, and not only those about QUIT.
+    pub reply_to_quit: Vec<u8>,
 }
 
 /// One message.
@@ -75,6 +78,7 @@ impl Default for Profile {
             helo: "client.example".into(),
             message: ProfileMessage::default(),
             messages: BTreeMap::new(),
+            reply_to_quit: Vec::new(),
         }
     }
 }

@@ -485,7 +485,8 @@ impl<'s> FilterRun<'s> {
     }
 
     fn drain(&mut self) -> Option<Action> {
-        if let Some(got) = self.talk.surplus() {
+        let surplus = self.talk.surplus(&self.profile.reply_to_quit);
+        if let Some(got) = surplus.filter(|_| !self.talk.is_within_frame()) {
             let expected = "nothing after the last reply (ORD-3)".to_owned();
             self.mismatch(Purpose::Test, expected, got);
         } else if self.talk.is_open() && !self.talk.is_timed_out {

@@ -123,15 +123,23 @@ impl Talk {
         frames
     }
 
-    /// What came although nothing was owed. Replies that were given up may come late.
-    pub(super) fn surplus(&self) -> Option<String> {
-        if self.frames.len() <= self.late && self.cut_off.is_empty() {
+    /// What came although nothing was owed, apart from one frame that is known. Replies that were given up may come late.
+    pub(super) fn surplus(&self, known: &[u8]) -> Option<String> {
+        let is_cut_off = !self.cut_off.is_empty();
+        if self.frames.len() <= self.late && !is_cut_off {
             return None;
         }
-        if let Some(frame) = self.frames.front() {
+        let is_known = |frame: &FrameBuf| frame.as_frame().encode().segments().flatten().eq(known);
+        let rest = self.frames.iter().skip(usize::from(self.frames.front().is_some_and(is_known)));
+        if let Some(frame) = rest.clone().next() {
             return Some(line(Direction::ToMta, frame.as_frame()));
         }
-        (!self.cut_off.is_empty()).then(|| format!("{} bytes", self.cut_off.len()))
+        is_cut_off.then(|| format!("{} bytes", self.cut_off.len()))
+    }
+
+    /// Whether more of a frame may come.
+    pub(super) fn is_within_frame(&self) -> bool {
+        self.is_open && !self.is_timed_out && !self.cut_off.is_empty() && self.broken.is_none()
     }
 
     /// Looks whether what is awaited has come.

@@ -72,6 +72,18 @@ pub(crate) fn session(bench: &FilterBench<'_>) -> Result<Facts, NoSession> {
     }
 }
 
+/// The frame that a filter sends after QUIT; empty if it sends none, as it should.
+pub(crate) fn reply_to_quit(bench: &FilterBench<'_>) -> Vec<u8> {
+    let Ok(session) = one(PROBE, bench) else { return Vec::new() };
+    let is_quit = |event: &Event| *event == Event::Bytes(Direction::ToFilter, bytes_of(&Command::Quit));
+    let after = session.record.iter().skip_while(|event| !is_quit(event));
+    let frames = after.filter_map(|event| match event {
+        Event::Bytes(Direction::ToMta, bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    frames.last().unwrap_or_default()
+}
+
 /// Whether the filter still says anything after OPTNEG; if not, why.
 pub(crate) fn probe(bench: &FilterBench<'_>) -> Result<(), String> {
     let session = one(PROBE, bench)?;
