@@ -30,6 +30,10 @@ OUR_RULES = (
 )
 
 
+# A filter of this folder answers at once or not at all.
+QUICK = ("--timeout", "3")
+
+
 class Start(Protocol):
     """Starts the program in a folder until the end of the block, and gives the place where it listens."""
 
@@ -82,7 +86,7 @@ def _ours(name: str, start: Start, profile: Profile) -> Subject:
 
 APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy)]
 SUBJECTS = [
-    *(Subject(it.peer, _of_peer(it, RULES), LIBRARY) for it in LIBRARIES),
+    *(Subject(it.peer, _of_peer(it, RULES), LIBRARY, options=QUICK) for it in LIBRARIES),
     *(Subject(it.peer, _of_peer(it), OF_APPLICATION.get(it.name, APPLICATION)) for it in APPLICATIONS),
     *(_ours(name, _of_ours(name, *OUR_RULES), LIBRARY) for name in ("filter_blocking", "filter_tokio", "filter_smol")),
     _ours("minimal_filter", _minimal, APPLICATION),
