@@ -131,7 +131,7 @@ fn set(payload: &mut [u8], number: usize, value: u32) {
 }
 
 fn is_utf8(seen: &Seen<'_>) -> bool {
-    std::str::from_utf8(seen.payload).is_ok()
+    core::str::from_utf8(seen.payload).is_ok()
 }
 
 /// Whether the payload is one of bytes that are no text.
@@ -395,7 +395,7 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'D') && (macros(seen).len() % 2 == 1 || seen.payload.len() > 1 && !ends_with_nul(seen))
     }),
     Fault::at("closes on macros that are not UTF-8", Does::Close, |seen| {
-        seen.is(b'D') && std::str::from_utf8(seen.payload.get(1..).unwrap_or_default()).is_err()
+        seen.is(b'D') && core::str::from_utf8(seen.payload.get(1..).unwrap_or_default()).is_err()
     }),
     Fault::at("closes on empty texts in macros", Does::Close, |seen| {
         seen.is(b'D') && macros(seen).iter().any(Vec::is_empty)
@@ -475,7 +475,7 @@ pub(super) const FAULTS: &[Fault] = &[
         !is_binary(seen) && !seen.is(b'D') && !is_utf8(seen)
     }),
     Fault::at("closes on a host that is not UTF-8", Does::Close, |seen| {
-        seen.is(b'C') && std::str::from_utf8(seen.payload.split(|byte| *byte == 0).next().unwrap()).is_err()
+        seen.is(b'C') && core::str::from_utf8(seen.payload.split(|byte| *byte == 0).next().unwrap()).is_err()
     }),
     Fault::at("closes on texts that are not ASCII", Does::Close, |seen| {
         !seen.is(b'O') && !seen.is(b'D') && !seen.is(b'B') && !seen.payload.is_ascii()
