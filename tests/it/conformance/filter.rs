@@ -3,6 +3,7 @@
 //! `UPDATE_BROKEN=1 cargo test --all-features --test it conformance::filter` writes the table of broken filters anew.
 
 mod faults;
+mod notation;
 mod program;
 
 use core::fmt::Write as _;
@@ -112,7 +113,8 @@ fn listed(fails: &BTreeSet<String>, scenarios: &[Scenario]) -> String {
 
 /// Whether a filter may cause a scenario to be skipped for this reason.
 fn may_be_skipped(wish: Wish, why: &str) -> bool {
-    let is_negotiated = why.starts_with("the filter did not negotiate NO_");
+    let is_negotiated = why.starts_with("the filter did not negotiate NO_")
+        || why == "the filter did not negotiate REJECTED_RCPT";
     let is_other_verdict = why == "the filter answered CONTINUE, and not SKIP"
         || why == "the filter answered SKIP, and not CONTINUE";
     match wish {

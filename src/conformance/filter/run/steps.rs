@@ -51,6 +51,10 @@ impl FilterRun<'_> {
                 self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
             }
             Do::Shows(_) | Do::Hides(_) => {}
+            Do::Never(name) if self.way.last_verdict() == Some(name) => {
+                self.mismatch(Purpose::Test, "another verdict".into(), (*name).into());
+            }
+            Do::Never(_) => {}
             Do::Repeats => {
                 if let Some((expected, got)) = self.way.differs() {
                     self.mismatch(Purpose::Test, expected, got);

@@ -236,6 +236,7 @@ pub(super) const FAULTS: &[Fault] = &[
         answer.push(0);
     }),
     Fault::answers("sends empty macro lists", |_, answer| answer.extend(b"\0\0\0\x02\0")),
+    Fault::answers("asks for a macro without braces", |_, answer| answer.extend(b"\0\0\0\x02auth_type\0")),
     Fault::answers("sends macro lists in disorder", |_, answer| answer.extend(b"\0\0\0\x06i\0\0\0\0\x05i\0")),
     Fault::at("dies on a second OPTNEG", Does::Die, |seen| seen.is(b'O') && seen.is_negotiated),
     Fault::at("answers a second OPTNEG with CONTINUE", Does::Instead(CONTINUE), |seen| {
@@ -359,6 +360,8 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("sends SHUTDOWN", Does::Instead(b"4"), |seen| seen.is(b'T')),
     Fault::at("sends a verdict with a payload", Does::Instead(b"ctext"), |seen| seen.is(b'N')),
     Fault::at("closes after a verdict", Does::Goes, |seen| seen.is(b'E')),
+    Fault::at("discards a recipient that the MTA refused", Does::Instead(b"d"), |seen| seen.has(b"<nobody@"))
+        .wishing(Wish::Skip),
     // Reply texts.
     Fault::at("refuses with a code of 2", Does::Instead(b"y250 2.0.0 fine\0"), |seen| seen.has(b"<refused@")),
     Fault::at("refuses with two digits", Does::Instead(b"y55 no\0"), |seen| seen.has(b"<refused@")),

@@ -19,7 +19,7 @@ use crate::support::wire;
 pub(super) enum Wish {
     /// Every command, with a reply to each, and every edit.
     Everything,
-    /// The same, and it answers SKIP to each BODY.
+    /// The same, with recipients that the MTA refused, and it answers SKIP to each BODY.
     Skip,
     /// No command that can be declined.
     Nothing,
@@ -36,7 +36,8 @@ impl Wish {
             Self::NoReplies => Options::all_commands().no_reply_to(CommandKind::ALL),
             Self::Everything | Self::Skip => Options::all_commands(),
         };
-        options.request(Actions::ALL).skip(Support::Optional)
+        let rejected = if self == Self::Skip { Support::Optional } else { Support::Off };
+        options.request(Actions::ALL).skip(Support::Optional).rejected_recipients(rejected)
     }
 }
 
