@@ -71,9 +71,12 @@ pub(super) fn judge_answer(offer: Offer, answer: &Answer<'_>) -> Option<String> 
     many.map(|(stage, names)| format!("{} names of macros for {stage:?} (NEG-11)", names_in(names)))
 }
 
+fn names_of(list: Text<'_>) -> impl Iterator<Item = &[u8]> {
+    list.as_bytes().split(|byte| b", \t\r\n".contains(byte)).filter(|name| !name.is_empty())
+}
+
 fn names_in(list: Text<'_>) -> usize {
-    let names = list.as_bytes().split(|byte| b", \t\r\n".contains(byte));
-    names.filter(|name| !name.is_empty()).count()
+    names_of(list).count()
 }
 
 /// What is unusual about macro lists.
@@ -82,6 +85,10 @@ pub(super) fn judge_lists(answer: &Answer<'_>) -> Option<String> {
     for (stage, names) in answer.macro_lists.iter() {
         if last.is_some_and(|last| last >= stage) {
             return Some("macro lists that are not in order, or of one stage twice (NEG-10)".into());
+        }
+        let is_bare = |name: &[u8]| name.len() > 1 && !(name.starts_with(b"{") && name.ends_with(b"}"));
+        if let Some(name) = names_of(names).find(|name| is_bare(name)) {
+            return Some(format!("the name \"{}\" without braces (MAC-18)", name.escape_ascii()));
         }
         if names_in(names) == 0 {
             return Some(format!("an empty macro list for {stage:?} (NEG-11)"));

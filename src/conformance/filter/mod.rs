@@ -24,9 +24,10 @@
 //! | `need edit [NAME]` | Skips the scenario unless the last message got an edit, or one of that name: `need edit REPLBODY`. |
 //! | `need shown TEXT` | Skips the scenario unless an edit of the last message has this text. |
 //! | `shows TEXT`, `hides TEXT` | Fails unless an edit of the last message has this text, or if one has it. |
+//! | `never NAME` | Fails if the last verdict was this: `never DISCARD`. |
 //! | `repeats` | Fails unless the last message got edits of the same kinds, in the same order, as the message before. |
 //! | `most VERSION ACTIONS STEPS` | Fails if the answer to OPTNEG has a higher version, another action or another step. |
-//! | `lists` | Fails unless the macro lists of the answer are in order, each once, and not empty. |
+//! | `lists` | Fails unless the macro lists of the answer are in order, each once, not empty, and have their longer names in braces. |
 //!
 //! # What can be awaited
 //!

@@ -32,6 +32,8 @@ pub(in super::super) enum Do {
     Need(Need),
     Shows(Vec<u8>),
     Hides(Vec<u8>),
+    /// The code that the last verdict is not.
+    Never(&'static str),
     /// The edits of the last message are of the same kinds as those of the message before.
     Repeats,
     /// The answer to OPTNEG has nothing that is not in this.
@@ -58,7 +60,7 @@ pub(in super::super) enum Need {
     /// The connection is open.
     Open,
     /// The code of the last verdict.
-    Verdict(String),
+    Verdict(&'static str),
 }
 
 /// What is awaited: what passes, and what passes as non-strict.
@@ -111,6 +113,7 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
         "need" => Do::Need(need(rest)?),
         "shows" => Do::Shows(quoted(rest)?),
         "hides" => Do::Hides(quoted(rest)?),
+        "never" => Do::Never(verdict(rest)?),
         "most" => Do::Most(most(rest).ok_or_else(argument)?),
         _ if !rest.is_empty() => return Err(ScenarioFault::Step(name.to_owned())),
         "repeats" => Do::Repeats,
@@ -129,6 +132,13 @@ fn goal(name: &str) -> Result<Goal, ScenarioFault> {
     goal.map(|&(_, goal)| goal).ok_or_else(|| ScenarioFault::Argument(name.to_owned()))
 }
 
+/// The name of a response, with any payload.
+fn verdict(name: &str) -> Result<&'static str, ScenarioFault> {
+    let bare = || frame(Direction::ToMta, name);
+    let code = bare().or_else(|_| frame(Direction::ToMta, &[name, " \"\""].concat()))?.as_frame().code();
+    code_name(code).ok_or_else(|| ScenarioFault::Argument(name.to_owned()))
+}
+
 /// A version, actions and steps, as in OPTNEG.
 fn most(text: &str) -> Option<Offer> {
     let frame = frame(Direction::ToFilter, &["OPTNEG ", text].concat()).ok()?;
@@ -145,12 +155,7 @@ fn need(text: &str) -> Result<Need, ScenarioFault> {
         "edit" => return Ok(Need::Edit(Some(rest.to_owned()).filter(|name| !name.is_empty()))),
         "shown" => return quoted(rest).map(Need::Shown),
         "open" => return Ok(Need::Open),
-        "verdict" => {
-            let code = frame(Direction::ToMta, rest)
-                .or_else(|_| frame(Direction::ToMta, &[rest, " \"\""].concat()))?;
-            let name = code_name(code.as_frame().code()).unwrap_or_default();
-            return Ok(Need::Verdict(name.to_owned()));
-        }
+        "verdict" => return verdict(rest).map(Need::Verdict),
         _ => {}
     }
     let action = Actions::NAMES.iter().find(|(_, bit)| *bit == name);

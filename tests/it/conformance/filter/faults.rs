@@ -131,7 +131,7 @@ fn set(payload: &mut [u8], number: usize, value: u32) {
 }
 
 fn is_utf8(seen: &Seen<'_>) -> bool {
-    std::str::from_utf8(seen.payload).is_ok()
+    core::str::from_utf8(seen.payload).is_ok()
 }
 
 /// Whether the payload is one of bytes that are no text.
@@ -236,6 +236,7 @@ pub(super) const FAULTS: &[Fault] = &[
         answer.push(0);
     }),
     Fault::answers("sends empty macro lists", |_, answer| answer.extend(b"\0\0\0\x02\0")),
+    Fault::answers("asks for a macro without braces", |_, answer| answer.extend(b"\0\0\0\x02auth_type\0")),
     Fault::answers("sends macro lists in disorder", |_, answer| answer.extend(b"\0\0\0\x06i\0\0\0\0\x05i\0")),
     Fault::at("dies on a second OPTNEG", Does::Die, |seen| seen.is(b'O') && seen.is_negotiated),
     Fault::at("answers a second OPTNEG with CONTINUE", Does::Instead(CONTINUE), |seen| {
@@ -359,6 +360,8 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::at("sends SHUTDOWN", Does::Instead(b"4"), |seen| seen.is(b'T')),
     Fault::at("sends a verdict with a payload", Does::Instead(b"ctext"), |seen| seen.is(b'N')),
     Fault::at("closes after a verdict", Does::Goes, |seen| seen.is(b'E')),
+    Fault::at("discards a recipient that the MTA refused", Does::Instead(b"d"), |seen| seen.has(b"<nobody@"))
+        .wishing(Wish::Skip),
     // Reply texts.
     Fault::at("refuses with a code of 2", Does::Instead(b"y250 2.0.0 fine\0"), |seen| seen.has(b"<refused@")),
     Fault::at("refuses with two digits", Does::Instead(b"y55 no\0"), |seen| seen.has(b"<refused@")),
@@ -395,7 +398,7 @@ pub(super) const FAULTS: &[Fault] = &[
         seen.is(b'D') && (macros(seen).len() % 2 == 1 || seen.payload.len() > 1 && !ends_with_nul(seen))
     }),
     Fault::at("closes on macros that are not UTF-8", Does::Close, |seen| {
-        seen.is(b'D') && std::str::from_utf8(seen.payload.get(1..).unwrap_or_default()).is_err()
+        seen.is(b'D') && core::str::from_utf8(seen.payload.get(1..).unwrap_or_default()).is_err()
     }),
     Fault::at("closes on empty texts in macros", Does::Close, |seen| {
         seen.is(b'D') && macros(seen).iter().any(Vec::is_empty)
@@ -475,7 +478,7 @@ pub(super) const FAULTS: &[Fault] = &[
         !is_binary(seen) && !seen.is(b'D') && !is_utf8(seen)
     }),
     Fault::at("closes on a host that is not UTF-8", Does::Close, |seen| {
-        seen.is(b'C') && std::str::from_utf8(seen.payload.split(|byte| *byte == 0).next().unwrap()).is_err()
+        seen.is(b'C') && core::str::from_utf8(seen.payload.split(|byte| *byte == 0).next().unwrap()).is_err()
     }),
     Fault::at("closes on texts that are not ASCII", Does::Close, |seen| {
         !seen.is(b'O') && !seen.is(b'D') && !seen.is(b'B') && !seen.payload.is_ascii()

@@ -1,6 +1,6 @@
 //! A filter in memory, sound but for one fault.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use milter_proto::FilterSession;
@@ -19,7 +19,7 @@ use crate::support::wire;
 pub(super) enum Wish {
     /// Every command, with a reply to each, and every edit.
     Everything,
-    /// The same, and it answers SKIP to each BODY.
+    /// The same, with recipients that the MTA refused, and it answers SKIP to each BODY.
     Skip,
     /// No command that can be declined.
     Nothing,
@@ -36,7 +36,8 @@ impl Wish {
             Self::NoReplies => Options::all_commands().no_reply_to(CommandKind::ALL),
             Self::Everything | Self::Skip => Options::all_commands(),
         };
-        options.request(Actions::ALL).skip(Support::Optional)
+        let rejected = if self == Self::Skip { Support::Optional } else { Support::Off };
+        options.request(Actions::ALL).skip(Support::Optional).rejected_recipients(rejected)
     }
 }
 
@@ -113,8 +114,8 @@ pub(super) fn hits(scenario: &Scenario, profile: &Profile, wish: Wish) -> Vec<bo
     let daemon = daemon(wish, Fault::NONE);
     daemon.borrow_mut().hits = vec![false; FAULTS.len()];
     run_with(&daemon, scenario, profile);
-    let hits = daemon.borrow().hits.clone();
-    hits
+    let daemon = daemon.borrow();
+    daemon.hits.clone()
 }
 
 fn daemon(wish: Wish, fault: Fault) -> Rc<RefCell<Daemon>> {
@@ -151,7 +152,7 @@ fn run_with(daemon: &Rc<RefCell<Daemon>>, scenario: &Scenario, profile: &Profile
                 run.advance(Input::Done)
             }
             Action::Receive(_) if !replies.is_empty() => {
-                run.advance(Input::Received(&std::mem::take(&mut replies)))
+                run.advance(Input::Received(&core::mem::take(&mut replies)))
             }
             Action::Receive(_) if connection.is_none() => run.advance(Input::Closed),
             Action::Receive(_) => run.advance(Input::TimedOut),
@@ -239,7 +240,7 @@ impl Connection {
     /// Cuts the next frame from the stream: code and payload.
     fn cut(&mut self) -> Result<Option<Vec<u8>>, Then> {
         let Some(head) = self.buffer.first_chunk::<4>() else { return Ok(None) };
-        let mut length = u32::from_be_bytes(*head) as usize;
+        let mut length = usize::try_from(u32::from_be_bytes(*head)).unwrap();
         let special = self.fault.special;
         if length == 0 {
             match special {
@@ -334,7 +335,7 @@ impl Connection {
         }
         self.last = code;
         if self.fault.special == Special::ReversesReplies && before > 0 {
-            reply.extend(std::mem::take(out));
+            reply.extend(core::mem::take(out));
             *out = reply;
         } else {
             out.extend(reply);
@@ -358,10 +359,8 @@ impl Connection {
             Command::RcptTo { address, .. } if address.as_bytes().starts_with(b"<refused@") => {
                 has_refused = true
             }
-            Command::Body { .. } => {
-                if self.wish == Wish::Skip && seen.steps.contains(Steps::SKIP) {
-                    verdict = Verdict::Skip;
-                }
+            Command::Body { .. } if self.wish == Wish::Skip && seen.steps.contains(Steps::SKIP) => {
+                verdict = Verdict::Skip;
             }
             Command::Quit => self.has_quit = true,
             _ => {}
