@@ -28,6 +28,7 @@
 //! The remaining lines are steps: see [`filter`] for those of a filter under test, and [`mta`] for those of an MTA.
 
 mod action;
+mod fault;
 pub mod filter;
 mod memory;
 pub mod mta;
@@ -37,8 +38,8 @@ mod scenario;
 mod tokens;
 
 pub use action::{Action, ClientAction, Delivery, Input, Patience};
+pub use fault::{ScenarioError, ScenarioFault};
 pub use filter::{FilterRun, filter_scenarios};
 pub use mta::{MtaRun, mta_scenarios};
 pub use outcome::{Event, Mismatch, Outcome, Verdict};
-pub use read::{ScenarioError, ScenarioFault};
 pub use scenario::{Level, Role, Scenario, Step};

@@ -4,57 +4,9 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use thiserror::Error;
-
+use super::fault::{ScenarioError, ScenarioFault};
 use super::scenario::{Level, Role, Scenario, Step, StepKind};
 use super::tokens::word;
-use crate::transcript::ReadError;
-
-/// Text that is not a scenario.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-#[error("line {line}: {fault}")]
-pub struct ScenarioError {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The reason.
-    pub fault: ScenarioFault,
-}
-
-/// The reason why a line of a scenario cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ScenarioFault {
-    /// A line stands before the first scenario.
-    #[error("expected a scenario, which begins with [ROLE/CHAPTER/NAME] LEVEL RULE")]
-    NoScenario,
-    /// The first line of a scenario is malformed.
-    #[error(
-        "expected [ROLE/CHAPTER/NAME] LEVEL RULE, where ROLE is filter or mta, and LEVEL is must, should or info"
-    )]
-    Head,
-    /// A scenario has no title or no steps.
-    #[error("a scenario needs a title and at least one step")]
-    Incomplete,
-    /// Two scenarios have this id.
-    #[error("another scenario has the id {0} already")]
-    SameId(String),
-    /// `each` is malformed.
-    #[error("expected each NAME: VALUE | VALUE, before the first step")]
-    Each,
-    /// A step does not begin with a known word.
-    #[error("no step begins with {0:?}")]
-    Step(String),
-    /// A step lacks an argument, or has one that is not known.
-    #[error("the step does not take {0:?}")]
-    Argument(String),
-    /// A frame is malformed.
-    #[error("the frame: {0}")]
-    Frame(ReadError),
-    /// Bytes are malformed, or more than 64 MiB.
-    #[error("expected pairs of hexadecimal digits, texts in quotes, and *N; together at most 64 MiB")]
-    Bytes,
-}
 
 /// The lines of one scenario, before `each` is applied.
 struct Draft<'t> {
@@ -63,6 +15,16 @@ struct Draft<'t> {
     title: &'t str,
     each: Vec<(&'t str, Vec<&'t str>)>,
     steps: Vec<(usize, &'t str)>,
+}
+
+impl Scenario {
+    /// Reads scenarios in the notation of [`conformance`](super). `each` makes several of one.
+    ///
+    /// # Errors
+    /// The first line that cannot be read, and why.
+    pub fn read_all(text: &str) -> Result<Vec<Self>, ScenarioError> {
+        read_all(text)
+    }
 }
 
 /// Reads several texts. An id may occur once in all of them.

@@ -4,8 +4,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::read::{self, ScenarioError};
-
 /// The side of the protocol that a scenario tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has two roles")]
@@ -99,14 +97,6 @@ pub(super) enum StepKind {
 }
 
 impl Scenario {
-    /// Reads scenarios in the notation of [`conformance`](super). `each` makes several of one.
-    ///
-    /// # Errors
-    /// The first line that cannot be read, and why.
-    pub fn read_all(text: &str) -> Result<Vec<Self>, ScenarioError> {
-        read::read_all(text)
-    }
-
     /// The second part of the id.
     #[must_use]
     pub fn chapter(&self) -> &str {

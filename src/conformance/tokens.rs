@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::read::ScenarioFault;
+use super::fault::ScenarioFault;
 use crate::transcript::Entry;
 use crate::wire::{Direction, FrameBuf};
 
