@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub(super) use super::fault::{ScenarioError, ScenarioFault};
+use super::fault::{ScenarioError, ScenarioFault};
 use super::scenario::{Level, Role, Scenario, Step, StepKind};
 use super::tokens::word;
 

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::read::ScenarioFault;
+use super::fault::ScenarioFault;
 use crate::transcript::{Entry, Line};
 use crate::wire::{Direction, Frame, FrameBuf};
 

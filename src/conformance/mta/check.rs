@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 use super::super::tokens::{bytes, frame, word};
 use super::delivery::Feature;
 use super::pattern::{Pattern, command, patterns};

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Delivery;
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 use super::super::tokens::{quoted, word};
 use super::profile::Profile;
 

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 use super::super::tokens::quoted;
 use super::profile::{FailureAction, Profile};
 

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 use super::super::tokens::frame;
 use super::profile::Profile;
 use crate::order::CommandKind;

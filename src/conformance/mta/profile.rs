@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 
 /// What the user tells about an MTA under test: addresses that it accepts, and what it does when a filter fails.
 ///

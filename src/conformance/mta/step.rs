@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::read::ScenarioFault;
+use super::super::fault::ScenarioFault;
 use super::super::tokens::{bytes, frame, quoted, word};
 use super::check::Check;
 use super::expect::{Expected, Place};
