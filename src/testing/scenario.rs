@@ -127,6 +127,7 @@ impl Writer<'_> {
             }
             // Filters close the connection at a code that they do not know, and it does no harm if they answer it.
             None => "any",
+            Some(kind) if !kind.has_reply() && is_broken => return self.out.write_str("< silence | close\n"),
             Some(kind) if !kind.has_reply() => return Ok(()),
             Some(_) if self.is_faulty => "reply | close ~ silence",
             Some(_) => "reply",

@@ -40,18 +40,18 @@ fn steps(finding: &Finding) -> Vec<&str> {
 const FAULTS: [(Fault, Kind, u32, usize); 14] = [
     (Fault::DiesAtZeroLength, Kind::Crash, 300, 3),
     (Fault::AnswersBodyAtEndTwice, Kind::SecondReply, 100, 4),
-    (Fault::DiesAtOddMacros, Kind::Crash, 50, 2),
+    (Fault::DiesAtOddMacros, Kind::Crash, 50, 3),
     (Fault::IgnoresUnknown, Kind::Silence, 20, 6),
     (Fault::SilentAfterAbort, Kind::Silence, 20, 7),
     (Fault::SkipsRecipients, Kind::WrongReply, 20, 8),
     (Fault::EditsTooEarly, Kind::WrongReply, 20, 12),
-    (Fault::ClosesAtSecondMessage, Kind::Closed, 50, 8),
+    (Fault::ClosesAtSecondMessage, Kind::Closed, 50, 16),
     (Fault::DiesAtQuit, Kind::Crash, 5, 2),
     (Fault::HangsAtEndOfStream, Kind::Hang, 50, 4),
     (Fault::RefusesOneConnection, Kind::RefusedConnection, 50, 4),
     (Fault::RepliesToMacros, Kind::SecondReply, 20, 3),
     (Fault::LosesWhatComesInPieces, Kind::Closed, 50, 3),
-    (Fault::SendsHalfAFrame, Kind::Closed, 20, 3),
+    (Fault::SendsHalfAFrame, Kind::Closed, 20, 4),
 ];
 
 #[test]
