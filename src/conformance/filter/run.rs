@@ -14,7 +14,7 @@ use super::talk::{Talk, Wanted};
 use super::way::Way;
 use super::{Profile, ProfileMessage};
 use crate::order::{CommandKind, Stage};
-use crate::wire::{Direction, Frame, FrameBuf};
+use crate::wire::{Direction, FrameBuf};
 
 /// Plays the MTA in one scenario, for a filter under test.
 ///
@@ -386,10 +386,4 @@ impl<'s> FilterRun<'s> {
             self.plan.pop_front();
         }
     }
-}
-
-/// A frame as a line of a transcript, without its direction.
-pub(super) fn line(direction: Direction, frame: Frame<'_>) -> String {
-    let line = format!("{}", crate::transcript::Line::new(direction, frame));
-    line.split_at_checked(2).map(|(_, line)| line.to_owned()).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::content;
-use super::run::line;
+use super::shown::line;
 use super::step::Goal;
 use super::{Profile, ProfileMessage};
 use crate::mta;
