@@ -1,13 +1,11 @@
 //! Words, texts and bytes of the notation.
 
-use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::fault::ScenarioFault;
-use crate::transcript::{Entry, Line};
-use crate::wire::{Direction, Frame, FrameBuf};
+use crate::transcript::Entry;
+use crate::wire::{Direction, FrameBuf};
 
 /// The most bytes that one step may describe.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -26,12 +24,6 @@ pub(super) fn frame(direction: Direction, text: &str) -> Result<FrameBuf, Scenar
     };
     let line: String = [sign, text].concat();
     line.parse::<Entry>().map(|entry| entry.frame).map_err(ScenarioFault::Frame)
-}
-
-/// A frame as a line of a transcript, without its direction.
-pub(super) fn line(direction: Direction, frame: Frame<'_>) -> String {
-    let line = format!("{}", Line::new(direction, frame));
-    line.split_at_checked(2).map(|(_, line)| line.to_owned()).unwrap_or_default()
 }
 
 /// A text in quotes, in the notation of transcripts.

@@ -38,6 +38,9 @@
 //! # impl MyFilter {
 //! #     fn new() -> Self { Self(FilterSession::new(), Assembler::new(Vec::new())) }
 //! #     fn answer(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> bool {
+//! #         if bytes.is_empty() {
+//! #             return false;
+//! #         }
 //! #         while let Ok(Some(_)) = self.0.next_event(&mut self.1, &mut bytes) {
 //! #             match self.0.turn() {
 //! #                 Turn::Reply(CommandKind::Negotiate) => match self.0.negotiate(&Options::all_commands()) {
@@ -58,6 +61,7 @@
 //!     for scenario in filter_scenarios().unwrap() {
 //!         let outcome = FilterRun::new(&scenario, &profile).in_memory(|| {
 //!             let mut filter = MyFilter::new(); // one for each connection
+//!             // It gets no bytes when the MTA has closed its side.
 //!             move |bytes: &[u8], out: &mut Vec<u8>| match filter.answer(bytes, out) {
 //!                 true => ControlFlow::Continue(()),
 //!                 false => ControlFlow::Break(()), // it closes the connection

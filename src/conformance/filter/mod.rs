@@ -48,6 +48,7 @@
 mod content;
 mod profile;
 mod run;
+mod shown;
 mod step;
 mod talk;
 mod way;

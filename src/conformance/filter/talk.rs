@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Patience;
-use super::super::tokens::line;
+use super::shown::line;
 use super::step::{Awaited, Hope};
 use super::way::{Judged, Way};
 use crate::order::CommandKind;

@@ -5,8 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::tokens::line;
 use super::content;
+use super::shown::line;
 use super::step::Goal;
 use super::{Profile, ProfileMessage};
 use crate::negotiation::Negotiated;
