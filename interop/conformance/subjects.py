@@ -31,7 +31,7 @@ OUR_RULES = (
 
 
 # A filter of this folder answers at once or not at all.
-QUICK = ("--timeout", "3")
+QUICK = ("--timeout", "1")
 
 
 class Start(Protocol):

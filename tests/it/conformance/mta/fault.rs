@@ -238,7 +238,7 @@ impl Frames {
             (Fault::NoMacrosIfDeclined, b'D') if self.steps & 0x3f != 0 && b"CHMR".contains(&stage) => {
                 Vec::new()
             }
-            (Fault::NoQueueId, b'D') if b"TNE".contains(&stage) => Vec::new(),
+            (Fault::NoQueueId, b'D') if matches!(stage, b'T' | b'N' | b'E') => Vec::new(),
             (Fault::OneRcptMacro, b'D') if stage == b'R' && self.last == b'R' => Vec::new(),
             (Fault::BodyAfterSkip, b'B') => {
                 self.body = same.clone();
