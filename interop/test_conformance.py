@@ -10,7 +10,7 @@ from conformance.subjects import MAIL_SERVERS, SUBJECTS, MailServer, Subject
 from lab.peer import Peer, peer
 from lab.ports import free_port
 
-SECONDS = 600
+SECONDS = 1800
 
 
 @pytest.mark.parametrize("it", [pytest.param(it, marks=peer(it.peer), id=it.name) for it in SUBJECTS])

@@ -36,7 +36,7 @@ impl Limits {
             Patience::Short => self.quiet,
             // An MTA may look at its clock only now and then.
             Patience::Timeout(wait) => timeout(wait).mul_f64(1.2).saturating_add(Duration::from_secs(2)),
-            Patience::Almost(wait) => timeout(wait).mul_f64(0.8),
+            Patience::Almost(wait) => timeout(wait).mul_f64(2.0 / 3.0),
             _ => self.timeout,
         }
     }
