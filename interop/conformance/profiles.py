@@ -8,10 +8,12 @@ Profile = str
 LIBRARY = """\
 [messages.edit]
 [messages.replace-body]
-[messages.macro]
 [messages.reject]
 recipients = ["<refused@example.net>"]
 """
+
+# It shows the value of the macro i.
+SHOWS_MACRO = "[messages.macro]\n"
 
 # A filter that does something with mail, but not on demand.
 APPLICATION = ""

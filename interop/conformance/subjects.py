@@ -16,18 +16,20 @@ from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
 from peers.filter import Filter, restarting
 from peers.libraries import LIBRARIES
 
-from .profiles import APPLICATION, LIBRARY, OF_APPLICATION, POSTFIX_PROFILE, SENDMAIL_PROFILE, Profile
+from .profiles import (
+    APPLICATION, LIBRARY, OF_APPLICATION, POSTFIX_PROFILE, SENDMAIL_PROFILE, SHOWS_MACRO, Profile
+)
 
 # What a filter of this folder on a library does: it refuses one recipient, and edits every message.
 RULES = (
     "rcpt/refused:setreply|550|5.1.1|no such user",
     "eom:addheader|X-Checked|yes",
-    "eom:symval|X-Queue-Id|i",
     "eom:replacebody|a new body\r\n",
 )
-OUR_RULES = (
-    "--reject-rcpt", "*refused*", "--add-header", "X-Checked=yes", "--replace-body", "a new body\r\n",
-)
+# And it shows a macro, unless the library cannot read macros.
+WITH_MACRO = (*RULES, "eom:symval|X-Queue-Id|i")
+WITHOUT_MACROS = ("python-libmilter", "miltr-server")
+OUR_RULES = ("--at", "rcpt/*refused*=550 5.1.1 no such user", "--add-header", "X-Checked=yes", "--replace-body", "body.txt")
 
 
 # A filter of this folder answers at once or not at all.
@@ -64,9 +66,16 @@ def _of_peer(it: Filter, rules: Sequence[str] = ()) -> Start:
     return start
 
 
+def _of_library(it: Filter) -> Subject:
+    if it.name in WITHOUT_MACROS:
+        return Subject(it.peer, _of_peer(it, RULES), LIBRARY, options=QUICK)
+    return Subject(it.peer, _of_peer(it, WITH_MACRO), LIBRARY + SHOWS_MACRO, options=QUICK)
+
+
 def _of_ours(program: str, *options: str) -> Start:
     @contextmanager
     def start(home: Path, programs: Path) -> Iterator[str]:
+        (home / "body.txt").write_bytes(b"a new body\r\n")
         with our_filter(programs, program, home, f"unix:{home}/filter.sock", *options) as it:
             yield it.spec
 
@@ -86,7 +95,7 @@ def _ours(name: str, start: Start, profile: Profile) -> Subject:
 
 APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy)]
 SUBJECTS = [
-    *(Subject(it.peer, _of_peer(it, RULES), LIBRARY, options=QUICK) for it in LIBRARIES),
+    *map(_of_library, LIBRARIES),
     *(Subject(it.peer, _of_peer(it), OF_APPLICATION.get(it.name, APPLICATION)) for it in APPLICATIONS),
     *(_ours(name, _of_ours(name, *OUR_RULES), LIBRARY) for name in ("filter_blocking", "filter_tokio", "filter_smol")),
     _ours("minimal_filter", _minimal, APPLICATION),

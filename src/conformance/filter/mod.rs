@@ -8,7 +8,7 @@
 //! | `> COMMAND` | Sends a command, in the notation of [`transcript`](crate::transcript). If the filter declined it, the scenario is skipped. |
 //! | `>! COMMAND` | Sends it even if the filter declined it. |
 //! | `>? COMMAND` | Sends it if it is in order. It is left out if the filter declined it, or has ended the message or the connection. |
-//! | `>> BYTES` | Sends bytes: pairs of hexadecimal digits, texts in quotes, and `*N` to repeat the item before it. `/` is a pause, in which nothing may come. Whole frames among them are commands like others. |
+//! | `>> BYTES` | Sends bytes: pairs of hexadecimal digits, texts in quotes, and `*N` to repeat the item before it. `/` is a pause, in which nothing may come. Whole frames among them are commands like others, and skip the scenario if the filter declined them. |
 //! | `pipeline STAGE` | Sends the legal commands up to this stage at once, without waiting for replies. |
 //! | `cut N` | From here on, sends pieces of N bytes. `cut 0` ends that. Otherwise all that stands between two `<` is sent at once. |
 //! | `< A \| B ~ C \| D` | Waits for one of these. After `~`: what passes as non-strict. |

@@ -161,6 +161,10 @@ impl FilterRun<'_> {
         self.talk.outgoing.extend_from_slice(bytes);
         self.record.push(Event::Bytes(Direction::ToFilter, bytes.to_vec()));
         for frame in self.talk.sent_raw(bytes) {
+            let kind = CommandKind::from_code(frame.as_frame().code());
+            if let Some(kind) = kind.filter(|&kind| self.way.has_declined(kind)) {
+                return self.skip(&format!("the filter declined {kind}"));
+            }
             self.talk.owed.extend(self.way.sent(frame.as_frame()));
         }
     }
