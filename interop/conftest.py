@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sessions", type=int, default=5_000, metavar="N", help="sessions of the walk for each MTA")
     group.addoption("--seed", metavar="S", help="what the sessions of the walk are drawn from; otherwise chance")
     group.addoption("--chains", type=Path, metavar="FOLDER", help="write what chains of filters were seen to do there")
+    group.addoption("--conformance", type=Path, metavar="FILE", help="write CONFORMANCE.md there")
+    group.addoption("--learn", action="store_true", help="write what milter-check finds as what is known")
     group.addoption("--document", type=Path, metavar="FILE", help="write INTEROP.md there")
 
 

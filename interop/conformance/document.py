@@ -7,7 +7,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .reports import HERE, Report
+from .reports import HERE, Judged
 
 RESULTS = ("pass", "non-strict", "fail", "skipped")
 
@@ -47,20 +47,6 @@ def findings() -> list[Finding]:
     return [Finding(**row) for row in tomllib.loads((HERE / "findings.toml").read_text())["finding"]]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A program, its version, and its report."""
-
-    name: str
-    version: str
-    report: Report
-    is_ours: bool
-
-    def failed(self, level: str) -> list[Any]:
-        rows = self.report["scenarios"]
-        return [row for row in rows if row["result"] == "fail" and row["level"] == level]
-
-
 def document(judged: Sequence[Judged], day: date) -> str:
     known = findings()
     parts = [HEAD.format(day=day.isoformat())]
@@ -81,7 +67,7 @@ def matrix(judged: Sequence[Judged]) -> str:
         cells = {chapter["name"]: cell(chapter) for chapter in it.report["chapters"]}
         summary = it.report["summary"]
         counts = [str(summary[result.replace("-", "_")]) for result in RESULTS]
-        lines.append([it.name, it.version or "this crate", *(cells.get(name, "") for name in chapters), *counts])
+        lines.append([it.name, it.version, *(cells.get(name, "") for name in chapters), *counts])
     note = (
         "Each cell of a chapter counts the failed scenarios of level must, and after + those of level should. A dot: none.\n"
     )
