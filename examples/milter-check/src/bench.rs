@@ -75,4 +75,6 @@ pub(crate) struct Played<'s> {
     pub(crate) unreachable: Option<String>,
     /// Whether something that must come did not.
     pub(crate) has_timed_out: bool,
+    /// Whether the program died, and may have been started again.
+    pub(crate) has_died: bool,
 }

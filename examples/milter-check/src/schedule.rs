@@ -1,6 +1,6 @@
 //! Runs many scenarios, one after the other or several at once.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
 
@@ -26,6 +26,8 @@ struct Shared<'s> {
     running: Mutex<Vec<usize>>,
     last: Mutex<Option<usize>>,
     stopped: Mutex<Option<String>>,
+    /// The program has died at least once.
+    has_died: AtomicBool,
 }
 
 /// Runs all scenarios. The second result says why it stopped early, if it did: what has not been run by then is skipped.
@@ -41,6 +43,7 @@ pub(crate) fn run<'s>(
         running: Mutex::new(Vec::new()),
         last: Mutex::new(None),
         stopped: Mutex::new(None),
+        has_died: AtomicBool::new(false),
     };
     thread::scope(|scope| {
         for _ in 0..jobs {
@@ -80,19 +83,21 @@ fn work<'s>(
     }
 }
 
-/// Runs again, one after the other, what may have failed because of other connections.
+/// Runs again, one after the other, what may have failed because of other connections. A program that died took the others
+/// with it, and they may have passed for that reason: then everything is run again.
 fn run_again_alone<'s>(
     scenarios: &[&'s Scenario],
     bench: &dyn Bench,
     shared: &Shared<'s>,
     watcher: &dyn Watcher,
 ) {
+    let has_died = shared.has_died.load(Ordering::Relaxed);
     for (place, scenario) in scenarios.iter().enumerate() {
-        let is_doubtful = shared
+        let was_doubtful = shared
             .rows
             .lock()
             .is_ok_and(|rows| rows.get(place).and_then(Option::as_ref).is_some_and(is_doubtful));
-        if !is_doubtful {
+        if !was_doubtful && !has_died {
             continue;
         }
         if !shared.is_stopped() {
@@ -101,7 +106,9 @@ fn run_again_alone<'s>(
             }
         }
         if let Ok(rows) = shared.rows.lock() {
-            rows.get(place).and_then(Option::as_ref).into_iter().for_each(|row| watcher.ends(row));
+            // What was told already is told again only if it has changed.
+            let row = rows.get(place).and_then(Option::as_ref);
+            row.into_iter().filter(|row| was_doubtful || is_doubtful(row)).for_each(|row| watcher.ends(row));
         }
     }
 }
@@ -122,7 +129,10 @@ fn one<'s>(
 ) -> Option<Row<'s>> {
     watcher.begins(&scenario.id);
     shared.begin(place);
-    let Played { row, unreachable, has_timed_out } = bench.play(scenario);
+    let Played { row, unreachable, has_timed_out, has_died } = bench.play(scenario);
+    if has_died {
+        shared.has_died.store(true, Ordering::Relaxed);
+    }
     if let Some(why) = unreachable {
         let suspects = shared.suspects(place, scenarios);
         shared.stop(format!("the {} cannot be reached any more ({why}); {suspects}", bench.noun()));

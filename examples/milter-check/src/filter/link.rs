@@ -40,6 +40,8 @@ pub(crate) struct Link<'t> {
     pub(crate) has_timed_out: bool,
     /// Why the first connection could not be opened.
     pub(crate) unreachable: Option<String>,
+    /// A connection was refused: the filter has died, and may have been started again.
+    pub(crate) has_died: bool,
 }
 
 impl<'t> Link<'t> {
@@ -53,6 +55,7 @@ impl<'t> Link<'t> {
             has_connected: false,
             has_timed_out: false,
             unreachable: None,
+            has_died: false,
         }
     }
 
@@ -105,8 +108,12 @@ impl<'t> Link<'t> {
                     self.socket = Some(socket);
                     return Happened::Connected;
                 }
-                Err(_) if !self.has_connected && begun.elapsed() < RESTART => thread::sleep(PAUSE),
+                Err(_) if !self.has_connected && begun.elapsed() < RESTART => {
+                    self.has_died = true;
+                    thread::sleep(PAUSE);
+                }
                 Err(error) => {
+                    self.has_died = true;
                     let why = error.to_string();
                     if !self.has_connected {
                         self.unreachable = Some(why.clone());

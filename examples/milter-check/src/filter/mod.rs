@@ -37,12 +37,17 @@ impl Bench for FilterBench<'_> {
             // Nobody else ends a filter that sends PROGRESS for ever.
             if run.record().len() > MOST_EVENTS || begun.elapsed() > most {
                 let row = Row::endless(scenario, run.record().to_vec(), begun.elapsed());
-                return Played { row, unreachable: None, has_timed_out: true };
+                return Played { row, unreachable: None, has_timed_out: true, has_died: link.has_died };
             }
             action = run.advance(link.input());
         }
         let row = Row::new(scenario, run.outcome(), run.record().to_vec(), begun.elapsed());
-        Played { row, unreachable: link.unreachable, has_timed_out: link.has_timed_out }
+        Played {
+            row,
+            unreachable: link.unreachable,
+            has_timed_out: link.has_timed_out,
+            has_died: link.has_died,
+        }
     }
 
     fn probe(&self) -> Result<(), String> {

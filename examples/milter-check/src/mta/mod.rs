@@ -37,7 +37,7 @@ impl MtaBench {
         }
         let row = Row::new(scenario, run.outcome(), run.record().to_vec(), begun.elapsed());
         let (unreachable, has_timed_out) = (hub.unreachable.take(), hub.has_timed_out);
-        (Played { row, unreachable, has_timed_out }, run.failure())
+        (Played { row, unreachable, has_timed_out, has_died: false }, run.failure())
     }
 }
 
