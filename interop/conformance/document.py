@@ -33,8 +33,8 @@ class Unexplained(Exception):
 class Finding:
     """One sentence about failures that have one cause. Scenarios are patterns of ids."""
 
-    peers: Sequence[str]
-    scenarios: Sequence[str]
+    peers: tuple[str, ...]
+    scenarios: tuple[str, ...]
     text: str
     known: str = ""
 
@@ -44,7 +44,8 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    return [Finding(**row) for row in tomllib.loads((HERE / "findings.toml").read_text())["finding"]]
+    rows = tomllib.loads((HERE / "findings.toml").read_text())["finding"]
+    return [Finding(tuple(row.pop("peers")), tuple(row.pop("scenarios")), **row) for row in rows]
 
 
 def document(judged: Sequence[Judged], day: date) -> str:
@@ -81,53 +82,60 @@ def cell(chapter: Any) -> str:
     return f"0 + {should}" if should else "·"
 
 
+def owner(known: Sequence[Finding], peer: str, scenario: str) -> Finding | None:
+    """The first finding that explains a failure."""
+    return next((finding for finding in known if finding.explains(peer, scenario)), None)
+
+
 def explained(judged: Iterable[Judged], known: Sequence[Finding]) -> Iterator[str]:
     """For each program the causes of its failures of level must, with the bytes of the first of them."""
     for it in judged:
-        rows = it.failed("must")
-        if not rows:
-            continue
-        yield f"### {it.name}\n"
-        left = {row["id"]: row for row in rows}
-        for finding in known:
-            these = {id: row for id, row in left.items() if finding.explains(it.name, id)}
-            if these:
-                left = {id: row for id, row in left.items() if id not in these}
-                first = next(iter(these.values()))
-                yield f"* {finding.text}{sent(first)} {names(list(these))}"
-        if left:
-            raise Unexplained(f"{it.name}: " + ", ".join(f"{row['id']}: {row['got']}" for row in left.values()))
-        yield ""
+        causes: dict[Finding, list[Any]] = {}
+        for row in it.failed("must"):
+            finding = owner(known, it.name, row["id"])
+            if finding is None:
+                raise Unexplained(f"{it.name}: {row['id']}: expected {row['expected']}, got {row['got']}")
+            causes.setdefault(finding, []).append(row)
+        if causes:
+            yield f"### {it.name}\n"
+            for finding, rows in causes.items():
+                yield f"* {finding.text}{sent(rows[0])} {names([row['id'] for row in rows])}"
+            yield ""
 
 
 def sent(row: Any) -> str:
-    """The last bytes before the failure, if they are short enough to be read."""
-    frames = [entry for entry in row["transcript"] if entry["kind"] == "to-" + other(row)]
-    if not frames or not frames[-1].get("bytes"):
+    """The bytes that the scenario is about: those of its last step that sends any, or the last ones."""
+    place = f"to-{row['id'].partition('/')[0]}"
+    is_of_step, of_steps, last = False, [], []
+    for entry in row["transcript"]:
+        if entry["kind"] == "step":
+            is_of_step = entry["text"].startswith(">")
+        elif entry["kind"] == place:
+            last.append(entry)
+            if is_of_step:
+                of_steps.append(entry)
+    octets = ((of_steps or last or [{}])[-1]).get("bytes")
+    if not octets:
         return ""
-    octets = frames[-1]["bytes"]
     return f" After `{octets if len(octets) <= 60 else octets[:60] + ' …'}`: {row['got']}."
 
 
-def other(row: Any) -> str:
-    """Whom the program under test hears from: the bytes to it are what matters."""
-    return "filter" if row["id"].startswith("filter/") else "mta"
-
-
-def names(ids: Sequence[str]) -> str:
-    shown = ", ".join(f"`{id}`" for id in ids[:6])
-    return f"({shown}{f' and {len(ids) - 6} more' if len(ids) > 6 else ''})"
+def names(ids: Sequence[str], most: int = 6) -> str:
+    shown = ", ".join(f"`{id}`" for id in ids[:most])
+    return f"({shown}{f' and {len(ids) - most} more' if len(ids) > most else ''})"
 
 
 def found(judged: Sequence[Judged], known: Sequence[Finding]) -> Iterator[str]:
     """Which scenarios find which bug."""
     yield "| bug | found in | by |\n| --- | --- | --- |"
-    for finding in known:
-        if not finding.known:
-            continue
-        rows = [(it.name, row["id"]) for it in judged for row in it.report["scenarios"] if row["result"] == "fail"]
-        hits = [(name, id) for name, id in rows if finding.explains(name, id)]
-        peers, ids = dict.fromkeys(name for name, _ in hits), dict.fromkeys(id for _, id in hits)
-        if not hits:
-            raise Unexplained(f"no scenario finds: {finding.known}")
-        yield f"| {finding.known} | {', '.join(peers)} | {', '.join(f'`{id}`' for id in list(ids)[:4])} |"
+    hits: dict[str, list[tuple[str, str]]] = {finding.known: [] for finding in known if finding.known}
+    for it in judged:
+        for row in (*it.failed("must"), *it.failed("should")):
+            finding = owner(known, it.name, row["id"])
+            if finding is not None and finding.known:
+                hits[finding.known].append((it.name, row["id"]))
+    for bug, rows in hits.items():
+        if not rows:
+            raise Unexplained(f"no scenario finds: {bug}")
+        peers, ids = dict.fromkeys(name for name, _ in rows), dict.fromkeys(id for _, id in rows)
+        yield f"| {bug} | {', '.join(peers)} | {names(list(ids), 4)[1:-1]} |"
