@@ -77,7 +77,7 @@ fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<Exi
     let (started, begun) = (SystemTime::now(), Instant::now());
     let facts = filter::first::session(&bench)
         .map_err(|it| Stop::Program(format!("{spec}: {}{}", it.why, indented(&it.transcript()))))?;
-    bench.profile.reply_to_quit = filter::first::reply_to_quit(&bench);
+    bench.profile.reply_to_quit = filter::first::reply_to_quit(&bench, &facts);
     let refusal = facts.refusal().map(|verdict| {
         format!(
             "the filter answers the default message with {verdict}, and many scenarios need a message that passes: \
