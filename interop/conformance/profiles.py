@@ -57,6 +57,14 @@ failure = "tempfail"
 POSTFIX_PROFILE = MTA + "command = 3\ncontent = 5\nend-of-message = 5\n"
 SENDMAIL_PROFILE = MTA + "command = 3\ncontent = 3\nend-of-message = 3\n"
 
+# What the simulators' scripts send.
+CLIENT_PROFILE = """\
+helo = "client.example.org"
+sender = "sender@example.org"
+recipients = ["recipient@example.org", "other@example.org"]
+failure = "tempfail"
+"""
+
 
 def written(home: Path, profile: Profile) -> Path:
     """The profile as a file."""

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.ours import our_filter
-from lab.peer import Peer
+from lab.peer import Peer, debian
 from lab.ports import free_port
 from lab.postfix import POSTFIX, postfix
 from lab.process import running
 from lab.sendmail import SENDMAIL, sendmail
 from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
-from peers.filter import Filter, restarting
-from peers.libraries import LIBRARIES
+from peers.filter import BUILT, Filter, restarting
+from peers.filter import HERE as PEERS
+from peers.libraries import GO_MILTER, LIBRARIES
 
+from .front import Letter, front
 from .profiles import (
     APPLICATION, LIBRARY, OF_APPLICATION, POSTFIX_PROFILE, SENDMAIL_PROFILE, SHOWS_MACRO, Profile
 )
+from .reports import HERE
 
 # What a filter of this folder on a library does: it refuses one recipient, and edits every message.
 RULES = (
@@ -124,6 +127,50 @@ def _sendmail(home: Path, filter_port: int, sink_port: int) -> Iterator[int]:
     with sendmail(home, sink_port, {"check": equates}) as it:
         yield it.ports["check"]
 
+
+def _front(command: Callable[[Path, str, Letter], Sequence[str | Path]]) -> Callable[[Path, Path, str], AbstractContextManager[int]]:
+    """Starts an SMTP server that runs this command for each message: it gets the folder of our programs and the filter."""
+
+    def start(home: Path, programs: Path, spec: str) -> AbstractContextManager[int]:
+        return front(home, lambda letter: command(programs, spec, letter))
+
+    return start
+
+
+@dataclass(frozen=True)
+class MailClient:
+    """The MTA's side of a library, which sends a message that `front` has taken."""
+
+    peer: Peer
+    start: Callable[[Path, Path, str], AbstractContextManager[int]]
+
+
+def _our_mta(program: str) -> Callable[[Path, str, Letter], Sequence[str | Path]]:
+    def command(programs: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
+        recipients = [word for recipient in letter.recipients for word in ("--to", recipient)]
+        envelope = ("--helo", letter.helo, "--from", letter.sender, *recipients, "--message", letter.file)
+        return (programs / program, "--filter", spec, "--json", "--timeout", "3", *envelope)
+
+    return command
+
+
+def _ours_as_mta(name: str) -> MailClient:
+    return MailClient(Peer(name, "ours", lambda: None, lambda: ""), _front(_our_mta(name)))
+
+
+MAIL_CLIENTS = [
+    *map(_ours_as_mta, ("mta_blocking", "mta_tokio")),
+    MailClient(
+        debian("miltertest", "miltertest"),
+        _front(lambda _, spec, __: ("miltertest", "-D", f"addr={spec}", "-s", PEERS / "miltertest" / "walk.lua")),
+    ),
+    MailClient(
+        Peer("go-milter client", GO_MILTER.group, GO_MILTER.install, GO_MILTER.version),
+        _front(lambda _, spec, letter: (BUILT / "goclient", spec.removeprefix("unix:"), "1000", *letter.recipients)),
+    ),
+]
+# What they are judged by: they know no SMTP client but one that sends a message.
+PLAIN = [line for line in (HERE / "plain.txt").read_text().splitlines() if not line.startswith("#")]
 
 # Short, so that scenarios with a silent filter do not take minutes.
 POSTFIX_WAITS = """\

@@ -388,7 +388,8 @@ impl Envelope {
                     *is_added && key(known, known_arguments) == key(&address, &arguments)
                 }
             });
-            let known = self.deleted.iter().find(|(known, ..)| self.is_sendmail && *known == address);
+            // As it was when it was deleted last.
+            let known = self.deleted.iter().rev().find(|(known, ..)| self.is_sendmail && *known == address);
             if let Some((_, old, is_added)) = known {
                 // It comes back with its ORCPT, and with the flags of both (`QINHERITEDBITS`).
                 if !is_known {
