@@ -158,6 +158,12 @@ def _ours_as_mta(name: str) -> MailClient:
     return MailClient(Peer(name, "ours", lambda: None, lambda: ""), _front(_our_mta(name)))
 
 
+def _go_client(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
+    # It puts the angle brackets around addresses itself.
+    recipients = [recipient.strip("<>") for recipient in letter.recipients]
+    return (BUILT / "goclient", spec.removeprefix("unix:"), "1000", *recipients)
+
+
 MAIL_CLIENTS = [
     *map(_ours_as_mta, ("mta_blocking", "mta_tokio")),
     MailClient(
@@ -166,7 +172,7 @@ MAIL_CLIENTS = [
     ),
     MailClient(
         Peer("go-milter client", GO_MILTER.group, GO_MILTER.install, GO_MILTER.version),
-        _front(lambda _, spec, letter: (BUILT / "goclient", spec.removeprefix("unix:"), "1000", *letter.recipients)),
+        _front(_go_client),
     ),
 ]
 # What they are judged by: they know no SMTP client but one that sends a message.

@@ -205,7 +205,7 @@ impl Connection {
     }
 
     /// The state of the filter after the end of the stream.
-    const fn ended(&self) -> State {
+    fn ended(&self) -> State {
         match self.fault {
             Fault::HangsAtEndOfStream if !self.input.is_empty() => State::Hangs,
             Fault::RefusesOneConnection if !self.input.is_empty() => State::Refuses,
