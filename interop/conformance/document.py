@@ -22,6 +22,10 @@ program is known to fail is in [interop/conformance/known](interop/conformance/k
 A scenario of level *must* stands for a rule without which real peers fail, hang or mistreat mail. *should* is advice;
 scenarios of level *info* record facts and never fail. A program that fails a *must* can still be the right choice: most
 failures need a peer that misbehaves, or one of another version than usual.
+
+A library has no behaviour of its own, so each filter library is judged with a small filter on it, from
+[interop/peers](interop/peers), which refuses one recipient and edits every message. MTAs that are libraries know no SMTP:
+they get each message from an SMTP server in front of them, and are judged by the scenarios for which that is enough.
 """
 
 
