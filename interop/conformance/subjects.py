@@ -12,7 +12,7 @@ from lab.ports import free_port
 from lab.postfix import POSTFIX, postfix
 from lab.process import running
 from lab.sendmail import SENDMAIL, sendmail
-from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, rspamd, spamass
+from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, pyspf, rspamd, spamass
 from peers.filter import BUILT, Filter, restarting
 from peers.libraries import GO_MILTER, LIBRARIES
 
@@ -95,7 +95,7 @@ def _ours(name: str, start: Start, profile: Profile) -> Subject:
     return Subject(Peer(name, "ours", lambda: None, lambda: ""), start, profile, is_ours=True)
 
 
-APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy)]
+APPLICATIONS = [module.FILTER for module in (opendkim, opendmarc, rspamd, clamav, spamass, amavisd, dkimpy, pyspf)]
 SUBJECTS = [
     *map(_of_library, LIBRARIES),
     *(Subject(it.peer, _of_peer(it), OF_APPLICATION.get(it.name, APPLICATION)) for it in APPLICATIONS),
