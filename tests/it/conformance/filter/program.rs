@@ -270,7 +270,7 @@ impl Connection {
                 _ => Then::Closes,
             });
         }
-        if self.buffer.len() < 4 + length {
+        if self.buffer.len() < length.saturating_add(4) {
             return Ok(None);
         }
         let frame = self.buffer[4..4 + length].to_vec();
