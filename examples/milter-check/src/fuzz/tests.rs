@@ -37,6 +37,7 @@ fn steps(finding: &Finding) -> Vec<&str> {
 }
 
 /// Every fault, what it is found as, the most sessions until then, and the most steps of its scenario.
+#[cfg(target_pointer_width = "64")]
 const FAULTS: [(Fault, Kind, u32, usize); 14] = [
     (Fault::DiesAtZeroLength, Kind::Crash, 300, 3),
     (Fault::AnswersBodyAtEndTwice, Kind::SecondReply, 100, 4),
@@ -54,9 +55,8 @@ const FAULTS: [(Fault, Kind, u32, usize); 14] = [
     (Fault::SendsHalfAFrame, Kind::Closed, 20, 4),
 ];
 
-/// proptest draws lengths as usize, so a seed gives other sessions on 32 bits, where the numbers above are only about right.
-const SLACK: u32 = if cfg!(target_pointer_width = "64") { 1 } else { 3 };
-
+// proptest draws lengths as usize, so a seed gives other sessions on 32 bits, and the table is about those of 64 bits.
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn every_planted_fault_is_found_and_shown_in_a_few_steps() {
     for (fault, kind, most_sessions, most_steps) in FAULTS {
@@ -64,12 +64,8 @@ fn every_planted_fault_is_found_and_shown_in_a_few_steps() {
         let [finding] = results.findings.as_slice() else { panic!("{fault:?}: {results:?}") };
         println!("{fault:?}: session {} of seed {}, {:?}", finding.number, PLAN.seed, steps(finding));
         assert_eq!((finding.found.kind, finding.is_sure), (kind, true), "{fault:?}: {:?}", finding.found);
-        assert!(finding.number < most_sessions * SLACK, "{fault:?}: only in session {}", finding.number);
-        assert!(
-            finding.scenario.steps.len() <= most_steps * usize::try_from(SLACK).unwrap(),
-            "{fault:?}: {:?}",
-            steps(finding)
-        );
+        assert!(finding.number < most_sessions, "{fault:?}: only in session {}", finding.number);
+        assert!(finding.scenario.steps.len() <= most_steps, "{fault:?}: {:?}", steps(finding));
         // The scenario shows it again, after a way through a file.
         let text = report::scenarios(&results);
         let read = Scenario::read_all(&text).unwrap();
