@@ -23,11 +23,14 @@
 //! Configure the MTA to use the filter at `--listen`, and to deliver mail by SMTP to `--sink`, so that edits can be checked.
 //!
 //! The exit status is 0 if no scenario of level `must` fails. What you know and cannot repair yet goes into a file:
-//! `--write-baseline known.json` writes it, and with `--baseline known.json` only what is new counts, and what has begun to
+//! `--write-baseline known.txt` writes it, and with `--baseline known.txt` only what is new counts, and what has begun to
 //! pass. `--list` shows all scenarios, `--only filter/order` runs a part of them, and `milter-check fuzz` plays random
 //! sessions.
 //!
 //! # A Rust library, in memory
+//!
+//! With `milter-proto = { version = "0.1", features = ["conformance"] }` in the dev-dependencies. `MyFilter` stands for your
+//! filter: `answer` takes what the MTA has sent, appends what the filter sends, and says whether the connection stays open.
 //!
 #![cfg_attr(feature = "conformance", doc = "```")]
 #![cfg_attr(not(feature = "conformance"), doc = "```ignore")]
