@@ -64,7 +64,7 @@ def judge(it: Peer, programs: Path, arguments: tuple[str, ...], learns: bool) ->
     if learns:
         known.parent.mkdir(exist_ok=True)
         command += ["--write-baseline", known]
-    elif known.exists():
+    else:
         command += ["--baseline", known]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0 or (learns and done.returncode == 1), done.stdout + done.stderr

@@ -9,7 +9,7 @@ use crate::wire::Direction;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What it comes to.
+    /// Whether the program passed.
     pub verdict: Verdict,
     /// What was not as expected: the reason for [`Verdict::Fail`] and [`Verdict::NonStrict`].
     pub mismatch: Option<Mismatch>,
@@ -24,7 +24,7 @@ impl Outcome {
     }
 }
 
-/// What a result comes to.
+/// Whether a program passed a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "reports name all of them")]
 pub enum Verdict {
