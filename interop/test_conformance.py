@@ -9,7 +9,7 @@ import pytest
 from conformance.document import document
 from conformance.profiles import CLIENT_PROFILE, written
 from conformance.reports import file_name, known_file, named, read_all, report_folder
-from conformance.subjects import MAIL_CLIENTS, MAIL_SERVERS, PLAIN, SUBJECTS, MailClient, MailServer, Subject
+from conformance.subjects import MAIL_CLIENTS, MAIL_SERVERS, SUBJECTS, MailClient, MailServer, Subject
 from lab.peer import Peer, peer
 from lab.ports import free_port
 
@@ -50,7 +50,7 @@ def test_mail_server(
 def test_mail_client(it: MailClient, programs: Path, folder: Path, request: pytest.FixtureRequest) -> None:
     spec = f"unix:{folder}/milter-check.sock"
     with it.start(folder, programs, spec) as smtp:
-        chosen = [word for id in PLAIN for word in ("--only", id)]
+        chosen = [word for id in it.scenarios for word in ("--only", id)]
         places = ("--listen", spec, "--smtp", f"127.0.0.1:{smtp}", "--timeout", "5")
         arguments = ("mta", *places, *chosen, "--profile", str(written(folder, CLIENT_PROFILE)))
         judge(it.peer, programs, arguments, bool(request.config.option.learn))

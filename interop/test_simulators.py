@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 from lab.ours import FILTERS, Filter, our_filter
-from lab.peer import Peer, debian, peer
+from lab.peer import peer
+from peers.clients import GO_CLIENT, MILTERTEST
 from peers.filter import BUILT, HERE
-from peers.libraries import GO_MILTER
-
-MILTERTEST = debian("miltertest", "miltertest")
-GO_CLIENT = Peer("go-milter client", GO_MILTER.group, GO_MILTER.install, GO_MILTER.version)
 
 # The stages that a simulator shows, in order; what it prints for each is its name and the code of the reply.
 MILTERTEST_STAGES = [

@@ -71,6 +71,8 @@ def front(home: Path, command: Command) -> Iterator[int]:
                         file = home / "message.eml"
                         file.write_bytes(self.content())
                         self.say(reply(command(Letter(helo, sender, recipients, file))))
+                    case "NOOP":
+                        self.say("250 2.0.0 ok")
                     case "QUIT":
                         self.say("221 bye")
                         return

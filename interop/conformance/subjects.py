@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -13,8 +14,9 @@ from lab.postfix import POSTFIX, postfix
 from lab.process import running
 from lab.sendmail import SENDMAIL, sendmail
 from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, pyspf, rspamd, spamass
+from peers.clients import GO_CLIENT, INDYMILTER_TEST, MILTERTEST, MILTERTEST_SCRIPT, MILTR_CLIENT
 from peers.filter import BUILT, Filter, restarting
-from peers.libraries import GO_MILTER, LIBRARIES
+from peers.libraries import LIBRARIES
 
 from .front import Letter, front
 from .profiles import (
@@ -138,10 +140,15 @@ def _front(command: Callable[[Path, str, Letter], Sequence[str | Path]]) -> Call
 
 @dataclass(frozen=True)
 class MailClient:
-    """The MTA's side of a library, which sends a message that `front` has taken."""
+    """The MTA's side of a library, which sends a message that `front` has taken. `left_out`: patterns of scenarios."""
 
     peer: Peer
     start: Callable[[Path, Path, str], AbstractContextManager[int]]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def scenarios(self) -> list[str]:
+        return [id for id in PLAIN if not any(fnmatchcase(id, pattern) for pattern in self.left_out)]
 
 
 def _our_mta(program: str) -> Callable[[Path, str, Letter], Sequence[str | Path]]:
@@ -163,12 +170,33 @@ def _go_client(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
     return (BUILT / "goclient", spec.removeprefix("unix:"), "1000", *recipients)
 
 
-# Not miltertest: its scripts decide what is a failure.
+def _crate_client(program: str) -> Callable[[Path, str, Letter], Sequence[str | Path]]:
+    def command(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
+        socket = spec.removeprefix("unix:")
+        return (BUILT / "cargo" / "debug" / program, socket, letter.helo, letter.sender, letter.file, *letter.recipients)
+
+    return command
+
+
+def _miltertest(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
+    # The script is always the same, so what it takes for a verdict is as fixed as in a program.
+    variables = {
+        "addr": spec, "helo": letter.helo, "sender": letter.sender, "recipients": " ".join(letter.recipients),
+        "file": str(letter.file),
+    }
+    words = [word for name, value in variables.items() for word in ("-D", f"{name}={value}")]
+    return ("miltertest", *words, "-s", MILTERTEST_SCRIPT)
+
+
 MAIL_CLIENTS = [
     *map(_ours_as_mta, ("mta_blocking", "mta_tokio")),
+    MailClient(GO_CLIENT, _front(_go_client)),
+    MailClient(MILTR_CLIENT, _front(_crate_client("interop-miltr-client"))),
+    MailClient(INDYMILTER_TEST, _front(_crate_client("interop-indymilter-test"))),
+    # Whether it reads a frame that comes in pieces is a matter of time, and no script is told the text of a reply.
     MailClient(
-        Peer("go-milter client", GO_MILTER.group, GO_MILTER.install, GO_MILTER.version),
-        _front(_go_client),
+        MILTERTEST, _front(_miltertest),
+        ("mta/framing/pieces-of-*", "mta/replies/[45]xx-*", "mta/texts/two-lines-*"),
     ),
 ]
 # What they are judged by: they know no SMTP client but one that sends a message.

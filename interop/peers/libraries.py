@@ -43,11 +43,10 @@ def install_go_milter() -> None:
         build("go-milter", "go", "build", "-o", BUILT / program, ".", folder=HERE / program, env=GO_ENVIRONMENT)
 
 
-def crate(name: str, version: str) -> Peer:
-    """A peer from crates.io, in a crate of its own with its own lock file."""
+def crate(name: str, version: str, folder: str) -> Peer:
+    """A peer from crates.io, in a crate of our own with its own lock file."""
     def install() -> None:
-        folder = HERE / name.removesuffix("-server")
-        build(name, "cargo", "build", "--quiet", "--locked", "--target-dir", BUILT / "cargo", folder=folder)
+        build(name, "cargo", "build", "--quiet", "--locked", "--target-dir", BUILT / "cargo", folder=HERE / folder)
 
     return Peer(name, "cargo", install, lambda: version)
 
@@ -99,7 +98,7 @@ STARTS = {
     python_package("python-libmilter"): scripted(in_venv("python_libmilter_filter.py")),
     python_package("purepythonmilter"): start_purepythonmilter,
     python_package("kilter.protocol"): scripted(in_venv("kilter_filter.py")),
-    crate("indymilter", "0.3.0"): scripted(lambda: [BUILT / "cargo" / "debug" / "interop-indymilter"]),
-    crate("miltr-server", "0.2.0"): scripted(lambda: [BUILT / "cargo" / "debug" / "interop-miltr"]),
+    crate("indymilter", "0.3.0", "indymilter"): scripted(lambda: [BUILT / "cargo" / "debug" / "interop-indymilter"]),
+    crate("miltr-server", "0.2.0", "miltr"): scripted(lambda: [BUILT / "cargo" / "debug" / "interop-miltr"]),
 }
 LIBRARIES = [Filter(peer, start) for peer, start in STARTS.items()]

@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/emersion/go-message/textproto"
 	"github.com/emersion/go-milter"
@@ -36,7 +37,9 @@ func main() {
 		log.Fatal(err)
 	}
 	client := milter.NewClientWithOptions("unix", os.Args[1], milter.ClientOptions{
-		ActionMask: milter.OptAddHeader | milter.OptAddRcpt | milter.OptChangeBody | milter.OptChangeFrom | milter.OptChangeHeader,
+		// Shorter than what a test waits for.
+		ReadTimeout: 3 * time.Second,
+		ActionMask:  milter.OptAddHeader | milter.OptAddRcpt | milter.OptChangeBody | milter.OptChangeFrom | milter.OptChangeHeader,
 	})
 	session, err := client.Session()
 	if err != nil {
@@ -69,6 +72,10 @@ func converse(session *milter.ClientSession, size int, recipients []string) {
 		action, err = session.Rcpt(recipient, nil)
 		if !done("rcpt", action, err) {
 			taken++
+		}
+		// These end the message; a refusal concerns this recipient alone.
+		if action.Code == milter.ActAccept || action.Code == milter.ActDiscard {
+			return
 		}
 	}
 	if taken == 0 {
