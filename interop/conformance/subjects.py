@@ -172,8 +172,8 @@ def _go_client(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
 
 def _crate_client(program: str) -> Callable[[Path, str, Letter], Sequence[str | Path]]:
     def command(_: Path, spec: str, letter: Letter) -> Sequence[str | Path]:
-        socket = spec.removeprefix("unix:")
-        return (BUILT / "cargo" / "debug" / program, socket, letter.helo, letter.sender, letter.file, *letter.recipients)
+        envelope = (letter.helo, letter.sender, letter.file, *letter.recipients)
+        return (BUILT / "cargo" / "debug" / program, spec.removeprefix("unix:"), *envelope)
 
     return command
 
@@ -193,7 +193,7 @@ MAIL_CLIENTS = [
     MailClient(GO_CLIENT, _front(_go_client)),
     MailClient(MILTR_CLIENT, _front(_crate_client("interop-miltr-client"))),
     MailClient(INDYMILTER_TEST, _front(_crate_client("interop-indymilter-test"))),
-    # Whether it reads a frame that comes in pieces is a matter of time, and no script is told the text of a reply.
+    # Whether it can read a frame that comes in pieces is a matter of time, and no script is told the text of a reply.
     MailClient(
         MILTERTEST, _front(_miltertest),
         ("mta/framing/pieces-of-*", "mta/replies/[45]xx-*", "mta/texts/two-lines-*"),

@@ -1,4 +1,4 @@
-"""The MTA's sides of libraries and test tools, each with a program of ours on it that asks a filter about one message."""
+"""MTA's sides of libraries, and a test tool: each with a program of ours on it that asks a filter about one message."""
 
 from lab.peer import Peer, debian
 

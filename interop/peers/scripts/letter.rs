@@ -1,4 +1,4 @@
-//! The message that the MTAs in Rust take on their command line, and what they tell of it: conformance/front.py reads that.
+//! The message that the MTAs in Rust take on their command line, and what they tell of it, which front.py reads.
 
 /// A name, and a value with LF between its lines and without the blank behind the colon.
 pub type Header = (Vec<u8>, Vec<u8>);
