@@ -34,7 +34,7 @@ async fn ask(letter: &Letter) -> Result<Outcome, Box<dyn Error>> {
     let client = Client::new(OptNeg { protocol, ..OptNeg::default() });
     let mut filter = client.connect_via(UnixStream::connect(&letter.socket).await?.compat()).await?;
     let outcome = converse(&mut filter, letter).await?;
-    // After `abort` there is no connection on which to say this.
+    // `abort` would end the connection, so a message that is over early is left with QUIT.
     filter.quit().await?;
     Ok(outcome)
 }
