@@ -47,10 +47,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SPEC", required_unless_present = "list")]
         listen: Option<Spec>,
         /// Where the mail server accepts mail. Without it, you are told what to send, and type the replies
-        #[arg(long, value_name = "HOST:PORT")]
+        #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
         smtp: Option<String>,
         /// Accept here what the mail server delivers, to check edits
-        #[arg(long, value_name = "HOST:PORT")]
+        #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
         sink: Option<String>,
         #[command(flatten)]
         common: Common,
@@ -110,6 +110,24 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     duration
         .filter(|it| (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(it))
         .ok_or_else(|| "expected seconds between 0.001 and 86400".to_owned())
+}
+
+/// The address of an SMTP server, as `ToSocketAddrs` reads it.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let is_host = |host: &str| {
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty() && !host.contains(['@', '/']) && (is_bracketed || !host.contains(':'))
+    };
+    if text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port)) {
+        return Ok(text.to_owned());
+    }
+    let meant = match text.parse() {
+        Ok(Spec::Inet { port, host }) if !host.is_empty() => format!("; did you mean {host}:{port}?"),
+        Ok(Spec::Inet6 { port, host }) if !host.is_empty() => format!("; did you mean [{host}]:{port}?"),
+        _ => String::new(),
+    };
+    Err(format!("expected HOST:PORT, such as 127.0.0.1:25 or [::1]:25{meant}"))
 }
 
 /// A level by its name.

@@ -7,6 +7,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 #![allow(clippy::std_instead_of_alloc, reason = "a test has std")]
 
+mod arguments;
 mod baseline;
 mod filter;
 mod formats;
