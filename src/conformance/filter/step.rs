@@ -129,7 +129,10 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
 
 fn goal(name: &str) -> Result<Goal, ScenarioFault> {
     let goal = GOALS.iter().find(|(other, _)| *other == name);
-    goal.map(|&(_, goal)| goal).ok_or_else(|| ScenarioFault::Argument(name.to_owned()))
+    goal.map(|&(_, goal)| goal).ok_or_else(|| {
+        let stages = GOALS.iter().map(|&(stage, _)| stage).collect();
+        ScenarioFault::Stage { name: name.to_owned(), stages }
+    })
 }
 
 /// The name of a response, with any payload.

@@ -115,9 +115,14 @@ fn a_verdict_on_the_message_ends_it() {
 #[test]
 fn steps_that_cannot_be_read_are_named() {
     let argument = |text: &str| ScenarioFault::Argument(text.into());
+    let stage = |name: &str| {
+        let stages =
+            "start negotiated connected greeted mail rcpt data header eoh body ended".split(' ').collect();
+        ScenarioFault::Stage { name: name.into(), stages }
+    };
     let bad = [
-        ("pipeline nowhere", argument("nowhere")),
-        ("reach", argument("")),
+        ("pipeline nowhere", stage("nowhere")),
+        ("reach", stage("")),
         ("most 6 1", argument("6 1")),
         ("need NOTHING", argument("NOTHING")),
         ("cut x", argument("x")),
