@@ -14,11 +14,13 @@ mod cli;
 mod filter;
 mod fuzz;
 mod mta;
+mod near;
 mod program;
 mod report;
 mod results;
 mod rules;
 mod schedule;
+mod select;
 #[expect(dead_code, reason = "it is shared with other programs, and not all of it is used here")]
 mod spec;
 mod toml_file;

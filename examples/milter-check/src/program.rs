@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use anstream::{eprintln, println};
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios, mta_scenarios};
+use milter_proto::conformance::{Level, Role, Scenario};
 
 use crate::baseline::{Baseline, Change};
 use crate::bench::{Bench, Limits, MtaTimeouts};
@@ -22,6 +22,7 @@ use crate::mta::{self, MtaBench};
 use crate::report::{self, progress::Progress};
 use crate::results::Results;
 use crate::schedule;
+use crate::select;
 use crate::spec::Spec;
 
 /// How many connections are open at once, if the filter serves several.
@@ -70,7 +71,7 @@ pub(crate) fn main() -> ExitCode {
 /// Tests a filter.
 fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Filter)?;
-    let (false, Some(spec)) = (common.list, spec) else { return list(&order.chosen()?) };
+    let (false, Some(spec)) = (common.list, spec) else { return select::list(&order.chosen()?) };
     let profile = filter::profile::read(common.profile.as_deref())?;
     let limits = limits(common, TIMEOUT, None);
     let mut bench = FilterBench { spec, profile, limits };
@@ -102,7 +103,7 @@ fn mta(
     common: &Common,
 ) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Mta)?;
-    let (false, Some(spec)) = (common.list, listen) else { return list(&order.chosen()?) };
+    let (false, Some(spec)) = (common.list, listen) else { return select::list(&order.chosen()?) };
     let (profile, timeouts) = mta::profile::read(common.profile.as_deref(), sink.is_some())?;
     let timeout = if smtp.is_some() { TIMEOUT } else { BY_HAND };
     let limits = limits(common, timeout, timeouts);
@@ -145,19 +146,15 @@ struct About {
 impl<'c> Order<'c> {
     /// Reads all that is given, so that a mistake shows before anything is run.
     fn new(common: &'c Common, role: Role) -> Result<Self, Stop> {
-        let read = |path: &PathBuf| Baseline::read(path).map_err(named(path));
-        let order = Self {
-            common,
-            outputs: outputs(common),
-            scenarios: scenarios(common, role)?,
-            baseline: common.baseline.as_ref().map(read).transpose()?,
-        };
+        let scenarios = select::read(common, role)?;
+        let baseline = common.baseline.as_deref().map(|path| baseline(path, &scenarios, role)).transpose()?;
+        let order = Self { common, outputs: outputs(common), scenarios, baseline };
         order.chosen()?;
         Ok(order)
     }
 
     fn chosen(&self) -> Result<Vec<&Scenario>, Stop> {
-        choose(&self.scenarios, self.common)
+        select::choose(&self.scenarios, self.common)
     }
 
     /// Runs the scenarios, and reports.
@@ -230,6 +227,17 @@ fn plain(format: Format, text: &str) -> String {
     if format == Format::Human { anstream::adapter::strip_str(text).to_string() } else { text.to_owned() }
 }
 
+/// Reads a baseline. Its ids are those of the scenarios that may be run, or others of this program.
+fn baseline(path: &Path, scenarios: &[Scenario], role: Role) -> Result<Baseline, Stop> {
+    let baseline = Baseline::read(path).map_err(named(path))?;
+    let built_in = select::built_in(role)?;
+    let known: Vec<_> = scenarios.iter().chain(&built_in).map(|it| it.id.as_str()).collect();
+    match baseline.unknown(&known) {
+        None => Ok(baseline),
+        Some(text) => Err(Stop::Usage(format!("{}: {text}", path.display()))),
+    }
+}
+
 /// Names the file that an error is about.
 pub(crate) fn named(path: &Path) -> impl FnOnce(io::Error) -> Stop {
     let path = path.display().to_string();
@@ -259,66 +267,6 @@ fn outputs(common: &Common) -> Vec<(Format, Option<PathBuf>)> {
 /// Complains about the arguments, and ends the process with status 2.
 fn usage(text: &str) -> ! {
     Arguments::command().error(ErrorKind::ArgumentConflict, text).exit()
-}
-
-/// The scenarios of the role, or those of the user's files.
-fn scenarios(common: &Common, role: Role) -> Result<Vec<Scenario>, Stop> {
-    let mut all = Vec::new();
-    for path in &common.scenarios {
-        let text = fs::read_to_string(path).map_err(named(path))?;
-        let found =
-            Scenario::read_all(&text).map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))?;
-        all.extend(found);
-    }
-    if common.scenarios.is_empty() {
-        all = if role == Role::Filter { filter_scenarios()? } else { mta_scenarios()? };
-    }
-    all.retain(|scenario| scenario.role == role);
-    Ok(all)
-}
-
-/// Those of the level and of the ids that are wanted.
-fn choose<'s>(scenarios: &'s [Scenario], common: &Common) -> Result<Vec<&'s Scenario>, Stop> {
-    let level = Level::from(common.level);
-    for prefix in &common.only {
-        if !scenarios.iter().any(|it| has_prefix(it, prefix)) {
-            return Err(Stop::Usage(format!("no scenario has an id that begins with {prefix}; see --list")));
-        }
-    }
-    let is_wanted = |it: &&Scenario| {
-        let is_named = common.only.is_empty() || common.only.iter().any(|prefix| has_prefix(it, prefix));
-        it.level >= level && is_named
-    };
-    let chosen: Vec<_> = scenarios.iter().filter(is_wanted).collect();
-    if chosen.is_empty() {
-        return Err(Stop::Usage("no scenario is left to run".to_owned()));
-    }
-    Ok(chosen)
-}
-
-/// Whether the id begins with this, with or without its role.
-fn has_prefix(scenario: &Scenario, prefix: &str) -> bool {
-    let without_role = scenario.id.split_once('/').map_or("", |(_, rest)| rest);
-    scenario.id.starts_with(prefix) || without_role.starts_with(prefix)
-}
-
-fn list(scenarios: &[&Scenario]) -> Result<ExitCode, Stop> {
-    let mut out = String::new();
-    let width = scenarios.iter().map(|it| it.id.len()).max().unwrap_or(0);
-    for it in scenarios {
-        out.push_str(&format!(
-            "{:<width$}  {:<6}  {:<16}  {}\n",
-            it.id,
-            it.level,
-            it.rules.join(","),
-            it.title
-        ));
-    }
-    // The reader may have seen enough.
-    match io::stdout().write_all(out.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
 }
 
 fn indented(text: &str) -> String {

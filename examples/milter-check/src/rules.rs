@@ -32,6 +32,11 @@ pub(crate) fn rule(id: &str) -> Option<&'static Rule> {
     RULES.get(id)
 }
 
+/// The ids of all rules.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.keys().map(String::as_str)
+}
+
 /// The rules of a document. One begins with an anchor: `<a id="frm-1"></a>**FRM-1** `, or in a table
 /// `| <a id="tol-1"></a>TOL-1 | `; it ends before the next one, before a heading, and in a table with its row.
 fn read(name: &str, document: &str) -> Vec<Rule> {

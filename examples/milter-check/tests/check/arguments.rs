@@ -1,6 +1,6 @@
 //! Mistakes of the user, and what is said about them.
 
-use crate::program::run;
+use crate::program::{Folder, run};
 
 #[test]
 fn a_wrong_address_is_told_with_the_forms_and_what_was_probably_meant() {
@@ -52,5 +52,63 @@ fn a_wrong_address_of_an_smtp_server_is_told() {
             let wanted = format!("expected HOST:PORT, such as 127.0.0.1:25 or [::1]:25{meant}\n");
             assert!(done.err.contains(&wanted), "{address}: {wanted}: {done:?}");
         }
+    }
+}
+
+#[test]
+fn a_wrong_file_of_scenarios_is_told_with_its_place() {
+    let folder = Folder::new("scenarios");
+    let steps = "Title\nreach greeted\n";
+    for (text, what) in [
+        (
+            format!("[filter/own/x] must cmd-5\n{steps}"),
+            "filter/own/x: no rule has the id cmd-5; did you mean CMD-5",
+        ),
+        (
+            format!("[filter/own/x] must CMD-5, Nonsense\n{steps}"),
+            "filter/own/x: no rule has the id Nonsense\n",
+        ),
+        (
+            format!("[mta/own/x] must FRM-8\nTitle\nsession\n"),
+            "it has no scenario whose id begins with filter/\n",
+        ),
+        (String::new(), "it has no scenario whose id begins with filter/\n"),
+        (
+            "[filter/own/x] must CMD-5\nTitle\nreach nowhere\n".to_owned(),
+            "line 3: no stage is called \"nowhere\"; the stages are start, negotiated, connected, greeted, mail, rcpt, \
+             data, header, eoh, body, ended\n",
+        ),
+    ] {
+        let path = folder.file("scenarios", &text);
+        let done = run(&["filter", "inet:1@127.0.0.1", "--scenarios", &path]);
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{text}: {done:?}");
+        assert!(done.err.contains(&format!("{path}: {what}")), "{text}: {what}: {done:?}");
+    }
+    let path = folder.file("scenarios", &format!("[filter/own/x] must CMD-5\n{steps}"));
+    let done = run(&["filter", "inet:1@127.0.0.1", "--scenarios", &path, "--scenarios", &path]);
+    assert_eq!(done.status, 2, "{done:?}");
+    assert!(done.err.contains("an earlier file has a scenario with the id filter/own/x, too"), "{done:?}");
+}
+
+#[test]
+fn a_choice_of_no_scenario_is_told() {
+    for (arguments, what) in [
+        (
+            &["--only", "zero-length-allone-at-mail"][..],
+            "no scenario has an id that begins with zero-length-allone-at-mail; --list shows all",
+        ),
+        (
+            &["--only", "filter/framing/zero-length-allone-at-mail"],
+            "; did you mean filter/framing/zero-length-alone-at-mail",
+        ),
+        (
+            &["--only", "zero-length-alone-at-mail"],
+            "; did you mean filter/framing/zero-length-alone-at-mail? --list",
+        ),
+        (&["--only", "mta/"], "no scenario has an id that begins with mta/"),
+    ] {
+        let done = run(&[&["filter", "inet:1@127.0.0.1"], arguments].concat());
+        assert_eq!(done.status, 2, "{arguments:?}: {done:?}");
+        assert!(done.err.contains(what), "{arguments:?}: {what}: {done:?}");
     }
 }
