@@ -23,7 +23,8 @@ Exit status:
   0  no scenario of level must failed; with --baseline: the failures are those of the baseline
   1  a scenario of level must failed; with --baseline: one fails that did not, or passes that failed
   2  an argument, the profile, the baseline or a file of scenarios is wrong, or a report cannot be written
-  3  the program under test cannot be reached, does not answer, or died";
+  3  the program under test cannot be reached, does not answer, or died
+  130, 143  the run was stopped by SIGINT (Ctrl-C) or SIGTERM";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -66,7 +67,7 @@ pub(crate) struct Common {
     /// Only scenarios of this level or a higher one
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) level: LevelName,
-    /// List the scenarios, and run none
+    /// List id, level, rules and title of the scenarios, and run none
     #[arg(long)]
     pub(crate) list: bool,
     /// How long to wait for what must come [default: 10; for mail that is sent by hand, 300]

@@ -11,23 +11,25 @@ mod tests;
 
 use core::time::Duration;
 use std::fs;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::bench::Limits;
 use crate::cli::seconds;
 use crate::filter::profile;
+use crate::outputs::{apart, writable};
 use crate::program::{Stop, named};
+use crate::report::progress::Bar;
+use crate::signals;
 use crate::spec::Spec;
 use crate::transcript::count;
 use play::Remote;
 use program::Program;
-use search::{Plan, Results, Target};
+use search::{Plan, Target};
 
 /// The role of the program under test.
 #[derive(Debug, Subcommand)]
@@ -100,6 +102,10 @@ pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
 fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let spec = &arguments.spec;
     let profile = profile::read(arguments.profile.as_deref())?;
+    if let Some(path) = arguments.output.as_deref() {
+        apart(&[path], arguments.profile.as_deref().into_iter())?;
+        writable(path).map_err(named(path))?;
+    }
     let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time, mta: None };
     let plan = Plan {
         seed: arguments.seed.unwrap_or_else(any_seed),
@@ -111,40 +117,33 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
         most_time: arguments.shrink_time,
         most_findings: arguments.findings,
     };
-    anstream::println!("{spec}: seed {}", plan.seed);
+    let _ = writeln!(anstream::stdout(), "{spec}: seed {}", plan.seed);
     let stopped = |why: String| Stop::Program(format!("{spec}: {why}"));
     let program = arguments.start.as_deref().map(|command| Program::start(command, spec)).transpose();
     let program = program.map_err(|error| stopped(error.to_string()))?;
     let mut remote = Remote { spec, limits, is_in_hurry: false, program };
     let mut target = Target { peer: &mut remote, profile: &profile };
-    let bar = bar(plan.count);
-    let results = search::search(&mut target, &plan, &mut |results| tell(&bar, results));
-    bar.finish_and_clear();
+    let bar = Bar::new(plan.count, "session");
+    let results = search::search(&mut target, &plan, &mut |results| {
+        let findings = count(results.findings.len(), "finding");
+        bar.step(&findings);
+        bar.show(findings);
+    });
+    bar.finish();
     let results = results.map_err(stopped)?;
     write!(anstream::stdout(), "{}", report::text(&results, &plan, spec))?;
     if let Some(path) = &arguments.output {
         fs::write(path, report::scenarios(&results)).map_err(named(path))?;
+    }
+    if let Some(signal) = signals::caught() {
+        let played = count(results.played, "session");
+        return Err(Stop::Signal(signal, format!("{spec}: {played} played, and stopped by {signal}")));
     }
     match &results.stopped {
         Some(why) if results.findings.is_empty() => Err(stopped(why.clone())),
         _ if results.findings.is_empty() => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::FAILURE),
     }
-}
-
-fn bar(count: u32) -> ProgressBar {
-    let target =
-        if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(count.into()), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left: {msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn tell(bar: &ProgressBar, results: &Results) {
-    bar.inc(1);
-    bar.set_message(count(results.findings.len(), "finding"));
 }
 
 /// A seed from the clock.

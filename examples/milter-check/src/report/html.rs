@@ -30,7 +30,7 @@ pub(super) fn report(results: &Results<'_>) -> super::Result<String> {
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
         headline => results.headline(),
-        is_bad => results.failed(Level::Must) > 0,
+        is_bad => results.failed(Level::Must) > 0 || results.stopped.is_some(),
         view => view,
         rules => rules,
     })?)

@@ -42,6 +42,15 @@ pub(crate) fn line(row: &Row<'_>) -> String {
     line
 }
 
+/// What is known about the program before any scenario.
+pub(crate) fn opening(results: &Results<'_>) -> String {
+    let mut out = String::new();
+    for line in results.heading() {
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
 /// The details of all failures, and a summary.
 pub(crate) fn report(results: &Results<'_>) -> String {
     let mut out = String::new();
@@ -165,7 +174,12 @@ fn summary(out: &mut String, results: &Results<'_>) {
         row(name, Count::of(rows.iter().copied()));
     }
     row("total", results.count());
-    let _ = writeln!(out, "\n{}", result(results));
+    out.push('\n');
+    // The beginning may be far above.
+    for line in results.warning.iter().chain(&results.stopped()) {
+        let _ = writeln!(out, "{BOLD}{line}{BOLD:#}");
+    }
+    let _ = writeln!(out, "{}", result(results));
 }
 
 /// The last line.

@@ -22,7 +22,7 @@ pub(crate) type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>
 /// Makes a report.
 pub(crate) fn make(format: Format, results: &Results<'_>) -> Result<String> {
     Ok(match format {
-        Format::Human => human::report(results),
+        Format::Human => format!("{}{}", human::opening(results), human::report(results)),
         Format::Tap => tap::report(results),
         Format::Json => json::report(results)?,
         Format::Junit => junit::report(results)?,

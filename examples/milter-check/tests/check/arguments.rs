@@ -69,7 +69,7 @@ fn a_wrong_file_of_scenarios_is_told_with_its_place() {
             "filter/own/x: no rule has the id Nonsense\n",
         ),
         (
-            format!("[mta/own/x] must FRM-8\nTitle\nsession\n"),
+            "[mta/own/x] must FRM-8\nTitle\nsession\n".to_owned(),
             "it has no scenario whose id begins with filter/\n",
         ),
         (String::new(), "it has no scenario whose id begins with filter/\n"),

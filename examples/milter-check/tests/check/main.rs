@@ -10,10 +10,13 @@
 mod arguments;
 mod baseline;
 mod filter;
+mod first_session;
 mod formats;
 mod mail_server;
 mod mta;
+mod outputs;
 mod package;
 mod profile;
 mod program;
 mod status;
+mod stopped;

@@ -24,6 +24,13 @@ fn the_filter_of_the_tests_passes_every_scenario() {
     let filter = Filter::start(Kind::Good);
     let done = run(&["filter", &filter.spec, "--quiet-time", "0.1", "--timeout", "5"]);
     assert_eq!(done.status, 0, "{}", done.out);
+    // Nobody looks at a bar, as this is no terminal.
+    let progress: Vec<_> = done.err.lines().collect();
+    assert!(progress.len() >= 5, "{}", done.err);
+    for (number, line) in (1..).zip(progress) {
+        assert!(line.starts_with(&format!("milter-check: {number}00 of ")), "{line}");
+        assert!(line.ends_with(" scenarios: 0 failed"), "{line}");
+    }
 }
 
 #[test]
@@ -63,7 +70,8 @@ fn a_filter_that_is_silent_is_told_once_and_3() {
     let filter = Filter::start(Kind::SilentFrom(1));
     let done = mixed(&filter.spec, &["--timeout", "0.3"]);
     assert_eq!(done.status, 3, "{done:?}");
-    assert!(done.err.lines().next().unwrap().contains("in the first session, expected"), "{done:?}");
+    let line = "nothing came within 0.3 s after OPTNEG: is this a milter, and is the port right?";
+    assert!(done.err.lines().next().unwrap().ends_with(line), "{done:?}");
     assert!(done.err.contains("> OPTNEG 6"), "it shows what was sent: {done:?}");
     assert_eq!(filter.connections.load(Ordering::SeqCst), 1);
 }
@@ -141,14 +149,6 @@ fn a_result_does_not_depend_on_the_number_of_jobs() {
         done.out
     };
     assert_eq!(lines("1"), lines("4"));
-}
-
-#[test]
-fn a_default_message_that_is_refused_is_told() {
-    let filter = Filter::start(Kind::Picky("<other@example.org>"));
-    let done = mixed(&filter.spec, &["--only", "other/records"]);
-    assert!(done.err.contains("answers the default message with REJECT"), "{done:?}");
-    assert!(done.err.contains("--profile"), "{done:?}");
 }
 
 #[test]
