@@ -32,6 +32,8 @@ pub(crate) struct Difference {
     pub(crate) step: usize,
     pub(crate) expected: String,
     pub(crate) got: String,
+    /// The rule that the program broke by what it sent.
+    pub(crate) rule: Option<&'static str>,
 }
 
 impl<'s> Row<'s> {
@@ -48,6 +50,7 @@ impl<'s> Row<'s> {
             step: it.step,
             expected: printable(&it.expected),
             got: printable(&it.got),
+            rule: it.rule,
         });
         let (verdict, why) = (outcome.verdict, outcome.why.clone());
         Self { scenario, verdict, mismatch, why, record, time, change: None, is_left_out: false }
@@ -63,7 +66,7 @@ impl<'s> Row<'s> {
         let expected = "an end of the reply".to_owned();
         Self {
             verdict: if scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail },
-            mismatch: Some(Difference { step: step.unwrap_or_default(), expected, got }),
+            mismatch: Some(Difference { step: step.unwrap_or_default(), expected, got, rule: None }),
             why: None,
             record,
             time,

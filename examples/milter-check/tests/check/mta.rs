@@ -86,6 +86,27 @@ fn an_mta_that_does_not_ask_the_filter_is_told() {
     assert!(done.err.contains("the MTA does not connect to the filter"), "{done:?}");
 }
 
+#[test]
+fn an_mta_that_breaks_a_rule_in_the_first_session_is_tested_anyway() {
+    let folder = Folder::new("rude");
+    let scenarios = folder.file("scenarios", "[mta/own/greets] must ORD-1\nA session is in order\nsession\n");
+    let socket = folder.path("socket");
+    let listen = format!("unix:{socket}");
+    let checked = |surplus| {
+        let smtp = mail_server::start_with(&socket, None, surplus);
+        let smtp = ["--smtp", &smtp, "--scenarios", &scenarios, "--quiet-time", "0.1", "--timeout", "0.5"];
+        run(&[&["mta", "--listen", &listen][..], &smtp].concat())
+    };
+    // An ABORT before CONNECT.
+    let done = checked(b"\0\0\0\x01A");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.out.contains("mta/own/greets") && done.out.contains("(ORD-1)"), "{}", done.out);
+    // A frame of length 0.
+    let done = checked(b"\0\0\0\0");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.out.contains("mta/own/greets") && done.out.contains("(FRM-3)"), "{}", done.out);
+}
+
 /// The test is the user: it does what it is told, and types the replies.
 #[test]
 fn mail_can_be_sent_by_hand() {
