@@ -121,8 +121,8 @@ fn mta(
     not_stopped()?;
     let facts = facts
         .map_err(|(why, transcript)| Stop::Program(format!("{target}: {why}{}", indented(&transcript))))?;
-    let about = About { target, facts: facts.to_string(), warning: None, started, begun };
-    order.run(&bench, 1, about)
+    let warning = facts.warning();
+    order.run(&bench, 1, About { target, facts: facts.to_string(), warning, started, begun })
 }
 
 /// Ends the run if a signal has come before the first scenario.

@@ -25,6 +25,8 @@ const FAILURE: &str = "mta/ending/failure-action";
 pub(crate) struct Facts {
     offer: Option<Offer>,
     failure: FailureAction,
+    /// The rule that the MTA broke, and how.
+    fault: Option<String>,
 }
 
 /// Runs the first session, and finds out the failure action. If that cannot be done, tells why, and shows a transcript.
@@ -42,8 +44,10 @@ pub(crate) fn session(bench: &mut MtaBench) -> Result<Facts, (String, String)> {
     let transcript = transcript::text(&lines);
     let mut facts = Facts::of(&played.row.record);
     let asks = facts.offer.is_some() && !is_refused(&played.row.record);
-    let fault = played.row.mismatch.as_ref().filter(|it| !(asks && it.rule.is_some()));
-    if let (Verdict::Fail, Some(it)) = (played.row.verdict, fault) {
+    let fault = played.row.mismatch.as_ref().filter(|_| played.row.verdict == Verdict::Fail);
+    if let Some((rule, it)) = fault.and_then(|it| Some((it.rule.filter(|_| asks)?, it))) {
+        facts.fault = Some(format!("the MTA broke rule {rule}: expected {}, got {}", it.expected, it.got));
+    } else if let Some(it) = fault {
         let why = if facts.offer.is_none() && !has_milter(&played.row.record) {
             "the MTA does not connect to the filter"
         } else {
@@ -93,7 +97,15 @@ impl Facts {
                 _ => None,
             }
         });
-        Self { offer, failure: FailureAction::Unknown }
+        Self { offer, ..Self::default() }
+    }
+
+    /// What was wrong in the first session, which most scenarios begin like.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        Some(format!(
+            "the first session: {fault}; most scenarios begin like it: what fails may have this cause"
+        ))
     }
 }
 

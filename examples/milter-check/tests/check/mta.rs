@@ -62,6 +62,7 @@ fn an_mta_is_driven_by_smtp() {
 
     let done = run(&[&fixed[..], &["--verbose"]].concat());
     assert!(done.out.contains("offers version 6, all actions, all steps"), "{done:?}");
+    assert!(!done.out.contains("the first session:"), "{done:?}");
     assert!(done.out.contains("skipped    must   mta/own/is-edited"), "without a sink: {done:?}");
     assert!(done.out.contains("  C: MAIL FROM:<sender@example.org>\n      > MACRO"), "{}", done.out);
 }
@@ -101,10 +102,14 @@ fn an_mta_that_breaks_a_rule_in_the_first_session_is_tested_anyway() {
     let done = checked(b"\0\0\0\x01A");
     assert_eq!(done.status, 1, "{done:?}");
     assert!(done.out.contains("mta/own/greets") && done.out.contains("(ORD-1)"), "{}", done.out);
+    let second = done.out.lines().nth(1).unwrap();
+    assert!(second.starts_with("the first session: the MTA broke rule ORD-1: expected "), "{second}");
+    assert!(second.ends_with("; most scenarios begin like it: what fails may have this cause"), "{second}");
     // A frame of length 0.
     let done = checked(b"\0\0\0\0");
     assert_eq!(done.status, 1, "{done:?}");
     assert!(done.out.contains("mta/own/greets") && done.out.contains("(FRM-3)"), "{}", done.out);
+    assert!(done.out.contains("the first session: the MTA broke rule FRM-3: expected "), "{}", done.out);
 }
 
 /// The test is the user: it does what it is told, and types the replies.
