@@ -178,8 +178,8 @@ impl<'s> MtaRun<'s> {
         let is_slow = has(&|step| matches!(step, Do::Slow));
         if self.scenario.role != Role::Mta {
             self.skip("it is for filters".to_owned());
-        } else if let Some(fault) = self.profile.fault() {
-            self.skip(format!("the profile: {fault}"));
+        } else if let Some(text) = self.profile.unusable_text() {
+            self.skip(format!("the profile has {text:?}, which does not fit into every step"));
         } else if looks_at_deliveries && !self.profile.has_sink {
             self.skip("it looks at what is delivered, of which nothing is known".to_owned());
         } else if is_slow && !self.profile.runs_slow {
