@@ -76,7 +76,7 @@ pub(crate) fn tell(text: &str) {
 fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Filter)?;
     let (false, Some(spec)) = (common.list, spec) else { return select::list(&order.chosen()?) };
-    let profile = filter::profile::read(common.profile.as_deref())?;
+    let profile = filter::profile::read(common.profile.as_deref(), &order.known)?;
     let limits = limits(common, TIMEOUT, None);
     let mut bench = FilterBench { spec, profile, limits };
     order.outputs.check()?;
@@ -142,6 +142,8 @@ struct Order<'c> {
     common: &'c Common,
     outputs: Outputs<'c>,
     scenarios: Vec<Scenario>,
+    /// These scenarios, and those of this program: what baselines and profiles may be about.
+    known: Vec<Scenario>,
     baseline: Option<Baseline>,
 }
 
@@ -158,8 +160,9 @@ impl<'c> Order<'c> {
     /// Reads all that is given, so that a mistake shows before anything is run.
     fn new(common: &'c Common, role: Role) -> Result<Self, Stop> {
         let scenarios = select::read(common, role)?;
-        let baseline = common.baseline.as_deref().map(|path| baseline(path, &scenarios, role)).transpose()?;
-        let order = Self { common, outputs: Outputs::new(common), scenarios, baseline };
+        let known = [scenarios.clone(), select::built_in(role)?].concat();
+        let baseline = common.baseline.as_deref().map(|path| baseline(path, &known)).transpose()?;
+        let order = Self { common, outputs: Outputs::new(common), scenarios, known, baseline };
         order.chosen()?;
         Ok(order)
     }
@@ -232,12 +235,11 @@ impl<'c> Order<'c> {
     }
 }
 
-/// Reads a baseline. Its ids are those of the scenarios that may be run, or others of this program.
-fn baseline(path: &Path, scenarios: &[Scenario], role: Role) -> Result<Baseline, Stop> {
+/// Reads a baseline. Its ids must be those of scenarios.
+fn baseline(path: &Path, known: &[Scenario]) -> Result<Baseline, Stop> {
     let baseline = Baseline::read(path).map_err(named(path))?;
-    let built_in = select::built_in(role)?;
-    let known: Vec<_> = scenarios.iter().chain(&built_in).map(|it| it.id.as_str()).collect();
-    match baseline.unknown(&known) {
+    let ids: Vec<_> = known.iter().map(|it| it.id.as_str()).collect();
+    match baseline.unknown(&ids) {
         None => Ok(baseline),
         Some(text) => Err(Stop::Usage(format!("{}: {text}", path.display()))),
     }

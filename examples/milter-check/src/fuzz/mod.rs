@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use milter_proto::conformance::filter_scenarios;
 
 use crate::bench::Limits;
 use crate::cli::seconds;
@@ -101,7 +102,7 @@ pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
 
 fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let spec = &arguments.spec;
-    let profile = profile::read(arguments.profile.as_deref())?;
+    let profile = profile::read(arguments.profile.as_deref(), &filter_scenarios()?)?;
     if let Some(path) = arguments.output.as_deref() {
         apart(&[path], arguments.profile.as_deref().into_iter())?;
         writable(path).map_err(named(path))?;
