@@ -71,10 +71,10 @@ pub(crate) struct Common {
     #[arg(long)]
     pub(crate) list: bool,
     /// How long to wait for what must come [default: 10; for mail that is sent by hand, 300]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
     /// How long to wait to find out that nothing comes
-    #[arg(long, value_name = "SECONDS", default_value = "0.3", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.3", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) quiet_time: Duration,
     /// A report, on standard output or in a file; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]")]

@@ -150,6 +150,9 @@ pub(crate) fn writable(path: &Path) -> io::Result<()> {
 
 /// Makes sure that files can be written into a folder. It is made if it is not there.
 fn writable_folder(folder: &Path) -> io::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
     fs::create_dir_all(folder)?;
     writable(&folder.join(".milter-check"))
 }

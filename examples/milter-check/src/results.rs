@@ -183,10 +183,11 @@ impl<'s> Results<'s> {
         Some(format!("{} ran: {why}", self.part_that_ran()))
     }
 
-    /// `164 of 644 scenarios`.
-    fn part_that_ran(&self) -> String {
+    /// `164 of 644 scenarios`, or `644 scenarios` if all ran.
+    pub(crate) fn part_that_ran(&self) -> String {
         let ran = self.rows.iter().filter(|row| !row.is_left_out).count();
-        format!("{ran} of {}", count_of(self.rows.len(), "scenario"))
+        let all = count_of(self.rows.len(), "scenario");
+        if self.stopped.is_some() { format!("{ran} of {all}") } else { all }
     }
 
     /// What it comes down to.

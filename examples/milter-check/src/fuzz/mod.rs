@@ -58,16 +58,16 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// How many sessions to play
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
     /// Play only the session of this number
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "sessions")]
     session: Option<u32>,
     /// How long to wait for what must come
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
     /// How long to wait to find out that nothing comes
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds, allow_negative_numbers = true)]
     quiet_time: Duration,
     /// A shell command that runs the filter in the foreground. It is started first, and again when it dies or hangs
     #[arg(long, value_name = "COMMAND")]
@@ -88,11 +88,11 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "N", default_value_t = 500)]
     shrink_steps: u32,
     /// The longest time to spend on making one finding shorter
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
     shrink_time: Duration,
     /// Stop after so many different findings
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    findings: usize,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    findings: u16,
 }
 
 pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
@@ -116,7 +116,7 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
         is_strict: arguments.strict,
         most_steps: arguments.shrink_steps,
         most_time: arguments.shrink_time,
-        most_findings: arguments.findings,
+        most_findings: arguments.findings.into(),
     };
     let _ = writeln!(anstream::stdout(), "{spec}: seed {}", plan.seed);
     let stopped = |why: String| Stop::Program(format!("{spec}: {why}"));

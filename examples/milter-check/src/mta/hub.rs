@@ -256,7 +256,7 @@ impl Hub {
                     thread::sleep(PAUSE);
                 }
                 Err(error) => {
-                    let why = format!("{address}: {error}");
+                    let why = error.to_string();
                     if !self.has_connected {
                         self.unreachable = Some(why.clone());
                     }

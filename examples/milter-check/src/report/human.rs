@@ -184,6 +184,6 @@ fn summary(out: &mut String, results: &Results<'_>) {
 
 /// The last line.
 fn result(results: &Results<'_>) -> String {
-    let scenarios = transcript::count(results.rows.len(), "scenario");
-    format!("{}: {} ({scenarios} in {:.1} s)", results.target, results.headline(), results.time.as_secs_f64())
+    let (scenarios, seconds) = (results.part_that_ran(), results.time.as_secs_f64());
+    format!("{}: {} ({scenarios} in {seconds:.1} s)", results.target, results.headline())
 }

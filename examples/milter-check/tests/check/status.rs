@@ -48,6 +48,15 @@ fn mistakes_of_the_user_are_2() {
         &["filter", "inet:1@127.0.0.1", "--timeout", "0"],
         &["filter", "inet:1@127.0.0.1", "--quiet-time", "soon"],
         &["filter", "inet:1@127.0.0.1", "--jobs", "0"],
+        &["filter", "inet:1@127.0.0.1", "--timeout", "-1"],
+        &["filter", "inet:1@127.0.0.1", "--timeout", "nan"],
+        &["filter", "inet:1@127.0.0.1", "--level", "high"],
+        &["filter", "inet:1@127.0.0.1", "--format", "json="],
+        &["filter", "inet:1@127.0.0.1", "--scenarios", "."],
+        &["filter", "inet:1@127.0.0.1", "--keep-transcripts", "/dev/null"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--sessions", "0"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--findings", "0"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--session", "1"],
         &["mta", "--smtp", "127.0.0.1:1"],
     ] {
         let done = run(arguments);

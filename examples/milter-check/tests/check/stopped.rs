@@ -21,6 +21,8 @@ fn is_told(folder: &Folder, done: &Done, ran: usize, why: &str) {
     let but = format!("but only {ran} of 6 scenarios ran");
     assert!(text.contains(&format!("\n{stopped}\n")), "{text}");
     assert!(text.lines().last().unwrap().contains(&but), "{text}");
+    let seconds = format!("({ran} of 6 scenarios in ");
+    assert!(text.lines().last().unwrap().contains(&seconds), "{text}");
     assert!(folder.read("tap").ends_with(&format!("\nBail out! {stopped}\n")), "{}", folder.read("tap"));
     assert_eq!(folder.read("tap").matches(" # SKIP ").count(), 5, "{}", folder.read("tap"));
     let json: Value = serde_json::from_str(&folder.read("json")).unwrap();
