@@ -207,11 +207,12 @@ impl Talk {
             let closed = "the filter closed the connection";
             let hope = hopes().find(|hope| matches!(hope, Hope::Close | Hope::Any) && is_clean);
             let how = if self.cut_off.is_empty() { "" } else { " in the middle of a frame" };
-            self.owed.clear();
-            return match hope {
+            let wanted = match hope {
                 Some(hope) => Self::met(awaited, hope, closed.to_owned()),
                 None => Wanted::Missed(self.describe(awaited), format!("{closed}{how}")),
             };
+            self.owed.clear();
+            return wanted;
         }
         if self.is_timed_out {
             let hope = hopes().find(|hope| matches!(hope, Hope::Silence | Hope::Any) && is_clean);
