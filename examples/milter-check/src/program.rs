@@ -198,7 +198,8 @@ fn finish(
         baseline.compare(results);
     }
     for (format, file) in outputs {
-        let text = report::make(*format, results).map_err(|error| Stop::Usage(error.to_string()))?;
+        let text =
+            report::make(*format, results, common.all).map_err(|error| Stop::Usage(error.to_string()))?;
         match file {
             Some(path) => {
                 fs::write(path, plain(*format, &text)).map_err(named(path))?;

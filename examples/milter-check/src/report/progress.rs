@@ -1,21 +1,26 @@
 //! What is shown while scenarios are run.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write, stderr};
+use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use milter_proto::conformance::Verdict;
 
+use super::groups::Cause;
 use super::human;
 use crate::results::Row;
 use crate::schedule::Watcher;
 
-/// A progress bar on a terminal, and a line for what did not pass.
+/// A progress bar on a terminal, and a line for what did not pass: of failures with one cause, for the first.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
     /// Whether lines are shown: they are a part of the report for humans.
     has_lines: bool,
     is_verbose: bool,
+    /// The causes of failures that were shown.
+    causes: Mutex<HashSet<Cause>>,
 }
 
 impl Progress {
@@ -26,7 +31,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left: {msg}") {
             bar.set_style(style);
         }
-        Self { bar, has_lines, is_verbose }
+        Self { bar, has_lines, is_verbose, causes: Mutex::default() }
     }
 
     /// Takes the bar away.
@@ -42,7 +47,10 @@ impl Watcher for Progress {
 
     fn ends(&self, row: &Row<'_>) {
         self.bar.inc(1);
-        let is_shown = self.is_verbose || matches!(row.verdict, Verdict::Fail | Verdict::NonStrict);
+        // The report names those that fail alike.
+        let is_new = |cause| self.causes.lock().is_ok_and(|mut causes| causes.insert(cause));
+        let is_shown =
+            self.is_verbose || row.verdict == Verdict::NonStrict || Cause::of(row).is_some_and(is_new);
         if self.has_lines && is_shown {
             self.bar.suspend(|| {
                 // Standard output may be closed: the report that follows finds out.
