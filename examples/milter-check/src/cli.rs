@@ -103,6 +103,9 @@ pub(crate) struct Common {
     /// Show a line for every scenario
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Show every failure whole, not only the first of those that fail alike
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {

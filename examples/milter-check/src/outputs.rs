@@ -69,14 +69,14 @@ impl<'c> Outputs<'c> {
 
     /// Writes all reports. What cannot be written does not keep the others from being written. Returns what went wrong.
     pub(crate) fn write(&self, results: &Results<'_>) -> Vec<String> {
-        let mut errors = Vec::new();
+        let (mut errors, is_all) = (Vec::new(), self.common.all);
         for (format, file) in &self.reports {
             let done = match (format, file) {
-                (_, Some(path)) => report::make(*format, results)
+                (_, Some(path)) => report::make(*format, results, is_all)
                     .and_then(|text| Ok(fs::write(path, plain(*format, &text))?)),
                 // The heading is there already.
-                (Format::Human, None) => to_stdout(&human::report(results)),
-                (_, None) => report::make(*format, results).and_then(|text| to_stdout(&text)),
+                (Format::Human, None) => to_stdout(&human::report(results, is_all)),
+                (_, None) => report::make(*format, results, is_all).and_then(|text| to_stdout(&text)),
             };
             let place =
                 file.as_ref().map_or_else(|| "standard output".to_owned(), |it| it.display().to_string());

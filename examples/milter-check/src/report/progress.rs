@@ -1,11 +1,14 @@
 //! What is shown while a run goes on.
 
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write, stderr};
+use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use milter_proto::conformance::Verdict;
 
+use super::groups::Cause;
 use super::human;
 use crate::results::Row;
 use crate::schedule::Watcher;
@@ -58,7 +61,7 @@ impl Bar {
     }
 }
 
-/// The progress of a run of scenarios: also a line for what did not pass.
+/// The progress of a run of scenarios: also a line for what did not pass, of failures with one cause for the first.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: Bar,
@@ -66,12 +69,14 @@ pub(crate) struct Progress {
     /// Whether lines are shown: they are a part of the report for humans.
     has_lines: bool,
     is_verbose: bool,
+    /// The causes of failures that were shown.
+    causes: Mutex<HashSet<Cause>>,
 }
 
 impl Progress {
     pub(crate) fn new(total: usize, has_lines: bool, is_verbose: bool) -> Self {
         let bar = Bar::new(u32::try_from(total).unwrap_or(u32::MAX), "scenario");
-        Self { bar, failed: AtomicU32::new(0), has_lines, is_verbose }
+        Self { bar, failed: AtomicU32::new(0), has_lines, is_verbose, causes: Mutex::default() }
     }
 
     pub(crate) fn finish(&self) {
@@ -88,7 +93,10 @@ impl Watcher for Progress {
         if row.verdict == Verdict::Fail {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
-        let is_shown = self.is_verbose || matches!(row.verdict, Verdict::Fail | Verdict::NonStrict);
+        // The report names those that fail alike.
+        let is_new = |cause| self.causes.lock().is_ok_and(|mut causes| causes.insert(cause));
+        let is_shown =
+            self.is_verbose || row.verdict == Verdict::NonStrict || Cause::of(row).is_some_and(is_new);
         if self.has_lines && is_shown {
             self.bar.bar.suspend(|| {
                 // Standard output may be closed: the report that follows finds out.
