@@ -7,6 +7,7 @@ use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict, mta_sce
 use milter_proto::wire::{Actions, Command, Direction, Offer, Steps};
 
 use super::MtaBench;
+use crate::results::Difference;
 use crate::transcript::{self, Extent, decode};
 
 /// It is a scenario like all others, so that it does what the others do.
@@ -48,12 +49,7 @@ pub(crate) fn session(bench: &mut MtaBench) -> Result<Facts, (String, String)> {
     if let Some((rule, it)) = fault.and_then(|it| Some((it.rule.filter(|_| asks)?, it))) {
         facts.fault = Some(format!("the MTA broke rule {rule}: expected {}, got {}", it.expected, it.got));
     } else if let Some(it) = fault {
-        let why = if facts.offer.is_none() && !has_milter(&played.row.record) {
-            "the MTA does not connect to the filter"
-        } else {
-            "in the first session"
-        };
-        return Err((format!("{why}: expected {}, got {}", it.expected, it.got), transcript));
+        return Err((why_not(&played.row.record, it, played.has_timed_out), transcript));
     }
     if bench.profile.failure == FailureAction::Unknown {
         let all = mta_scenarios().map_err(|error: ScenarioError| without(error.to_string()))?;
@@ -76,6 +72,35 @@ pub(crate) fn probe(bench: &MtaBench) -> Result<(), String> {
             Err(format!("expected {}, got {}", it.expected, it.got))
         }
         _ => Ok(()),
+    }
+}
+
+/// Why no scenario can be run, in one sentence.
+fn why_not(record: &[Event], difference: &Difference, has_timed_out: bool) -> String {
+    let last = record.iter().rev().find_map(|event| match event {
+        Event::SmtpReply(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let is_smtp = |reply: &str| reply.bytes().take_while(u8::is_ascii_digit).count() == 3;
+    match last {
+        None if has_timed_out => {
+            "no SMTP reply came in time: is this an SMTP server, and is the port right?".to_owned()
+        }
+        Some(reply) if !is_smtp(reply) => {
+            format!("{reply:?} is no SMTP reply: is this an SMTP server, and is the port right?")
+        }
+        Some(reply) if !has_milter(record) => {
+            format!("the MTA does not connect to the filter, and its last SMTP reply is {reply:?}")
+        }
+        None if !has_milter(record) => {
+            format!("the MTA does not connect to the filter: got {}", difference.got)
+        }
+        Some(reply) if is_refused(record) => {
+            format!(
+                "the MTA refuses the first message with {reply:?}: --profile names addresses that it accepts"
+            )
+        }
+        _ => format!("in the first session: expected {}, got {}", difference.expected, difference.got),
     }
 }
 

@@ -87,6 +87,42 @@ fn an_mta_that_does_not_ask_the_filter_is_told() {
     assert!(done.err.contains("the MTA does not connect to the filter"), "{done:?}");
 }
 
+/// A server that says this to whoever connects, and then nothing.
+fn server_that_says(greeting: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let streams: Vec<_> = listener
+            .incoming()
+            .map(|it| it.unwrap())
+            .inspect(|mut it| it.write_all(greeting.as_bytes()).unwrap())
+            .collect();
+        drop(streams);
+    });
+    address
+}
+
+#[test]
+fn what_is_no_mta_is_told() {
+    let folder = Folder::new("no-smtp");
+    let listen = format!("unix:{}", folder.path("socket"));
+    let port = "is this an SMTP server, and is the port right?";
+    for (greeting, what) in [
+        ("", format!("no SMTP reply came in time: {port}")),
+        ("HTTP/1.1 400 Bad\r\n", format!("\"HTTP/1.1 400 Bad\" is no SMTP reply: {port}")),
+        (
+            "554 5.7.1 not you\r\n",
+            "the MTA does not connect to the filter, and its last SMTP reply is \"554 5.7.1 not you\""
+                .to_owned(),
+        ),
+    ] {
+        let smtp = server_that_says(greeting);
+        let done = run(&["mta", "--listen", &listen, "--smtp", &smtp, "--timeout", "0.3"]);
+        assert_eq!((done.status, done.out.as_str()), (3, ""), "{done:?}");
+        assert!(done.err.contains(&format!("milter-check: {smtp}: {what}\n")), "{what}: {done:?}");
+    }
+}
+
 #[test]
 fn an_mta_that_breaks_a_rule_in_the_first_session_is_tested_anyway() {
     let folder = Folder::new("rude");
