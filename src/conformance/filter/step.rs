@@ -77,6 +77,7 @@ pub(super) enum Hope {
     Answer,
     Close,
     Silence,
+    AnyFrame,
     Any,
     Frame(FrameBuf),
 }
@@ -183,6 +184,7 @@ fn hope(text: &str) -> Result<Hope, ScenarioFault> {
         "OPTNEG" => Hope::Answer,
         "close" => Hope::Close,
         "silence" => Hope::Silence,
+        "frame" => Hope::AnyFrame,
         "any" => Hope::Any,
         _ => Hope::Frame(frame(Direction::ToMta, text)?),
     })

@@ -167,9 +167,12 @@ impl Talk {
         while let Some(frame) = self.frames.pop_front() {
             self.taken = self.taken.saturating_add(1);
             let got = || line(Direction::ToMta, frame.as_frame());
-            if let Some(hope) =
-                hopes().find(|hope| **hope == Hope::Frame(frame.clone()) || **hope == Hope::Any)
-            {
+            let is_met = |hope: &&Hope| match hope {
+                Hope::Any | Hope::AnyFrame => true,
+                Hope::Frame(awaited) => *awaited == frame,
+                Hope::Reply | Hope::Answer | Hope::Close | Hope::Silence => false,
+            };
+            if let Some(hope) = hopes().find(is_met) {
                 let _ = way.judge(self.owed.front().copied(), frame.as_frame());
                 self.owed.pop_front();
                 return Self::met(awaited, hope, got());
@@ -259,6 +262,7 @@ fn describe(hopes: &[Hope], owed: Option<CommandKind>) -> String {
             Hope::Answer => "an answer to OPTNEG that agrees with the offer".to_owned(),
             Hope::Close => "the connection closed, without a frame".to_owned(),
             Hope::Silence => "nothing".to_owned(),
+            Hope::AnyFrame => "a frame".to_owned(),
             Hope::Any => "anything".to_owned(),
             Hope::Frame(frame) => line(Direction::ToMta, frame.as_frame()),
         })
