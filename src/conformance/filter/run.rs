@@ -361,7 +361,7 @@ impl<'s> FilterRun<'s> {
 
     fn mismatch(&mut self, purpose: Purpose, expected: String, got: String) {
         if purpose == Purpose::Setup {
-            return self.skip(&format!("expected {expected}, got {got}"));
+            return self.skip(&format!("what it tests was not reached: expected {expected}, got {got}"));
         }
         let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
         let mismatch = Mismatch { step: self.step, expected, got };
