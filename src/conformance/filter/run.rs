@@ -362,7 +362,8 @@ impl<'s> FilterRun<'s> {
 
     fn mismatch(&mut self, purpose: Purpose, mismatch: Mismatch) {
         if purpose == Purpose::Setup {
-            return self.skip(&format!("expected {}, got {}", mismatch.expected, mismatch.got));
+            let Mismatch { expected, got, .. } = mismatch;
+            return self.skip(&format!("what it tests was not reached: expected {expected}, got {got}"));
         }
         let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
         let mismatch = Some(mismatch.at(self.step));

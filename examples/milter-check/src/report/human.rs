@@ -205,7 +205,7 @@ fn skipped(out: &mut String, results: &Results<'_>) {
         }
     }
     if !reasons.is_empty() {
-        let _ = writeln!(out, "\n{BOLD}skipped{BOLD:#}");
+        let _ = writeln!(out, "\n{BOLD}skipped, because they do not apply{BOLD:#}");
     }
     reasons.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
     let (shown, rest) = reasons.split_at(reasons.len().min(MOST_REASONS));

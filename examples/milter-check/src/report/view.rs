@@ -59,6 +59,7 @@ struct Chapter {
 struct GroupView {
     expected: String,
     got: String,
+    rule: Option<String>,
     must: usize,
     should: usize,
     scenarios: Vec<String>,
@@ -67,12 +68,12 @@ struct GroupView {
 /// One scenario.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
-    id: String,
+    pub(super) id: String,
     chapter: String,
     title: String,
     level: &'static str,
     rules: Vec<String>,
-    pub(super) result: &'static str,
+    result: &'static str,
     group: Option<usize>,
     why: Option<String>,
     step: Option<usize>,
@@ -150,6 +151,7 @@ impl GroupView {
         Self {
             expected: group.cause.expected.clone(),
             got: group.cause.got.clone(),
+            rule: group.cause.rule.clone(),
             must: group.failed(Level::Must),
             should: group.failed(Level::Should),
             scenarios: group.rows.iter().map(|row| row.scenario.id.clone()).collect(),

@@ -95,7 +95,7 @@ impl FilterRun<'_> {
     fn need(&mut self, number: usize, need: &Need) {
         if *need == Need::Open && self.talk.was_opened {
             if !self.talk.is_open() {
-                self.skip("the filter closed the connection");
+                self.skip("it needs an open connection, and the filter may close it here");
             }
             return;
         }
