@@ -125,19 +125,23 @@ impl FromStr for Spec {
     type Err = BadSpec;
 
     fn from_str(text: &str) -> Result<Self, BadSpec> {
-        let (family, rest) = text.split_once(':').ok_or(BadSpec::Family)?;
-        if matches!(family, "unix" | "local") {
+        let family = || BadSpec::Family(Meant::of(text));
+        let (name, rest) = text.split_once(':').ok_or_else(family)?;
+        if matches!(name, "unix" | "local") {
             return if rest.is_empty() { Err(BadSpec::Path) } else { Ok(Self::Unix(rest.into())) };
         }
-        let (port, host) = rest.split_once('@').unwrap_or((rest, ""));
-        let port = port.parse().map_err(|_| BadSpec::Port)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        match family {
-            "inet" => Ok(Self::Inet { port, host }),
-            "inet6" => Ok(Self::Inet6 { port, host }),
-            _ => Err(BadSpec::Family),
+        if !matches!(name, "inet" | "inet6") {
+            return Err(family());
         }
+        let (port, host) = rest.split_once('@').unwrap_or((rest, ""));
+        let port = port.parse().map_err(|_| BadSpec::Port(Meant::of(rest)))?;
+        let host = without_brackets(host).to_owned();
+        Ok(if name == "inet6" { Self::Inet6 { port, host } } else { Self::Inet { port, host } })
     }
+}
+
+fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 impl fmt::Display for Spec {
@@ -152,14 +156,48 @@ impl fmt::Display for Spec {
 }
 
 /// Why a SPEC is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum BadSpec {
-    #[error("it must begin with inet:, inet6: or unix:")]
-    Family,
-    #[error("the port must be a number from 0 to 65535, as in inet:8891@localhost")]
-    Port,
+    #[error("expected inet:PORT@HOST, inet6:PORT@HOST or unix:PATH (local:PATH is the same){0}")]
+    Family(Meant),
+    #[error("the port must be a number from 0 to 65535, as in inet:8891@localhost{0}")]
+    Port(Meant),
     #[error("unix: must be followed by a path")]
     Path,
+}
+
+/// What the user probably meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meant(Option<Spec>);
+
+impl Meant {
+    /// Recognises the usual notations of other programs: `HOST:PORT`, `PORT@HOST`, `HOST@PORT`, `PORT` and a path.
+    fn of(text: &str) -> Self {
+        let inet = |port: &str, host: &str| {
+            let (port, host) = (port.parse().ok()?, without_brackets(host));
+            if host.contains('/') || (host.contains(':') && host.parse::<Ipv6Addr>().is_err()) {
+                return None;
+            }
+            let (is_six, host) = (host.contains(':'), host.to_owned());
+            Some(if is_six { Spec::Inet6 { port, host } } else { Spec::Inet { port, host } })
+        };
+        let path = text.split_once(':').map_or(text, |(_, rest)| rest);
+        Self(if path.starts_with('/') && !path.starts_with("//") {
+            Some(Spec::Unix(path.into()))
+        } else if let Some((one, other)) = text.split_once('@') {
+            inet(one, other).or_else(|| inet(other, one))
+        } else if let Some((host, port)) = text.rsplit_once(':') {
+            inet(port, host)
+        } else {
+            inet(text, "")
+        })
+    }
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |spec| write!(f, "; did you mean {spec}?"))
+    }
 }
 
 /// A listening socket.

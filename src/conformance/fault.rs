@@ -1,6 +1,7 @@
 //! Why text is not a scenario.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use thiserror::Error;
 
@@ -44,6 +45,14 @@ pub enum ScenarioFault {
     /// A step lacks an argument, or has one that is not known.
     #[error("the step does not take {0:?}")]
     Argument(String),
+    /// No stage has this name.
+    #[error("no stage is called {name:?}; the stages are {}", .stages.join(", "))]
+    Stage {
+        /// The name in the step.
+        name: String,
+        /// The names of all stages, in their order.
+        stages: Vec<&'static str>,
+    },
     /// A frame is malformed.
     #[error("the frame: {0}")]
     Frame(ReadError),

@@ -23,7 +23,7 @@
 //!
 //! A scenario begins with its id, its [`Level`] and the rules that it tests. The next line is the title. `each` makes one
 //! scenario of every value: `{stage}` stands for the value. With `each command: helo = HELO "a" | data = DATA`, the id and
-//! the title get the name before `=`, and the steps get what follows it. Several `each` make every combination.
+//! the title get the name before `=`, and the steps get what follows it. In the title, blanks replace the hyphens of the name. Several `each` make every combination.
 //!
 //! The remaining lines are steps: see [`filter`] for those of a filter under test, and [`mta`] for those of an MTA.
 

@@ -1,9 +1,10 @@
 //! What a run found out.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::wire::Direction;
+use crate::wire::{Direction, FrameError};
 
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,58 @@ pub struct Mismatch {
     pub expected: String,
     /// What came.
     pub got: String,
+    /// The rule of SPEC_NOTES.md that is broken, by its id, such as `ORD-2`, if the program broke one by what it sent. `None`
+    /// if something else came than the step awaits: then the rules are those of the scenario.
+    pub rule: Option<&'static str>,
+}
+
+impl Mismatch {
+    /// Something else than was expected, at the first step.
+    pub(super) fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self { step: 0, expected: expected.into(), got: got.into(), rule: None }
+    }
+
+    /// A broken rule, at the first step.
+    pub(super) fn broken(expected: impl Into<String>, breach: &Breach) -> Self {
+        Self { rule: Some(breach.rule), ..Self::new(expected, breach.to_string()) }
+    }
+
+    pub(super) fn at(self, step: usize) -> Self {
+        Self { step, ..self }
+    }
+}
+
+/// A rule that the program broke, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Breach {
+    pub(super) rule: &'static str,
+    how: String,
+}
+
+impl Breach {
+    pub(super) fn new(rule: &'static str, how: impl Into<String>) -> Self {
+        Self { rule, how: how.into() }
+    }
+
+    /// The stream of the program cannot be divided into frames.
+    pub(super) fn of_frames(error: FrameError) -> Self {
+        let rule = match error {
+            FrameError::Empty => "FRM-3",
+            FrameError::TooLong { .. } => "FRM-7",
+        };
+        Self::new(rule, error.to_string())
+    }
+
+    /// The same, with the frame before it.
+    pub(super) fn by(self, frame: &str) -> Self {
+        Self { how: [frame, ": ", &self.how].concat(), ..self }
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.how, self.rule)
+    }
 }
 
 /// One line of the record of a run.

@@ -98,7 +98,7 @@ fn finish(draft: Option<Draft<'_>>, all: &mut Vec<Scenario>) -> Result<(), Scena
 struct Choice<'t> {
     /// In braces.
     place: String,
-    /// For the id and the title.
+    /// For the id and, with blanks for the hyphens, the title.
     name: &'t str,
     /// For the steps.
     text: &'t str,
@@ -113,6 +113,9 @@ impl<'t> Choice<'t> {
 
 fn scenario(draft: &Draft<'_>, choice: &[Choice<'_>]) -> Result<Scenario, ScenarioError> {
     let named = |text: &str| choice.iter().fold(text.to_owned(), |text, it| text.replace(&it.place, it.name));
+    let titled = |text: &str| {
+        choice.iter().fold(text.to_owned(), |text, it| text.replace(&it.place, &it.name.replace('-', " ")))
+    };
     let fail = |line, fault| ScenarioError { line, fault };
     let head = named(draft.head);
     let (id, role, level, rules) = head_of(&head).ok_or_else(|| fail(draft.line, ScenarioFault::Head))?;
@@ -125,7 +128,7 @@ fn scenario(draft: &Draft<'_>, choice: &[Choice<'_>]) -> Result<Scenario, Scenar
         kind.map(|kind| Step { text, kind }).map_err(|fault| fail(line, fault))
     });
     let steps = steps.collect::<Result<_, _>>()?;
-    Ok(Scenario { id: id.to_owned(), title: named(draft.title), rules, role, level, steps })
+    Ok(Scenario { id: id.to_owned(), title: titled(draft.title), rules, role, level, steps })
 }
 
 fn head_of(head: &str) -> Option<(&str, Role, Level, Vec<String>)> {

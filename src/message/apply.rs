@@ -45,8 +45,8 @@ impl Edits {
         let line_end = message.line_end();
         let has_new_body = self.iter().any(|(edit, _)| matches!(edit, Edit::ReplaceBody { .. }));
         message.complete(line_end, rules.ends_headers || has_new_body);
-        let headers = &mut message.headers;
-        let mut headers = HeaderList { headers, rules, space, line_end, is_resent: message.is_resent };
+        let Message { headers, lost_trace, is_resent, .. } = message;
+        let mut headers = HeaderList { headers, rules, space, line_end, is_resent: *is_resent, lost_trace };
         headers.prepare();
         message.is_resent = headers.is_resent;
         let mut outcomes = Vec::with_capacity(self.len());

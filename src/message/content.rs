@@ -42,11 +42,13 @@ pub struct Message<'m> {
     /// The headers of Sendmail's configuration have their places among the headers, and the client's message had Resent
     /// headers or not. `None`: no edits were applied as Sendmail does.
     pub(super) is_resent: Option<bool>,
+    /// The Received header of the MTA itself, if an edit has deleted or replaced it: Postfix still knows it by its text.
+    pub(super) lost_trace: Option<Header<'m>>,
 }
 
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sender, recipients, headers, separator, body, quarantine, is_resent } = self;
+        let Self { sender, recipients, headers, separator, body, quarantine, is_resent, lost_trace } = self;
         f.debug_struct("Message")
             .field("sender", sender)
             .field("recipients", recipients)
@@ -55,6 +57,7 @@ impl fmt::Debug for Message<'_> {
             .field("body", &Bytes(body))
             .field("quarantine", &quarantine.as_deref().map(Bytes))
             .field("is_resent", is_resent)
+            .field("lost_trace", lost_trace)
             .finish()
     }
 }
@@ -120,6 +123,7 @@ impl<'m> Message<'m> {
             body: Cow::Borrowed(body),
             quarantine: None,
             is_resent: None,
+            lost_trace: None,
         }
     }
 
@@ -216,6 +220,7 @@ impl<'m> Message<'m> {
             body: Cow::Owned(self.body.into_owned()),
             quarantine: self.quarantine,
             is_resent: self.is_resent,
+            lost_trace: self.lost_trace.map(Header::into_owned),
         }
     }
 

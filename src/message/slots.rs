@@ -18,6 +18,8 @@ pub(super) struct HeaderList<'a, 'm> {
     /// Whether the client's message had Resent headers. `None`: the list has no places for the headers of Sendmail's
     /// configuration yet.
     pub(super) is_resent: Option<bool>,
+    /// The MTA's own Received, if an edit has deleted or replaced it.
+    pub(super) lost_trace: &'a mut Option<Header<'m>>,
 }
 
 impl HeaderList<'_, '_> {
@@ -104,10 +106,11 @@ impl HeaderList<'_, '_> {
         found.or_else(|| of(Origin::Default).next_back()).map(|(place, _)| place)
     }
 
-    /// The place of the MTA's own Received, which is not counted. Postfix knows it by its text alone, and takes the first
-    /// Received for it whose first line is the front of that text.
+    /// The place of the MTA's own Received, which is not counted. Postfix knows it by its text alone, also after an edit has
+    /// deleted it, and takes the first Received for it whose first line is the front of that text.
     fn own(&self) -> Option<usize> {
-        let own = self.headers.iter().find(|header| header.origin() == Origin::Trace)?;
+        let trace = || self.headers.iter().find(|header| header.origin() == Origin::Trace);
+        let own = self.lost_trace.as_ref().or_else(trace)?;
         let is_own = |header: &Header<'_>| {
             header.is_named(own.name()) && without_line_end(own.as_bytes()).starts_with(header.first_line())
         };
@@ -117,7 +120,12 @@ impl HeaderList<'_, '_> {
     fn delete(&mut self, place: usize) -> EditOutcome {
         match self.headers.get_mut(place) {
             Some(header) if self.rules.has_slots => header.is_absent = true,
-            Some(_) => remove(self.headers, place),
+            Some(header) => {
+                if header.origin() == Origin::Trace {
+                    keep_trace(self.lost_trace, header.clone());
+                }
+                remove(self.headers, place);
+            }
             None => {}
         }
         Effect::HeaderDeleted.into()
@@ -130,7 +138,8 @@ impl HeaderList<'_, '_> {
         let kept = self.rules.keeps_spelling.then(|| header.name().to_vec());
         let name = kept.as_deref().unwrap_or(name);
         let new = encode(self.rules, self.space, self.line_end, name, value);
-        *header = new;
+        let old = core::mem::replace(header, new);
+        keep_trace(self.lost_trace, old);
         self.outcome(place, effect)
     }
 
@@ -166,6 +175,13 @@ impl HeaderList<'_, '_> {
     fn number(&self, index: u32) -> usize {
         let is_negative = self.rules.has_slots && index > 0x7fff_ffff;
         usize::try_from(if is_negative { 0 } else { index }).unwrap_or(usize::MAX)
+    }
+}
+
+/// Keeps a header that an edit takes away, if it is the MTA's own Received.
+fn keep_trace<'m>(lost_trace: &mut Option<Header<'m>>, header: Header<'m>) {
+    if header.origin() == Origin::Trace && lost_trace.is_none() {
+        *lost_trace = Some(header);
     }
 }
 

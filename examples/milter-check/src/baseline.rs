@@ -1,5 +1,6 @@
 //! Known failures.
 
+use core::fmt::Write as _;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -7,7 +8,12 @@ use std::path::Path;
 
 use milter_proto::conformance::Verdict;
 
+use crate::near::meant;
 use crate::results::Results;
+use crate::transcript::count;
+
+/// The most unknown ids that are shown.
+const MOST_UNKNOWN: usize = 10;
 
 /// The ids of scenarios that are known to fail: one a line, `#` begins a comment.
 #[derive(Debug, Default)]
@@ -41,6 +47,20 @@ impl Baseline {
         let text = fs::read_to_string(path)?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         Ok(Self { ids: lines.filter(|line| !line.is_empty()).map(str::to_owned).collect() })
+    }
+
+    /// What is wrong if an id of it is that of no scenario: it would never fail, and never be missed.
+    pub(crate) fn unknown(&self, known: &[&str]) -> Option<String> {
+        let unknown: Vec<_> = self.ids.iter().filter(|id| !known.contains(&id.as_str())).collect();
+        let lines = unknown.iter().take(MOST_UNKNOWN).map(|id| {
+            let near = meant(id, known.iter().copied());
+            format!("no scenario has the id {id}{near}")
+        });
+        let mut text = lines.collect::<Vec<_>>().join("\n  ");
+        if let Some(more) = unknown.len().checked_sub(MOST_UNKNOWN).filter(|more| *more > 0) {
+            let _ = write!(text, "\n  and {} like this", count(more, "other id"));
+        }
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Writes the failures of a run. What was not run keeps its place.

@@ -23,7 +23,8 @@ Exit status:
   0  no scenario of level must failed; with --baseline: the failures are those of the baseline
   1  a scenario of level must failed; with --baseline: one fails that did not, or passes that failed
   2  an argument, the profile, the baseline or a file of scenarios is wrong, or a report cannot be written
-  3  the program under test cannot be reached, does not answer, or died";
+  3  the program under test cannot be reached, does not answer, or died
+  130, 143  the run was stopped by SIGINT (Ctrl-C) or SIGTERM";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -47,10 +48,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SPEC", required_unless_present = "list")]
         listen: Option<Spec>,
         /// Where the mail server accepts mail. Without it, you are told what to send, and type the replies
-        #[arg(long, value_name = "HOST:PORT")]
+        #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
         smtp: Option<String>,
         /// Accept here what the mail server delivers, to check edits
-        #[arg(long, value_name = "HOST:PORT")]
+        #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
         sink: Option<String>,
         #[command(flatten)]
         common: Common,
@@ -66,14 +67,14 @@ pub(crate) struct Common {
     /// Only scenarios of this level or a higher one
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) level: LevelName,
-    /// List the scenarios, and run none
+    /// List id, level, rules and title of the scenarios, and run none
     #[arg(long)]
     pub(crate) list: bool,
     /// How long to wait for what must come [default: 10; for mail that is sent by hand, 300]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
     /// How long to wait to find out that nothing comes
-    #[arg(long, value_name = "SECONDS", default_value = "0.3", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.3", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) quiet_time: Duration,
     /// A report, on standard output or in a file; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]")]
@@ -102,6 +103,9 @@ pub(crate) struct Common {
     /// Show a line for every scenario
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Show every failure whole, not only the first of those that fail alike
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
@@ -110,6 +114,24 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     duration
         .filter(|it| (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(it))
         .ok_or_else(|| "expected seconds between 0.001 and 86400".to_owned())
+}
+
+/// The address of an SMTP server, as `ToSocketAddrs` reads it.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let is_host = |host: &str| {
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        !host.is_empty() && !host.contains(['@', '/']) && (is_bracketed || !host.contains(':'))
+    };
+    if text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port)) {
+        return Ok(text.to_owned());
+    }
+    let meant = match text.parse() {
+        Ok(Spec::Inet { port, host }) if !host.is_empty() => format!("; did you mean {host}:{port}?"),
+        Ok(Spec::Inet6 { port, host }) if !host.is_empty() => format!("; did you mean [{host}]:{port}?"),
+        _ => String::new(),
+    };
+    Err(format!("expected HOST:PORT, such as 127.0.0.1:25 or [::1]:25{meant}"))
 }
 
 /// A level by its name.

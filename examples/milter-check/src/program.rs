@@ -1,27 +1,28 @@
 //! What the program does: reads what it is given, runs scenarios, and writes reports.
 
 use core::time::Duration;
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
-use anstream::{eprintln, println};
-use clap::{CommandFactory, Parser, error::ErrorKind};
-use milter_proto::conformance::{Level, Role, Scenario, filter_scenarios, mta_scenarios};
+use clap::Parser;
+use milter_proto::conformance::{Level, Role, Scenario};
 
 use crate::baseline::{Baseline, Change};
 use crate::bench::{Bench, Limits, MtaTimeouts};
-use crate::cli::{Arguments, Command, Common, Format};
+use crate::cli::{Arguments, Command, Common};
 use crate::filter::{self, FilterBench};
 use crate::fuzz;
 use crate::mta::hub::{Client, Hub};
 use crate::mta::{self, MtaBench};
-use crate::report::{self, progress::Progress};
-use crate::results::Results;
-use crate::schedule;
+use crate::outputs::Outputs;
+use crate::report::{human, progress::Progress};
+use crate::results::{Results, Row};
+use crate::schedule::{self, Stopped};
+use crate::select;
+use crate::signals::{self, Signal};
 use crate::spec::Spec;
 
 /// How many connections are open at once, if the filter serves several.
@@ -37,6 +38,8 @@ pub(crate) enum Stop {
     Usage(String),
     /// The program under test: 3.
     Program(String),
+    /// A signal: 130 or 143.
+    Signal(Signal, String),
 }
 
 impl<E: core::error::Error> From<E> for Stop {
@@ -47,51 +50,49 @@ impl<E: core::error::Error> From<E> for Stop {
 
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match &arguments.command {
+    let result = signals::catch().map_err(Stop::from).and_then(|()| match &arguments.command {
         Command::Filter { spec, jobs, common } => filter(spec.as_ref(), *jobs, common),
         Command::Fuzz(fuzz) => fuzz::main(fuzz),
         Command::Mta { listen, smtp, sink, common } => {
             mta(listen.as_ref(), smtp.as_deref(), sink.as_deref(), common)
         }
+    });
+    let (text, status) = match result {
+        Ok(status) => return status,
+        Err(Stop::Usage(text)) => (text, 2),
+        Err(Stop::Program(text)) => (text, 3),
+        Err(Stop::Signal(signal, text)) => (text, signal.exit_status()),
     };
-    match result {
-        Ok(status) => status,
-        Err(Stop::Usage(text)) => {
-            eprintln!("milter-check: {text}");
-            ExitCode::from(2)
-        }
-        Err(Stop::Program(text)) => {
-            eprintln!("milter-check: {text}");
-            ExitCode::from(3)
-        }
-    }
+    tell(&text);
+    ExitCode::from(status)
+}
+
+/// Writes a line on standard error. If it is closed, nobody wants to know.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr(), "milter-check: {text}");
 }
 
 /// Tests a filter.
 fn filter(spec: Option<&Spec>, jobs: Option<u16>, common: &Common) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Filter)?;
-    let (false, Some(spec)) = (common.list, spec) else { return list(&order.chosen()?) };
-    let profile = filter::profile::read(common.profile.as_deref())?;
+    let (false, Some(spec)) = (common.list, spec) else { return select::list(&order.chosen()?) };
+    let profile = filter::profile::read(common.profile.as_deref(), &order.known)?;
     let limits = limits(common, TIMEOUT, None);
     let mut bench = FilterBench { spec, profile, limits };
+    order.outputs.check()?;
     let (started, begun) = (SystemTime::now(), Instant::now());
-    let facts = filter::first::session(&bench)
-        .map_err(|it| Stop::Program(format!("{spec}: {}{}", it.why, indented(&it.transcript()))))?;
+    let facts = filter::first::session(&bench);
+    not_stopped()?;
+    let facts =
+        facts.map_err(|it| Stop::Program(format!("{spec}: {}{}", it.why, indented(&it.transcript()))))?;
     bench.profile.reply_to_quit = filter::first::reply_to_quit(&bench, &facts);
-    let refusal = facts.refusal().map(|verdict| {
-        format!(
-            "the filter answers the default message with {verdict}, and many scenarios need a message that passes: \
-             describe one with --profile"
-        )
-    });
     let jobs = match jobs {
         Some(jobs) => usize::from(jobs),
         None if order.chosen()?.len() > 1 && filter::first::serves_several(spec, limits) => JOBS,
         None => 1,
     };
-    let about =
-        About { target: spec.to_string(), facts: facts.to_string(), warning: refusal, started, begun };
-    order.run(&bench, jobs, about)
+    let (target, warning) = (spec.to_string(), facts.warning());
+    order.run(&bench, jobs, About { target, facts: facts.to_string(), warning, started, begun })
 }
 
 /// Tests an MTA.
@@ -102,23 +103,34 @@ fn mta(
     common: &Common,
 ) -> Result<ExitCode, Stop> {
     let order = Order::new(common, Role::Mta)?;
-    let (false, Some(spec)) = (common.list, listen) else { return list(&order.chosen()?) };
+    let (false, Some(spec)) = (common.list, listen) else { return select::list(&order.chosen()?) };
     let (profile, timeouts) = mta::profile::read(common.profile.as_deref(), sink.is_some())?;
     let timeout = if smtp.is_some() { TIMEOUT } else { BY_HAND };
     let limits = limits(common, timeout, timeouts);
     let client = smtp.map_or_else(|| Client::Manual, |address| Client::Smtp(address.to_owned()));
+    order.outputs.check()?;
     let listener = spec.listen().map_err(|error| Stop::Usage(format!("{spec}: {error}")))?;
     let spec = listener.spec();
-    eprintln!("milter-check: listens for Milter connections on {spec}");
+    tell(&format!("listens for Milter connections on {spec}"));
     let hub = Hub::new(listener, client, sink, limits)
         .map_err(|error| Stop::Usage(format!("{}: {error}", sink.unwrap_or_default())))?;
     let mut bench = MtaBench { hub: Mutex::new(hub), profile };
     let (started, begun) = (SystemTime::now(), Instant::now());
     let target = smtp.unwrap_or("by hand").to_owned();
-    let facts = mta::first::session(&mut bench)
+    let facts = mta::first::session(&mut bench);
+    not_stopped()?;
+    let facts = facts
         .map_err(|(why, transcript)| Stop::Program(format!("{target}: {why}{}", indented(&transcript))))?;
-    let about = About { target, facts: facts.to_string(), warning: None, started, begun };
-    order.run(&bench, 1, about)
+    let warning = facts.warning();
+    order.run(&bench, 1, About { target, facts: facts.to_string(), warning, started, begun })
+}
+
+/// Ends the run if a signal has come before the first scenario.
+fn not_stopped() -> Result<(), Stop> {
+    match signals::caught() {
+        Some(signal) => Err(Stop::Signal(signal, format!("stopped by {signal} before the first scenario"))),
+        None => Ok(()),
+    }
 }
 
 fn limits(common: &Common, timeout: Duration, mta: Option<MtaTimeouts>) -> Limits {
@@ -128,8 +140,10 @@ fn limits(common: &Common, timeout: Duration, mta: Option<MtaTimeouts>) -> Limit
 /// What the user wants to have done.
 struct Order<'c> {
     common: &'c Common,
-    outputs: Vec<(Format, Option<PathBuf>)>,
+    outputs: Outputs<'c>,
     scenarios: Vec<Scenario>,
+    /// These scenarios, and those of this program: what baselines and profiles may be about.
+    known: Vec<Scenario>,
     baseline: Option<Baseline>,
 }
 
@@ -145,180 +159,96 @@ struct About {
 impl<'c> Order<'c> {
     /// Reads all that is given, so that a mistake shows before anything is run.
     fn new(common: &'c Common, role: Role) -> Result<Self, Stop> {
-        let read = |path: &PathBuf| Baseline::read(path).map_err(named(path));
-        let order = Self {
-            common,
-            outputs: outputs(common),
-            scenarios: scenarios(common, role)?,
-            baseline: common.baseline.as_ref().map(read).transpose()?,
-        };
+        let scenarios = select::read(common, role)?;
+        let known = [scenarios.clone(), select::built_in(role)?].concat();
+        let baseline = common.baseline.as_deref().map(|path| baseline(path, &known)).transpose()?;
+        let order = Self { common, outputs: Outputs::new(common), scenarios, known, baseline };
         order.chosen()?;
         Ok(order)
     }
 
     fn chosen(&self) -> Result<Vec<&Scenario>, Stop> {
-        choose(&self.scenarios, self.common)
+        select::choose(&self.scenarios, self.common)
     }
 
     /// Runs the scenarios, and reports.
     fn run(&self, bench: &dyn Bench, jobs: usize, about: About) -> Result<ExitCode, Stop> {
-        let is_human = self.outputs.iter().any(|(format, file)| *format == Format::Human && file.is_none());
-        if is_human {
-            println!("{}: {}", about.target, about.facts);
-        }
-        if let Some(warning) = about.warning {
-            eprintln!("milter-check: {warning}");
-        }
-        let chosen = self.chosen()?;
-        let progress = Progress::new(chosen.len(), is_human, self.common.verbose);
-        let (rows, stopped) = schedule::run(&chosen, bench, jobs, &progress);
-        progress.finish();
+        let is_human = self.outputs.is_human();
         let mut results = Results {
             name: self.common.name.clone(),
             target: about.target,
             role: bench.role(),
             facts: about.facts,
-            stopped,
+            warning: about.warning,
+            stopped: None,
             started: about.started,
-            time: about.begun.elapsed(),
-            rows,
+            time: Duration::ZERO,
+            rows: Vec::new(),
         };
-        finish(&mut results, &self.outputs, self.baseline.as_ref(), self.common)
-    }
-}
-
-/// Writes the reports, and finds the exit status.
-fn finish(
-    results: &mut Results<'_>,
-    outputs: &[(Format, Option<PathBuf>)],
-    baseline: Option<&Baseline>,
-    common: &Common,
-) -> Result<ExitCode, Stop> {
-    if let Some(baseline) = baseline {
-        baseline.compare(results);
-    }
-    for (format, file) in outputs {
-        let text = report::make(*format, results).map_err(|error| Stop::Usage(error.to_string()))?;
-        match file {
-            Some(path) => {
-                fs::write(path, plain(*format, &text)).map_err(named(path))?;
-            }
-            None => write!(anstream::stdout(), "{text}")
-                .map_err(|error| Stop::Usage(format!("cannot write to standard output: {error}")))?,
+        if is_human {
+            // Standard output may be closed: the report finds out.
+            let _ = write!(anstream::stdout(), "{}", human::opening(&results));
+        } else if let Some(warning) = &results.warning {
+            tell(warning);
         }
+        let chosen = self.chosen()?;
+        let progress = Progress::new(chosen.len(), is_human, self.common.verbose);
+        (results.rows, results.stopped) = schedule::run(&chosen, bench, jobs, &progress);
+        progress.finish();
+        results.time = about.begun.elapsed();
+        self.finish(&mut results)
     }
-    if let Some(folder) = &common.keep_transcripts {
-        report::keep_transcripts(folder, results).map_err(named(folder))?;
+
+    /// Writes the reports, and finds the exit status.
+    fn finish(&self, results: &mut Results<'_>) -> Result<ExitCode, Stop> {
+        let baseline = self.baseline.as_ref();
+        if let Some(baseline) = baseline {
+            baseline.compare(results);
+        }
+        let mut errors = self.outputs.write(results);
+        if let Some(path) = &self.common.write_baseline {
+            let place = path.display();
+            if results.stopped.is_some() {
+                errors.push(format!("{place}: no baseline is written, as not all scenarios ran"));
+            } else if let Err(error) = Baseline::write(path, results, baseline) {
+                errors.push(format!("{place}: {error}"));
+            }
+        }
+        if let Some(stopped) = &results.stopped {
+            let text = format!("{}: {}", results.target, results.stopped().unwrap_or_default());
+            errors.insert(0, text);
+            let text = errors.join("\nmilter-check: ");
+            return Err(match stopped {
+                Stopped::Program(_) => Stop::Program(text),
+                Stopped::Signal(signal) => Stop::Signal(*signal, text),
+            });
+        }
+        if !errors.is_empty() {
+            return Err(Stop::Usage(errors.join("\nmilter-check: ")));
+        }
+        let is_changed = |row: &Row<'_>| matches!(row.change, Some(Change::NewFailure | Change::NewPass));
+        let is_bad = match baseline {
+            Some(_) => results.rows.iter().any(is_changed),
+            None => results.failed(Level::Must) > 0,
+        };
+        Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
-    if let Some(path) = &common.write_baseline {
-        Baseline::write(path, results, baseline).map_err(named(path))?;
-    }
-    if let Some(why) = &results.stopped {
-        return Err(Stop::Program(format!("{}: {why}", results.target)));
-    }
-    let is_changed =
-        |row: &crate::results::Row<'_>| matches!(row.change, Some(Change::NewFailure | Change::NewPass));
-    let is_bad = match baseline {
-        Some(_) => results.rows.iter().any(is_changed),
-        None => results.failed(Level::Must) > 0,
-    };
-    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The text for a file: without colours.
-fn plain(format: Format, text: &str) -> String {
-    if format == Format::Human { anstream::adapter::strip_str(text).to_string() } else { text.to_owned() }
+/// Reads a baseline. Its ids must be those of scenarios.
+fn baseline(path: &Path, known: &[Scenario]) -> Result<Baseline, Stop> {
+    let baseline = Baseline::read(path).map_err(named(path))?;
+    let ids: Vec<_> = known.iter().map(|it| it.id.as_str()).collect();
+    match baseline.unknown(&ids) {
+        None => Ok(baseline),
+        Some(text) => Err(Stop::Usage(format!("{}: {text}", path.display()))),
+    }
 }
 
 /// Names the file that an error is about.
 pub(crate) fn named(path: &Path) -> impl FnOnce(io::Error) -> Stop {
     let path = path.display().to_string();
     move |error| Stop::Usage(format!("{path}: {error}"))
-}
-
-/// The reports that are wanted. Without any file for it, the report for humans goes to standard output.
-fn outputs(common: &Common) -> Vec<(Format, Option<PathBuf>)> {
-    let mut outputs: Vec<_> = common.format.iter().map(|it| (it.format, it.file.clone())).collect();
-    if let Some(file) = &common.output {
-        let mut without: Vec<_> = outputs.iter_mut().filter(|(_, file)| file.is_none()).collect();
-        match without.as_mut_slice() {
-            [(_, place)] => *place = Some(file.clone()),
-            _ => usage("--output needs one --format without a file; use --format FORMAT=FILE for several"),
-        }
-    }
-    let to_stdout = outputs.iter().filter(|(_, file)| file.is_none()).count();
-    if to_stdout > 1 {
-        usage("only one report can go to standard output; use --format FORMAT=FILE for the others");
-    }
-    if to_stdout == 0 {
-        outputs.push((Format::Human, None));
-    }
-    outputs
-}
-
-/// Complains about the arguments, and ends the process with status 2.
-fn usage(text: &str) -> ! {
-    Arguments::command().error(ErrorKind::ArgumentConflict, text).exit()
-}
-
-/// The scenarios of the role, or those of the user's files.
-fn scenarios(common: &Common, role: Role) -> Result<Vec<Scenario>, Stop> {
-    let mut all = Vec::new();
-    for path in &common.scenarios {
-        let text = fs::read_to_string(path).map_err(named(path))?;
-        let found =
-            Scenario::read_all(&text).map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))?;
-        all.extend(found);
-    }
-    if common.scenarios.is_empty() {
-        all = if role == Role::Filter { filter_scenarios()? } else { mta_scenarios()? };
-    }
-    all.retain(|scenario| scenario.role == role);
-    Ok(all)
-}
-
-/// Those of the level and of the ids that are wanted.
-fn choose<'s>(scenarios: &'s [Scenario], common: &Common) -> Result<Vec<&'s Scenario>, Stop> {
-    let level = Level::from(common.level);
-    for prefix in &common.only {
-        if !scenarios.iter().any(|it| has_prefix(it, prefix)) {
-            return Err(Stop::Usage(format!("no scenario has an id that begins with {prefix}; see --list")));
-        }
-    }
-    let is_wanted = |it: &&Scenario| {
-        let is_named = common.only.is_empty() || common.only.iter().any(|prefix| has_prefix(it, prefix));
-        it.level >= level && is_named
-    };
-    let chosen: Vec<_> = scenarios.iter().filter(is_wanted).collect();
-    if chosen.is_empty() {
-        return Err(Stop::Usage("no scenario is left to run".to_owned()));
-    }
-    Ok(chosen)
-}
-
-/// Whether the id begins with this, with or without its role.
-fn has_prefix(scenario: &Scenario, prefix: &str) -> bool {
-    let without_role = scenario.id.split_once('/').map_or("", |(_, rest)| rest);
-    scenario.id.starts_with(prefix) || without_role.starts_with(prefix)
-}
-
-fn list(scenarios: &[&Scenario]) -> Result<ExitCode, Stop> {
-    let mut out = String::new();
-    let width = scenarios.iter().map(|it| it.id.len()).max().unwrap_or(0);
-    for it in scenarios {
-        out.push_str(&format!(
-            "{:<width$}  {:<6}  {:<16}  {}\n",
-            it.id,
-            it.level,
-            it.rules.join(","),
-            it.title
-        ));
-    }
-    // The reader may have seen enough.
-    match io::stdout().write_all(out.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
 }
 
 fn indented(text: &str) -> String {

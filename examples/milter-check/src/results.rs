@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use milter_proto::conformance::{Event, Level, Outcome, Scenario, Verdict};
 
 use crate::baseline::Change;
+use crate::schedule::Stopped;
 use crate::transcript::{count as count_of, printable};
 
 /// The result of one scenario.
@@ -20,6 +21,8 @@ pub(crate) struct Row<'s> {
     pub(crate) time: Duration,
     /// How it differs from the baseline.
     pub(crate) change: Option<Change>,
+    /// Whether the run ended before this scenario.
+    pub(crate) is_left_out: bool,
 }
 
 /// What was expected at a step, and what came.
@@ -29,6 +32,8 @@ pub(crate) struct Difference {
     pub(crate) step: usize,
     pub(crate) expected: String,
     pub(crate) got: String,
+    /// The rule that the program broke by what it sent.
+    pub(crate) rule: Option<&'static str>,
 }
 
 impl<'s> Row<'s> {
@@ -45,9 +50,10 @@ impl<'s> Row<'s> {
             step: it.step,
             expected: printable(&it.expected),
             got: printable(&it.got),
+            rule: it.rule,
         });
         let (verdict, why) = (outcome.verdict, outcome.why.clone());
-        Self { scenario, verdict, mismatch, why, record, time, change: None }
+        Self { scenario, verdict, mismatch, why, record, time, change: None, is_left_out: false }
     }
 
     /// A scenario that the program under test does not let end.
@@ -60,7 +66,7 @@ impl<'s> Row<'s> {
         let expected = "an end of the reply".to_owned();
         Self {
             verdict: if scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail },
-            mismatch: Some(Difference { step: step.unwrap_or_default(), expected, got }),
+            mismatch: Some(Difference { step: step.unwrap_or_default(), expected, got, rule: None }),
             why: None,
             record,
             time,
@@ -77,7 +83,13 @@ impl<'s> Row<'s> {
             record: Vec::new(),
             time: Duration::ZERO,
             change: None,
+            is_left_out: false,
         }
+    }
+
+    /// A scenario that was not run, as the run ended before it.
+    pub(crate) fn not_run(scenario: &'s Scenario, why: &str) -> Self {
+        Self { is_left_out: true, ..Self::skipped(scenario, why) }
     }
 
     /// The text of the step at which it was decided.
@@ -98,8 +110,10 @@ pub(crate) struct Results<'s> {
     pub(crate) role: &'static str,
     /// What the first session found out.
     pub(crate) facts: String,
+    /// What the first session shows that makes many scenarios fail or not apply, in one sentence.
+    pub(crate) warning: Option<String>,
     /// Why the run ended early.
-    pub(crate) stopped: Option<String>,
+    pub(crate) stopped: Option<Stopped>,
     pub(crate) started: SystemTime,
     pub(crate) time: Duration,
     pub(crate) rows: Vec<Row<'s>>,
@@ -157,8 +171,35 @@ impl<'s> Results<'s> {
         self.rows.iter().filter(is_failed).count()
     }
 
+    /// The lines at the top of reports: what was found out about the program before the scenarios.
+    pub(crate) fn heading(&self) -> Vec<String> {
+        let facts = format!("{}: {}", self.target, self.facts);
+        [Some(facts), self.warning.clone()].into_iter().flatten().collect()
+    }
+
+    /// How far a run got that ended early, and why it did: `164 of 644 scenarios ran: stopped by SIGINT`.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        let why = self.stopped.as_ref()?;
+        Some(format!("{} ran: {why}", self.part_that_ran()))
+    }
+
+    /// `164 of 644 scenarios`, or `644 scenarios` if all ran.
+    pub(crate) fn part_that_ran(&self) -> String {
+        let ran = self.rows.iter().filter(|row| !row.is_left_out).count();
+        let all = count_of(self.rows.len(), "scenario");
+        if self.stopped.is_some() { format!("{ran} of {all}") } else { all }
+    }
+
     /// What it comes down to.
     pub(crate) fn headline(&self) -> String {
+        let result = self.result();
+        match &self.stopped {
+            Some(_) => format!("{result}, but only {} ran", self.part_that_ran()),
+            None => result,
+        }
+    }
+
+    fn result(&self) -> String {
         let counts = [(Level::Must, self.failed(Level::Must)), (Level::Should, self.failed(Level::Should))];
         let failed: Vec<_> = counts
             .iter()

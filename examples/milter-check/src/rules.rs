@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use pulldown_cmark::{Event as MarkdownEvent, Options, Parser, Tag, TagEnd};
 
-/// Where the documents of the rules are. A rule is `SPEC_NOTES.md#frm-3` there.
-pub(crate) const DOCUMENTS: &str = "";
+/// The repository with the documents of the rules, if it is public.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 const SPECIFICATION: (&str, &str) = ("SPEC_NOTES.md", include_str!("../data/SPEC_NOTES.md"));
 const IMPLEMENTATIONS: (&str, &str) = ("docs/IMPLEMENTATIONS.md", include_str!("../data/IMPLEMENTATIONS.md"));
@@ -17,8 +17,8 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     /// Markdown, in one or several paragraphs.
     pub(crate) text: String,
-    /// Its place, relative to [`DOCUMENTS`].
-    pub(crate) link: String,
+    /// Its place in the repository: `SPEC_NOTES.md#frm-3`.
+    pub(crate) place: String,
 }
 
 static RULES: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
@@ -30,6 +30,11 @@ static RULES: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
 /// The rule of an id such as FRM-3.
 pub(crate) fn rule(id: &str) -> Option<&'static Rule> {
     RULES.get(id)
+}
+
+/// The ids of all rules.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.keys().map(String::as_str)
 }
 
 /// The rules of a document. One begins with an anchor: `<a id="frm-1"></a>**FRM-1** `, or in a table
@@ -48,10 +53,10 @@ fn read(name: &str, document: &str) -> Vec<Rule> {
         if let Some((anchor, text)) = anchor(line) {
             let (id, text) = text.split_once(' ').unwrap_or((text, ""));
             let id = id.trim_matches('*').to_owned();
-            let link = format!("{name}#{anchor}");
+            let place = format!("{name}#{anchor}");
             let is_row = line.starts_with('|');
             let text = if is_row { cells(text, header) } else { text.to_owned() };
-            rules.push(Rule { id, text, link });
+            rules.push(Rule { id, text, place });
             is_in_rule = !is_row;
         } else if let (true, Some(rule)) = (is_in_rule, rules.last_mut()) {
             rule.text.push('\n');
@@ -82,6 +87,16 @@ fn anchor(line: &str) -> Option<(&str, &str)> {
 }
 
 impl Rule {
+    /// Where it can be read, if that is known.
+    pub(crate) fn link(&self) -> Option<String> {
+        link(REPOSITORY, &self.place)
+    }
+
+    /// The link, or the place in the repository.
+    pub(crate) fn address(&self) -> String {
+        self.link().unwrap_or_else(|| self.place.clone())
+    }
+
     /// The text as HTML. Links to other rules become plain text.
     pub(crate) fn html(&self) -> String {
         let mut options = Options::empty();
@@ -99,5 +114,38 @@ impl Rule {
     /// The text without the marks of Markdown.
     pub(crate) fn plain(&self) -> String {
         self.text.replace(['`', '*'], "").replace("\\|", "|")
+    }
+}
+
+/// The page of a place in a repository, as GitHub, GitLab and others show it.
+fn link(repository: &str, place: &str) -> Option<String> {
+    let repository = repository.trim_end_matches('/').trim_end_matches(".git");
+    (!repository.is_empty()).then(|| format!("{repository}/blob/HEAD/{place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_anchors_of_the_documents() {
+        assert_eq!(rule("FRM-3").unwrap().place, "SPEC_NOTES.md#frm-3");
+        assert_eq!(rule("DEV-1").unwrap().place, "docs/IMPLEMENTATIONS.md#dev-1");
+        for rule in RULES.values() {
+            let (name, anchor) = rule.place.split_once('#').unwrap();
+            let document = [SPECIFICATION, IMPLEMENTATIONS].into_iter().find(|it| it.0 == name).unwrap().1;
+            assert_eq!(document.matches(&format!("<a id=\"{anchor}\"></a>")).count(), 1, "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn links_lead_into_the_repository_if_there_is_one() {
+        let wanted = Some("https://example.org/milter/blob/HEAD/SPEC_NOTES.md#frm-3".to_owned());
+        for repository in
+            ["https://example.org/milter", "https://example.org/milter/", "https://example.org/milter.git"]
+        {
+            assert_eq!(link(repository, "SPEC_NOTES.md#frm-3"), wanted);
+        }
+        assert_eq!(link("", "SPEC_NOTES.md#frm-3"), None);
     }
 }

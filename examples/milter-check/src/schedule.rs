@@ -1,5 +1,6 @@
 //! Runs many scenarios, one after the other or several at once.
 
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::thread;
@@ -8,6 +9,7 @@ use milter_proto::conformance::{Scenario, Verdict};
 
 use crate::bench::{Bench, Played};
 use crate::results::Row;
+use crate::signals::{self, Signal};
 
 /// What is told while scenarios are run.
 pub(crate) trait Watcher: Sync {
@@ -25,9 +27,26 @@ struct Shared<'s> {
     /// Places of the scenarios that are being run, and of the one that ended last.
     running: Mutex<Vec<usize>>,
     last: Mutex<Option<usize>>,
-    stopped: Mutex<Option<String>>,
+    stopped: Mutex<Option<Stopped>>,
     /// The program has died at least once.
     has_died: AtomicBool,
+}
+
+/// Why a run ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The program under test died or hangs.
+    Program(String),
+    Signal(Signal),
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(why) => f.write_str(why),
+            Self::Signal(signal) => write!(f, "stopped by {signal}"),
+        }
+    }
 }
 
 /// Runs all scenarios. The second result says why it stopped early, if it did: what has not been run by then is skipped.
@@ -36,7 +55,7 @@ pub(crate) fn run<'s>(
     bench: &dyn Bench,
     jobs: usize,
     watcher: &dyn Watcher,
-) -> (Vec<Row<'s>>, Option<String>) {
+) -> (Vec<Row<'s>>, Option<Stopped>) {
     let shared = Shared {
         next: AtomicUsize::new(0),
         rows: Mutex::new(vec![None; scenarios.len()]),
@@ -55,9 +74,12 @@ pub(crate) fn run<'s>(
     }
     let stopped = shared.stopped.into_inner().unwrap_or_default();
     let rows = shared.rows.into_inner().unwrap_or_default();
-    let why = format!("the {} could not be tested any more", bench.noun());
+    let why = match &stopped {
+        Some(Stopped::Signal(signal)) => format!("the run was stopped by {signal}"),
+        _ => format!("the {} could not be tested any more", bench.noun()),
+    };
     let rows = rows.into_iter().zip(scenarios);
-    (rows.map(|(row, scenario)| row.unwrap_or_else(|| Row::skipped(scenario, &why))).collect(), stopped)
+    (rows.map(|(row, scenario)| row.unwrap_or_else(|| Row::not_run(scenario, &why))).collect(), stopped)
 }
 
 /// One thread: takes scenario after scenario.
@@ -130,22 +152,26 @@ fn one<'s>(
     watcher.begins(&scenario.id);
     shared.begin(place);
     let Played { row, unreachable, has_timed_out, has_died } = bench.play(scenario);
+    if let Some(signal) = signals::caught() {
+        shared.stop(Stopped::Signal(signal));
+        return None;
+    }
     if has_died {
         shared.has_died.store(true, Ordering::Relaxed);
     }
     if let Some(why) = unreachable {
         let suspects = shared.suspects(place, scenarios);
-        shared.stop(format!("the {} cannot be reached any more ({why}); {suspects}", bench.noun()));
+        let noun = bench.noun();
+        shared.stop(Stopped::Program(format!("the {noun} cannot be reached any more ({why}); {suspects}")));
         return None;
     }
     shared.end(place);
     if has_timed_out && row.verdict != Verdict::Pass {
         if let Err(why) = bench.probe() {
-            shared.stop(format!(
-                "the {} does not answer any more ({why}); the last scenario was {}",
-                bench.noun(),
-                scenario.id
-            ));
+            let (noun, id) = (bench.noun(), &scenario.id);
+            let why = format!("the {noun} does not answer any more ({why}); the last scenario was {id}");
+            // A signal may have ended the probe.
+            shared.stop(signals::caught().map_or(Stopped::Program(why), Stopped::Signal));
         }
     }
     Some(row)
@@ -180,7 +206,7 @@ impl<'s> Shared<'s> {
     }
 
     /// The first reason counts.
-    fn stop(&self, why: String) {
+    fn stop(&self, why: Stopped) {
         if let Ok(mut stopped) = self.stopped.lock() {
             stopped.get_or_insert(why);
         }

@@ -37,6 +37,7 @@
 //! | `OPTNEG` | An answer that agrees with the offer. |
 //! | `close` | The filter closes the connection without sending anything. |
 //! | `silence` | Nothing comes, and the connection stays open. |
+//! | `frame` | A frame, whatever it is. |
 //! | `any` | Anything but an undecodable frame. |
 //! | a response | Exactly this frame, in the notation of `transcript` without `<`: `REPLYCODE "550 5.7.1 no"`. |
 //!

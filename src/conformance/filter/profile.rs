@@ -58,6 +58,27 @@ impl Profile {
         self.messages.insert(name.into(), message);
         self
     }
+
+    /// The first text that cannot be sent whole, as it contains NUL: it is sent up to there.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::conformance::filter::{Profile, ProfileMessage};
+    ///
+    /// let message = ProfileMessage::default().with_header("Subject", "a\0b");
+    /// assert_eq!(Profile::default().unusable_text(), None);
+    /// assert_eq!(Profile::default().with_message("edit", message).unusable_text(), Some("a\0b"));
+    /// ```
+    #[must_use]
+    pub fn unusable_text(&self) -> Option<&str> {
+        let of_client = [&self.host, &self.address, &self.helo];
+        let messages = [&self.message].into_iter().chain(self.messages.values());
+        let of_messages = messages.flat_map(|message| {
+            let headers = message.headers.iter().flat_map(|(name, value)| [name, value]);
+            [&message.sender].into_iter().chain(&message.recipients).chain(headers)
+        });
+        of_client.into_iter().chain(of_messages).map(String::as_str).find(|text| text.contains('\0'))
+    }
 }
 
 impl ProfileMessage {

@@ -8,12 +8,13 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::outcome::Breach;
 use super::super::{Action, Event, Input, Level, Mismatch, Outcome, Patience, Scenario, Verdict};
 use super::step::{Awaited, Goal, Hope};
 use super::talk::{Talk, Wanted};
 use super::way::Way;
 use super::{Profile, ProfileMessage};
-use crate::order::{CommandKind, Stage};
+use crate::order::{CommandKind, Rule, Stage};
 use crate::wire::{Direction, FrameBuf};
 
 /// Plays the MTA in one scenario, for a filter under test.
@@ -177,7 +178,8 @@ impl<'s> FilterRun<'s> {
             Input::ConnectFailed(why) => {
                 self.note(&format!("could not connect: {why}"));
                 if let Doing::Connecting(purpose) = self.doing {
-                    self.mismatch(purpose, "a new connection".into(), format!("no connection: {why}"));
+                    let mismatch = Mismatch::new("a new connection", format!("no connection: {why}"));
+                    self.mismatch(purpose, mismatch);
                 }
             }
             Input::Received(bytes) => {
@@ -304,20 +306,19 @@ impl<'s> FilterRun<'s> {
     fn wait_for(&mut self, awaited: Awaited, purpose: Purpose) -> Option<Action> {
         match self.talk.look_for(&awaited, &mut self.way) {
             Wanted::Met => {}
-            Wanted::MetLeniently(expected, got) => {
-                let mismatch = Mismatch { step: self.step, expected, got };
+            Wanted::MetLeniently(mismatch) => {
                 if purpose != Purpose::Setup {
-                    self.non_strict.get_or_insert(mismatch);
+                    self.non_strict.get_or_insert(mismatch.at(self.step));
                 }
             }
             Wanted::Void(end) => self.skip(&end),
-            Wanted::Missed(expected, got) => {
+            Wanted::Missed(mismatch) => {
                 let is_closed = !self.talk.is_open() && !self.talk.has_input();
                 if purpose == Purpose::Recover && is_closed {
                     self.drop_step();
                     self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
                 } else {
-                    self.mismatch(purpose, expected, got);
+                    self.mismatch(purpose, mismatch);
                 }
             }
             Wanted::More(patience) => {
@@ -342,8 +343,8 @@ impl<'s> FilterRun<'s> {
     fn drain(&mut self) -> Option<Action> {
         let surplus = self.talk.surplus(&self.profile.reply_to_quit);
         if let Some(got) = surplus.filter(|_| !self.talk.is_within_frame()) {
-            let expected = "nothing after the last reply (ORD-3)".to_owned();
-            self.mismatch(Purpose::Test, expected, got);
+            let breach = Breach::new(Rule::NotOwed.id(), got);
+            self.mismatch(Purpose::Test, Mismatch::broken("nothing after the last reply", &breach));
         } else if self.talk.is_open() && !self.talk.is_timed_out {
             self.doing = Doing::Draining;
             return Some(Action::Receive(Patience::Short));
@@ -359,13 +360,14 @@ impl<'s> FilterRun<'s> {
         self.outcome = Some(Outcome { verdict, mismatch, why: None });
     }
 
-    fn mismatch(&mut self, purpose: Purpose, expected: String, got: String) {
+    fn mismatch(&mut self, purpose: Purpose, mismatch: Mismatch) {
         if purpose == Purpose::Setup {
-            return self.skip(&format!("expected {expected}, got {got}"));
+            let Mismatch { expected, got, .. } = mismatch;
+            return self.skip(&format!("what it tests was not reached: expected {expected}, got {got}"));
         }
         let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
-        let mismatch = Mismatch { step: self.step, expected, got };
-        self.outcome = Some(Outcome { verdict, mismatch: Some(mismatch), why: None });
+        let mismatch = Some(mismatch.at(self.step));
+        self.outcome = Some(Outcome { verdict, mismatch, why: None });
     }
 
     fn skip(&mut self, why: &str) {

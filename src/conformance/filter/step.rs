@@ -77,6 +77,7 @@ pub(super) enum Hope {
     Answer,
     Close,
     Silence,
+    AnyFrame,
     Any,
     Frame(FrameBuf),
 }
@@ -129,7 +130,10 @@ pub(in super::super) fn read(line: &str) -> Result<Do, ScenarioFault> {
 
 fn goal(name: &str) -> Result<Goal, ScenarioFault> {
     let goal = GOALS.iter().find(|(other, _)| *other == name);
-    goal.map(|&(_, goal)| goal).ok_or_else(|| ScenarioFault::Argument(name.to_owned()))
+    goal.map(|&(_, goal)| goal).ok_or_else(|| {
+        let stages = GOALS.iter().map(|&(stage, _)| stage).collect();
+        ScenarioFault::Stage { name: name.to_owned(), stages }
+    })
 }
 
 /// The name of a response, with any payload.
@@ -180,6 +184,7 @@ fn hope(text: &str) -> Result<Hope, ScenarioFault> {
         "OPTNEG" => Hope::Answer,
         "close" => Hope::Close,
         "silence" => Hope::Silence,
+        "frame" => Hope::AnyFrame,
         "any" => Hope::Any,
         _ => Hope::Frame(frame(Direction::ToMta, text)?),
     })

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Patience;
+use super::super::outcome::{Breach, Mismatch};
 use super::shown::line;
 use super::step::{Awaited, Hope};
 use super::way::{Judged, Way};
@@ -47,11 +48,10 @@ pub(super) struct Talk {
 /// What became of something that is awaited.
 pub(super) enum Wanted {
     Met,
-    /// Expected, and got.
-    MetLeniently(String, String),
+    MetLeniently(Mismatch),
     /// A verdict ended the message, and commands were sent before it came: they need no reply.
     Void(String),
-    Missed(String, String),
+    Missed(Mismatch),
     More(Patience),
 }
 
@@ -167,9 +167,12 @@ impl Talk {
         while let Some(frame) = self.frames.pop_front() {
             self.taken = self.taken.saturating_add(1);
             let got = || line(Direction::ToMta, frame.as_frame());
-            if let Some(hope) =
-                hopes().find(|hope| **hope == Hope::Frame(frame.clone()) || **hope == Hope::Any)
-            {
+            let is_met = |hope: &&Hope| match hope {
+                Hope::Any | Hope::AnyFrame => true,
+                Hope::Frame(awaited) => *awaited == frame,
+                Hope::Reply | Hope::Answer | Hope::Close | Hope::Silence => false,
+            };
+            if let Some(hope) = hopes().find(is_met) {
                 let _ = way.judge(self.owed.front().copied(), frame.as_frame());
                 self.owed.pop_front();
                 return Self::met(awaited, hope, got());
@@ -177,7 +180,7 @@ impl Talk {
             let owed = self.owed.front().copied();
             let is_answer = has(&Hope::Answer) && (owed == Some(CommandKind::Negotiate) || !expects_reply);
             if !expects_reply && !is_answer {
-                return Wanted::Missed(self.describe(awaited), got());
+                return Wanted::Missed(Mismatch::new(self.describe(awaited), got()));
             }
             match way.judge(if is_answer { Some(CommandKind::Negotiate) } else { owed }, frame.as_frame()) {
                 Judged::Part => continue,
@@ -186,31 +189,37 @@ impl Talk {
                     if let Some(end) = way.end_of_pipeline().filter(|_| !self.owed.is_empty()) {
                         return Wanted::Void(end);
                     }
-                    if let Some(why) = lenient {
-                        return Wanted::MetLeniently(self.describe(awaited), format!("{}: {why}", got()));
+                    if let Some(breach) = lenient {
+                        let mismatch = Mismatch::broken(self.describe(awaited), &breach.by(&got()));
+                        return Wanted::MetLeniently(mismatch);
                     }
                     if is_answer || self.owed.is_empty() {
                         let hope = if is_answer && has(&Hope::Answer) { Hope::Answer } else { Hope::Reply };
                         return Self::met(awaited, &hope, got());
                     }
                 }
-                Judged::Wrong(why) => {
-                    return Wanted::Missed(self.describe(awaited), format!("{}: {why}", got()));
+                Judged::Wrong(breach) => {
+                    return Wanted::Missed(Mismatch::broken(self.describe(awaited), &breach.by(&got())));
                 }
             }
         }
         if let Some(error) = self.broken {
-            return Wanted::Missed(self.describe(awaited), format!("bytes that are no frame: {error}"));
+            let breach = Breach::of_frames(error).by("bytes that are no frame");
+            return Wanted::Missed(Mismatch::broken(self.describe(awaited), &breach));
         }
         let is_clean = self.taken == 0 && self.cut_off.is_empty();
         if !self.is_open {
             let closed = "the filter closed the connection";
             let hope = hopes().find(|hope| matches!(hope, Hope::Close | Hope::Any) && is_clean);
-            let how = if self.cut_off.is_empty() { "" } else { " in the middle of a frame" };
+            let expected = self.describe(awaited);
             self.owed.clear();
             return match hope {
                 Some(hope) => Self::met(awaited, hope, closed.to_owned()),
-                None => Wanted::Missed(self.describe(awaited), format!("{closed}{how}")),
+                None if self.cut_off.is_empty() => Wanted::Missed(Mismatch::new(expected, closed)),
+                None => {
+                    let breach = Breach::new("FRM-8", format!("{closed} in the middle of a frame"));
+                    Wanted::Missed(Mismatch::broken(expected, &breach))
+                }
             };
         }
         if self.is_timed_out {
@@ -223,7 +232,7 @@ impl Talk {
                     self.owed.clear();
                     met
                 }
-                None => Wanted::Missed(self.describe(awaited), silent.to_owned()),
+                None => Wanted::Missed(Mismatch::new(self.describe(awaited), silent)),
             };
         }
         let is_short = has(&Hope::Silence) || has(&Hope::Any);
@@ -235,7 +244,7 @@ impl Talk {
         if awaited.strict.contains(hope) {
             Wanted::Met
         } else {
-            Wanted::MetLeniently(describe(&awaited.strict, None), got)
+            Wanted::MetLeniently(Mismatch::new(describe(&awaited.strict, None), got))
         }
     }
 
@@ -253,6 +262,7 @@ fn describe(hopes: &[Hope], owed: Option<CommandKind>) -> String {
             Hope::Answer => "an answer to OPTNEG that agrees with the offer".to_owned(),
             Hope::Close => "the connection closed, without a frame".to_owned(),
             Hope::Silence => "nothing".to_owned(),
+            Hope::AnyFrame => "a frame".to_owned(),
             Hope::Any => "anything".to_owned(),
             Hope::Frame(frame) => line(Direction::ToMta, frame.as_frame()),
         })

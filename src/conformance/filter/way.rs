@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::outcome::Breach;
 use super::content;
 use super::shown::line;
 use super::step::Goal;
@@ -54,9 +55,9 @@ pub(super) struct Way {
 pub(super) enum Judged {
     /// An edit or PROGRESS: the verdict has to follow.
     Part,
-    /// The verdict or the answer; what is lenient about it.
-    Whole(Option<String>),
-    Wrong(String),
+    /// The verdict or the answer; a rule that it breaks without harm.
+    Whole(Option<Breach>),
+    Wrong(Breach),
 }
 
 /// The most characters of an edit that a result shows.
@@ -216,19 +217,21 @@ impl Way {
     pub(super) fn judge(&mut self, owed: Option<CommandKind>, frame: Frame<'_>) -> Judged {
         self.monitor.observe(Direction::ToMta, frame);
         let Some(owed) = owed else {
-            return Judged::Wrong("no reply is outstanding (ORD-3)".into());
+            return Judged::Wrong(Breach::new(Rule::NotOwed.id(), format!("{}", Rule::NotOwed)));
         };
         if owed == CommandKind::Negotiate && frame.code() == response::OPTNEG {
             return self.judge_answer(frame);
         }
         let response = match Response::parse(frame) {
             Ok(response) => response,
-            Err(error) => return Judged::Wrong(format!("{error} (ORD-26)")),
+            Err(error) => {
+                return Judged::Wrong(Breach::new(Rule::MalformedPayload.id(), format!("{error}")));
+            }
         };
         let agreed = self.negotiated.unwrap_or(Negotiated::NOTHING);
         let reply = Reply { owed, negotiated: &agreed, replacement: self.replacement };
         if let Err(rule) = reply.judge(&response, |_| false) {
-            return Judged::Wrong(format!("{rule} ({})", rule.id()));
+            return Judged::Wrong(Breach::new(rule.id(), format!("{rule}")));
         }
         if let Some(wrong) = content::judge(&response, frame, agreed.steps) {
             return Judged::Wrong(wrong);
@@ -257,26 +260,23 @@ impl Way {
     }
 
     fn judge_answer(&mut self, frame: Frame<'_>) -> Judged {
-        let (answer, surplus) = match (Response::parse(frame), Response::parse_as(frame, Tolerance::POSTFIX))
-        {
-            (Ok(Response::Negotiate(answer)), _) => (answer, None),
-            (Err(error), Ok(read)) => match read.value {
-                Response::Negotiate(answer) => (answer, Some(format!("{error}"))),
-                _ => return Judged::Wrong(format!("{error}")),
-            },
-            (Err(error), Err(_)) => return Judged::Wrong(format!("{error} (NEG-14)")),
-            (Ok(_), _) => return Judged::Wrong("it is no OPTNEG".into()),
+        let malformed = Response::parse(frame).err().map(|error| format!("{error}"));
+        let malformed = malformed.map(|error| Breach::new(Rule::MalformedPayload.id(), error));
+        let answer = match Response::parse_as(frame, Tolerance::POSTFIX).map(|read| read.value) {
+            Ok(Response::Negotiate(answer)) => answer,
+            Ok(_) => return Judged::Wrong(Breach::new(Rule::Negotiation.id(), "it is no OPTNEG")),
+            Err(error) => return Judged::Wrong(Breach::new("NEG-14", format!("{error}"))),
         };
         let strict = mta::accept(self.offer, answer, &mta::Policy::STRICT).err();
         if let Err(error) = mta::accept(self.offer, answer, &mta::Policy::POSTFIX) {
-            return Judged::Wrong(format!("{error}"));
+            return Judged::Wrong(content::refused(&error));
         }
         if let Some(wrong) = content::judge_answer(self.offer, &answer) {
             return Judged::Wrong(wrong);
         }
         self.negotiated = Some(Negotiated::from_answer(&answer));
         self.answer = Some(frame.into());
-        Judged::Whole(surplus.or(strict.map(|error| format!("{error}"))))
+        Judged::Whole(malformed.or(strict.as_ref().map(content::refused)))
     }
 
     /// The answer to OPTNEG.

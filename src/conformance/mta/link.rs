@@ -7,11 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Event;
+use super::super::outcome::{Breach, Mismatch};
 use super::super::tokens::frame;
 use super::check::{Seen, show};
 use super::profile::Profile;
 use super::step::{Answer, At, Respond, VersionWord};
-use crate::order::CommandKind;
+use crate::order::{CommandKind, Rule};
 use crate::wire::{Actions, Assembler, Command, Direction, Frame, FrameBuf, Offer, Steps};
 use crate::{Monitor, Wait};
 
@@ -38,8 +39,8 @@ pub(super) struct Links {
     links: Vec<Link>,
     pub(super) seen: Vec<Seen>,
     out: VecDeque<Out>,
-    /// What the MTA did wrong first: expected, got.
-    pub(super) fault: Option<(String, String)>,
+    /// The first rule that the MTA broke.
+    pub(super) fault: Option<Mismatch>,
     /// Why the scenario does not apply.
     pub(super) why: Option<String>,
 }
@@ -116,10 +117,8 @@ impl Links {
         self.out.clear();
         let pending = link.input.pending();
         if pending > 0 && !link.is_spoiled {
-            self.blame(
-                "whole frames (FRM-8)",
-                format!("{pending} bytes of a frame, and then the end of the stream"),
-            );
+            let how = format!("{pending} bytes of a frame, and then the end of the stream");
+            self.blame("whole frames", &Breach::new("FRM-8", how));
         }
     }
 
@@ -140,8 +139,8 @@ impl Links {
         }
     }
 
-    fn blame(&mut self, expected: &str, got: String) {
-        self.fault.get_or_insert_with(|| (expected.to_owned(), got));
+    fn blame(&mut self, expected: &str, breach: &Breach) {
+        self.fault.get_or_insert_with(|| Mismatch::broken(expected, breach));
     }
 
     /// Takes bytes of the MTA.
@@ -153,7 +152,7 @@ impl Links {
                 Ok(None) => return,
                 Err(error) => {
                     record.push(Event::Bytes(Direction::ToFilter, bytes.to_vec()));
-                    return self.blame("frames (FRM-3, FRM-5)", format!("{error}"));
+                    return self.blame("frames", &Breach::of_frames(error));
                 }
             };
             record.push(Event::Bytes(Direction::ToFilter, encoded(command.as_frame())));
@@ -181,19 +180,18 @@ impl Links {
         let len = command.as_frame().payload().len();
         match rule {
             Some(rule) if is_judged => {
-                let got = format!("{}: {rule} ({})", show(command), rule.id());
-                return self.blame("what the strict law of order allows (ORD-27)", got);
+                let breach = Breach::new(rule.id(), format!("{}: {rule}", show(command)));
+                return self.blame("what the strict law of order allows", &breach);
             }
             None if len > data_size && is_judged => {
-                return self.blame(
-                    "a payload of at most 65,535 bytes (FRM-7, ORD-20)",
-                    format!("one of {len} bytes"),
-                );
+                let breach = Breach::new("FRM-7", format!("one of {len} bytes"));
+                return self.blame(&format!("a payload of at most {data_size} bytes"), &breach);
             }
             None if owed.is_some() && !rest.is_empty() && is_judged => {
                 let begin = rest.get(..rest.len().min(40)).unwrap_or_default().escape_ascii();
-                let got = format!("{}, and \"{begin}\" before its reply (ORD-2)", show(command));
-                return self.blame("no command while a reply is outstanding", got);
+                let how = format!("{}, and \"{begin}\" before its reply", show(command));
+                let breach = Breach::new(Rule::ReplyOwed.id(), how);
+                return self.blame("no command while a reply is outstanding", &breach);
             }
             _ => {}
         }
@@ -244,7 +242,7 @@ impl Links {
 
     fn negotiate(&mut self, offer: Frame<'_>, record: &mut Vec<Event>) {
         let Ok(Command::Negotiate(offer)) = Command::parse(offer) else {
-            return self.blame("an offer of twelve bytes (CMD-1)", "another payload".to_owned());
+            return self.blame("an offer of twelve bytes", &Breach::new("CMD-1", "another payload"));
         };
         let meant = offer.with_v1_defaults();
         let offered = offer.version.number();

@@ -1,9 +1,6 @@
 //! What the user tells about an MTA under test.
 
 use alloc::string::String;
-use alloc::vec::Vec;
-
-use super::super::fault::ScenarioFault;
 
 /// What the user tells about an MTA under test: addresses that it accepts, and what it does when a filter fails.
 ///
@@ -103,14 +100,22 @@ impl Profile {
         values.iter().fold(text.into(), |text: String, (name, value)| text.replace(name, value))
     }
 
-    /// Why scenarios cannot be run with this profile.
-    pub(super) fn fault(&self) -> Option<ScenarioFault> {
+    /// The first text that does not fit into every step: one that is empty, or is not printable ASCII without quotes and
+    /// backslashes. With such a profile, every scenario is skipped.
+    ///
+    /// # Examples
+    /// ```
+    /// use milter_proto::conformance::mta::Profile;
+    ///
+    /// assert_eq!(Profile::default().unusable_text(), None);
+    /// assert_eq!(Profile::default().with_refused("<a\"b@mx.example>").unusable_text(), Some("<a\"b@mx.example>"));
+    /// ```
+    #[must_use]
+    pub fn unusable_text(&self) -> Option<&str> {
+        let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         let texts = [&self.helo, &self.sender, &self.recipient, &self.other];
-        let is_text = |text: &str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let bad = texts.into_iter().chain(&self.refused);
-        let bad =
-            bad.filter(|text| !is_text(text) || text.contains(['"', '\\'])).cloned().collect::<Vec<_>>();
-        bad.into_iter().next().map(ScenarioFault::Argument)
+        let mut texts = texts.into_iter().chain(&self.refused).map(String::as_str);
+        texts.find(|text| text.is_empty() || !text.bytes().all(fits))
     }
 }
 

@@ -106,8 +106,8 @@ impl<'s> MtaRun<'s> {
             if self.outcome.is_some() {
                 return Action::Finish;
             }
-            if let Some((expected, got)) = self.links.fault.take() {
-                self.fail(expected, got);
+            if let Some(mismatch) = self.links.fault.take() {
+                self.fail(mismatch);
                 continue;
             }
             if let Some(why) = self.links.why.take() {
@@ -135,7 +135,7 @@ impl<'s> MtaRun<'s> {
         match input {
             Input::Start => self.start(),
             Input::Done | Input::Connected => {}
-            Input::ConnectFailed(why) => self.fail("an SMTP connection", why.to_owned()),
+            Input::ConnectFailed(why) => self.fail(Mismatch::new("an SMTP connection", why)),
             Input::Accepted => {
                 self.note("the MTA opens a Milter connection");
                 self.links.accept();
@@ -178,8 +178,8 @@ impl<'s> MtaRun<'s> {
         let is_slow = has(&|step| matches!(step, Do::Slow));
         if self.scenario.role != Role::Mta {
             self.skip("it is for filters".to_owned());
-        } else if let Some(fault) = self.profile.fault() {
-            self.skip(format!("the profile: {fault}"));
+        } else if let Some(text) = self.profile.unusable_text() {
+            self.skip(format!("the profile has {text:?}, which does not fit into every step"));
         } else if looks_at_deliveries && !self.profile.has_sink {
             self.skip("it looks at what is delivered, of which nothing is known".to_owned());
         } else if is_slow && !self.profile.runs_slow {
@@ -196,7 +196,7 @@ impl<'s> MtaRun<'s> {
             Task::Check(check, is_lenient) => self.await_check(&check, is_lenient),
             Task::Quit => {
                 if let Some(reply) = self.smtp.take() {
-                    self.fail("no further SMTP reply", format!("{reply:?}"));
+                    self.fail(Mismatch::new("no further SMTP reply", format!("{reply:?}")));
                     return None;
                 }
                 self.task = Task::Rest;
@@ -300,7 +300,8 @@ impl<'s> MtaRun<'s> {
     /// Lets the client act, and waits for the reply if one is expected.
     fn begin(&mut self, place: Place, action: ClientAction, expected: Option<Expected>) -> Option<Action> {
         if let Some(reply) = self.smtp.take() {
-            self.fail("no SMTP reply before the client's next command", format!("{reply:?}"));
+            let expected = "no SMTP reply before the client's next command";
+            self.fail(Mismatch::new(expected, format!("{reply:?}")));
             return None;
         }
         match expected {
@@ -333,7 +334,7 @@ impl<'s> MtaRun<'s> {
             None if !self.smtp.is_open => Got { place, reply: None },
             None if self.timed_out => {
                 let expected = expected.map_or_else(|| "an SMTP reply".to_owned(), |it| it.text);
-                self.fail(expected, "no SMTP reply came".to_owned());
+                self.fail(Mismatch::new(expected, "no SMTP reply came"));
                 return None;
             }
             None => return Some(Action::Receive(self.patience())),
@@ -368,7 +369,7 @@ impl<'s> MtaRun<'s> {
             Fit::Strict => {}
             Fit::Lenient => self.note_lenient(expected.text.clone(), got.describe()),
             Fit::No => {
-                self.fail(expected.text.clone(), got.describe());
+                self.fail(Mismatch::new(&*expected.text, got.describe()));
                 return None;
             }
         }
@@ -411,7 +412,7 @@ impl<'s> MtaRun<'s> {
             self.note_lenient(expected, got);
             self.next_step();
         } else {
-            self.fail(expected, got);
+            self.fail(Mismatch::new(expected, got));
         }
         None
     }
@@ -432,12 +433,12 @@ impl<'s> MtaRun<'s> {
     }
 
     fn note_lenient(&mut self, expected: String, got: String) {
-        self.lenient.get_or_insert(Mismatch { step: self.step, expected, got });
+        self.lenient.get_or_insert(Mismatch::new(expected, got).at(self.step));
     }
 
-    fn fail(&mut self, expected: impl Into<String>, got: String) {
+    fn fail(&mut self, mismatch: Mismatch) {
         let verdict = if self.scenario.level == Level::Info { Verdict::NonStrict } else { Verdict::Fail };
-        let mismatch = Some(Mismatch { step: self.step, expected: expected.into(), got });
+        let mismatch = Some(mismatch.at(self.step));
         self.outcome.get_or_insert(Outcome { verdict, mismatch, why: None });
     }
 

@@ -106,6 +106,25 @@ fn the_received_header_of_the_mta_is_not_counted() {
     }
 }
 
+/// EDT-12. Postfix keeps the text of its own header apart from the message.
+#[test]
+fn postfix_knows_its_received_header_by_the_text_even_after_an_edit_took_it_away() {
+    let empty = Edit::insert_header(0, "Received", "").unwrap();
+    let mine = change(1, "Received", "mine");
+    for (first, expected) in [
+        (change(1, "Received", ""), "Received: |A: 1|B: 1|A: 2|Received: mine"),
+        (change(1, "Received", "other"), "Received: |Received: mine|A: 1|B: 1|A: 2"),
+    ] {
+        assert_eq!(after(POSTFIX, &[empty, first, mine]), expected);
+        // So it is for the next filter.
+        let mut message = message();
+        apply(&mut message, POSTFIX, &[empty, first]);
+        let mut message = message.into_owned();
+        apply(&mut message, POSTFIX, &[mine]);
+        assert_eq!(headers(&message), expected);
+    }
+}
+
 #[test]
 fn a_header_that_sendmail_adds_itself_takes_the_value_of_an_edit() {
     for edit in [change(1, "date", "then"), change(7, "date", "then"), add("date", "then")] {

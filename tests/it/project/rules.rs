@@ -166,6 +166,27 @@ fn every_must_has_a_scenario_or_a_reason() {
 
 #[cfg(feature = "conformance")]
 #[test]
+fn no_scenario_demands_more_than_its_rules() {
+    use milter_proto::conformance::{Level, filter_scenarios, mta_scenarios};
+
+    let texts: BTreeMap<String, String> = rules().into_iter().map(|rule| (rule.id, rule.text)).collect();
+    let mut wrong = Vec::new();
+    for scenario in filter_scenarios().unwrap().into_iter().chain(mta_scenarios().unwrap()) {
+        let has = |word: &str| scenario.rules.iter().any(|id| texts[id].contains(word));
+        let is_founded = match scenario.level {
+            Level::Must => has("MUST"),
+            Level::Should => has("MUST") || has("SHOULD"),
+            Level::Info => true,
+        };
+        if !is_founded {
+            wrong.push(format!("{} {}: {}", scenario.id, scenario.level, scenario.rules.join(", ")));
+        }
+    }
+    assert!(wrong.is_empty(), "the rules of these scenarios have no such word:\n{}", wrong.join("\n"));
+}
+
+#[cfg(feature = "conformance")]
+#[test]
 fn the_list_of_rules_is_not_stale() {
     let file = root().join("docs/RULES.md");
     let expected = list();

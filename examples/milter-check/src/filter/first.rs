@@ -8,8 +8,9 @@ use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict};
 use milter_proto::wire::{Actions, Answer, Command, Direction, Offer, Response, Steps, Version};
 
 use super::FilterBench;
-use crate::bench::{Bench, Limits};
-use crate::results::Row;
+use super::link::{Last, read_within};
+use crate::bench::{Limits, Played};
+use crate::results::Difference;
 use crate::spec::{Socket, Spec};
 use crate::transcript::{self, Extent, decode, line};
 
@@ -43,6 +44,8 @@ pub(crate) struct Facts {
     /// The last verdict, in the notation of transcripts.
     verdict: Option<String>,
     has_more_after_quit: bool,
+    /// Why the default message got no verdict.
+    fault: Option<String>,
 }
 
 /// Why no scenario can be run.
@@ -61,16 +64,15 @@ impl NoSession {
     }
 }
 
-/// Runs the first session. A filter that says anything can be tested: what is wrong with its replies is for the scenarios.
+/// Runs the first session. A filter that sends any frame can be tested: what is wrong with its replies is for the scenarios.
 pub(crate) fn session(bench: &FilterBench<'_>) -> Result<Facts, NoSession> {
     let session = one(SESSION, bench).map_err(|why| NoSession { why, record: Vec::new() })?;
-    match session.fault() {
-        Some(fault) if session.is_silent() => {
-            let why = format!("in the first session, {fault}");
-            Err(NoSession { why, record: session.record })
-        }
-        _ => Ok(Facts::of(&session.record)),
+    if session.has_frame() {
+        return Ok(Facts { fault: session.fault(bench.limits), ..Facts::of(&session.record) });
     }
+    let why = session.fault(bench.limits).unwrap_or_else(|| "no frame came".to_owned());
+    let why = format!("{why}: is this a milter, and is the port right?");
+    Err(NoSession { why, record: session.record })
 }
 
 /// The frame that a filter sends after QUIT; empty if it sends none, as it should. What came after QUIT in the first session may
@@ -93,40 +95,63 @@ fn after_quit(record: &[Event]) -> Option<Vec<u8>> {
     frames.last()
 }
 
-/// Whether the filter still says anything after OPTNEG; if not, why.
+/// Whether the filter still sends a frame after OPTNEG; if not, why.
 pub(crate) fn probe(bench: &FilterBench<'_>) -> Result<(), String> {
     let session = one(PROBE, bench)?;
-    session.fault().filter(|_| session.is_silent()).map_or(Ok(()), Err)
+    session.fault(bench.limits).filter(|_| !session.has_frame()).map_or(Ok(()), Err)
 }
 
 /// A result that owns its scenario no longer.
 struct Session {
-    verdict: Verdict,
-    mismatch: Option<crate::results::Difference>,
+    mismatch: Option<Difference>,
     record: Vec<Event>,
+    last: Last,
 }
 
 impl Session {
-    /// Whether the filter has sent nothing at all.
-    fn is_silent(&self) -> bool {
-        !self.record.iter().any(|event| matches!(event, Event::Bytes(Direction::ToMta, _)))
+    /// Whether the filter has sent anything that is a frame.
+    fn has_frame(&self) -> bool {
+        let is_frame = |event: &Event| match event {
+            Event::Bytes(Direction::ToMta, bytes) => decode(bytes).is_some(),
+            _ => false,
+        };
+        self.record.iter().any(is_frame)
     }
 
-    fn fault(&self) -> Option<String> {
-        let it = self.mismatch.as_ref().filter(|_| self.verdict == Verdict::Fail)?;
-        Some(format!("expected {}, got {}", it.expected, it.got))
+    /// What went wrong, in one sentence without an end.
+    fn fault(&self, limits: Limits) -> Option<String> {
+        let it = self.mismatch.as_ref()?;
+        let at = self.last_command().unwrap_or_else(|| "the beginning".to_owned());
+        Some(match self.last {
+            Last::Closed => format!("the filter closed the connection at {at}"),
+            Last::TimedOut => format!("nothing came within {} s after {at}", limits.timeout.as_secs_f64()),
+            Last::Refused | Last::Other => format!("expected at {at}: {}; got: {}", it.expected, it.got),
+        })
+    }
+
+    /// The name of the command that was sent last, apart from macros.
+    fn last_command(&self) -> Option<String> {
+        let names = self.record.iter().filter_map(|event| match event {
+            Event::Bytes(direction @ Direction::ToFilter, bytes) => {
+                line(*direction, bytes).split(' ').nth(1).map(str::to_owned)
+            }
+            _ => None,
+        });
+        names.rev().find(|name| name != "MACRO")
     }
 }
 
 fn one(text: &str, bench: &FilterBench<'_>) -> Result<Session, String> {
     let scenarios = Scenario::read_all(text).map_err(|error: ScenarioError| error.to_string())?;
     let scenario = scenarios.first().ok_or("no scenario")?;
-    let played = bench.play(scenario);
-    if let Some(why) = played.unreachable {
+    let (Played { row, unreachable, .. }, last) = bench.play_to_the_end(scenario);
+    if let Some(why) = unreachable {
         return Err(format!("cannot connect: {why}"));
     }
-    let Row { verdict, mismatch, record, .. } = played.row;
-    Ok(Session { verdict, mismatch, record })
+    // What comes after QUIT is for the scenarios about it.
+    let is_failed = row.verdict == Verdict::Fail;
+    let mismatch = row.mismatch.filter(|it| is_failed && it.step < scenario.steps.len());
+    Ok(Session { mismatch, record: row.record, last })
 }
 
 /// Whether the filter serves a second connection while a first one is open.
@@ -162,8 +187,7 @@ fn bytes_of(command: &Command<'_>) -> Vec<u8> {
 }
 
 fn hear(socket: &Socket, limit: Duration) -> io::Result<usize> {
-    socket.set_read_timeout(limit)?;
-    socket.read_once(&mut [0; 4096])
+    read_within(socket, &mut [0; 4096], limit)
 }
 
 impl Facts {
@@ -194,9 +218,18 @@ impl Facts {
         self.steps = answer.steps;
     }
 
-    /// Why the default message does not pass, if it does not.
-    pub(crate) fn refusal(&self) -> Option<&str> {
-        self.verdict.as_deref().filter(|verdict| !matches!(*verdict, "CONTINUE" | "ACCEPT"))
+    /// What is wrong with the reply to the default message, which most scenarios send.
+    pub(crate) fn warning(&self) -> Option<String> {
+        if let Some(fault) = &self.fault {
+            return Some(format!(
+                "the first session: {fault}; most scenarios send such a message: what fails or is skipped may have this cause"
+            ));
+        }
+        let verdict = self.verdict.as_deref().filter(|verdict| !matches!(*verdict, "CONTINUE" | "ACCEPT"))?;
+        Some(format!(
+            "the first session: the filter answers the default message with {verdict}; many scenarios need a message \
+             that passes: describe one with --profile"
+        ))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use milter_proto::conformance::{Action, Input, Patience};
 
 use crate::bench::Limits;
+use crate::signals;
 use crate::spec::{Socket, Spec};
 
 /// How long to try again when a filter does not accept connections before a scenario: it may be restarted by a supervisor.
@@ -24,6 +25,36 @@ enum Happened {
     Received(usize),
     Closed,
     TimedOut,
+}
+
+/// The last thing that happened in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// A connection was refused.
+    Refused,
+    TimedOut,
+    /// The filter closed the connection.
+    Closed,
+    Other,
+}
+
+impl Last {
+    pub(crate) const fn of(input: Input<'_>) -> Self {
+        match input {
+            Input::ConnectFailed(_) => Self::Refused,
+            Input::TimedOut => Self::TimedOut,
+            Input::Closed => Self::Closed,
+            Input::Start
+            | Input::Done
+            | Input::Connected
+            | Input::Accepted
+            | Input::Received(_)
+            | Input::SmtpReply(_)
+            | Input::SmtpClosed
+            | Input::Delivered(_)
+            | _ => Self::Other,
+        }
+    }
 }
 
 /// One connection at a time to a filter.
@@ -94,6 +125,11 @@ impl<'t> Link<'t> {
         }
     }
 
+    /// What happened last.
+    pub(crate) fn last(&self) -> Last {
+        Last::of(self.input())
+    }
+
     /// Before the scenario, the filter may take its time to start again. Within the scenario, a refused connection shows
     /// that it died.
     fn connect(&mut self) -> Happened {
@@ -108,7 +144,7 @@ impl<'t> Link<'t> {
                     self.socket = Some(socket);
                     return Happened::Connected;
                 }
-                Err(_) if !self.has_connected && begun.elapsed() < RESTART => {
+                Err(_) if !self.has_connected && begun.elapsed() < RESTART && signals::caught().is_none() => {
                     self.has_died = true;
                     thread::sleep(PAUSE);
                 }
@@ -133,8 +169,7 @@ impl<'t> Link<'t> {
 
     fn receive(&mut self, patience: Patience) -> Happened {
         let Some(socket) = &self.socket else { return Happened::Closed };
-        let _ = socket.set_read_timeout(self.limits.of(patience));
-        match socket.read_once(&mut self.buffer) {
+        match read_within(socket, &mut self.buffer, self.limits.of(patience)) {
             Ok(0) => Happened::Closed,
             Ok(count) => Happened::Received(count),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -142,6 +177,22 @@ impl<'t> Link<'t> {
                 Happened::TimedOut
             }
             Err(_) => Happened::Closed,
+        }
+    }
+}
+
+/// Reads once, and waits so long for it. A signal that ends the run ends the wait.
+pub(crate) fn read_within(socket: &Socket, buffer: &mut [u8], limit: Duration) -> io::Result<usize> {
+    let begun = Instant::now();
+    loop {
+        let rest = limit.saturating_sub(begun.elapsed());
+        socket.set_read_timeout(rest.min(signals::LOOK_AFTER))?;
+        match socket.read_once(buffer) {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+                    && rest > signals::LOOK_AFTER
+                    && signals::caught().is_none() => {}
+            result => return result,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use milter_proto::conformance::filter;
+use milter_proto::conformance::{Scenario, filter};
 use serde::Deserialize;
 
-use crate::toml_file::{self, BadProfile, bracketed};
+use crate::near::meant;
+use crate::toml_file::{self, BadProfile, Fault, bracketed};
 
 /// The file.
 #[derive(Debug, Default, Deserialize)]
@@ -37,43 +38,54 @@ struct Message {
     body: Option<String>,
 }
 
-/// Reads the profile of a filter.
-pub(crate) fn read(path: Option<&Path>) -> Result<filter::Profile, BadProfile> {
-    let mut profile = filter::Profile::default();
-    let Some(path) = path else { return Ok(profile) };
-    let file: File = toml_file::read(path)?;
-    let fields = [(file.client.host, &mut profile.host), (file.client.helo, &mut profile.helo)];
-    for (value, place) in fields {
-        if let Some(value) = value {
-            *place = clean(path, value)?;
+/// Reads the profile of a filter. Its messages must be among those that scenarios send.
+pub(crate) fn read(path: Option<&Path>, scenarios: &[Scenario]) -> Result<filter::Profile, BadProfile> {
+    toml_file::read(path, |file: File| {
+        let mut profile = filter::Profile::default();
+        let address = file.client.address.map(|address| address.to_string());
+        toml_file::replace([
+            (file.client.host, &mut profile.host),
+            (address, &mut profile.address),
+            (file.client.helo, &mut profile.helo),
+        ]);
+        file.message.apply(&mut profile.message)?;
+        for (name, changes) in file.messages {
+            let names = names_of_messages(scenarios);
+            if !names.contains(&name.as_str()) {
+                let meant = meant(&name, names);
+                return Err(Fault::Message { name, meant });
+            }
+            let mut message = profile.message.clone();
+            changes.apply(&mut message)?;
+            profile.messages.insert(name, message);
         }
-    }
-    if let Some(address) = file.client.address {
-        profile.address = address.to_string();
-    }
-    file.message.apply(path, &mut profile.message)?;
-    for (name, changes) in file.messages {
-        let mut message = profile.message.clone();
-        changes.apply(path, &mut message)?;
-        profile.messages.insert(name, message);
-    }
-    Ok(profile)
+        match profile.unusable_text().map(str::to_owned) {
+            Some(text) => Err(Fault::Text { text, why: "contains NUL, which the protocol cannot carry" }),
+            None => Ok(profile),
+        }
+    })
+}
+
+/// The names in all steps such as `message edit`.
+fn names_of_messages(scenarios: &[Scenario]) -> Vec<&str> {
+    let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
+    steps.filter_map(|step| step.text.strip_prefix("message ")).map(str::trim).collect()
 }
 
 impl Message {
-    fn apply(self, path: &Path, message: &mut filter::ProfileMessage) -> Result<(), BadProfile> {
-        if let Some(sender) = self.sender {
-            message.sender = clean(path, bracketed(sender))?;
-        }
+    fn apply(self, message: &mut filter::ProfileMessage) -> Result<(), Fault> {
+        toml_file::replace([(self.sender.map(bracketed), &mut message.sender)]);
         if let Some(recipients) = self.recipients {
-            let recipients = recipients.into_iter().map(|it| clean(path, bracketed(it)));
-            message.recipients = recipients.collect::<Result<_, _>>()?;
+            message.recipients = recipients.into_iter().map(bracketed).collect();
+        }
+        if message.recipients.is_empty() {
+            return Err(Fault::NoRecipient);
         }
         if let Some(headers) = self.headers {
-            message.headers = headers.into_iter().map(|it| header(path, it)).collect::<Result<_, _>>()?;
+            message.headers = headers.into_iter().map(header).collect::<Result<_, _>>()?;
         }
         for line in self.add_headers {
-            message.headers.push(header(path, line)?);
+            message.headers.push(header(line)?);
         }
         if let Some(body) = self.body {
             message.body = body.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
@@ -82,16 +94,11 @@ impl Message {
     }
 }
 
-fn header(path: &Path, line: String) -> Result<(String, String), BadProfile> {
-    let line = clean(path, line)?;
+fn header(line: String) -> Result<(String, String), Fault> {
     match line.split_once(':') {
         Some((name, value)) if !name.is_empty() && !name.contains([' ', '\t', '\n']) => {
             Ok((name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned()))
         }
-        _ => Err(BadProfile::Header(path.into(), line)),
+        _ => Err(Fault::Header(line)),
     }
-}
-
-fn clean(path: &Path, text: String) -> Result<String, BadProfile> {
-    if text.contains('\0') { Err(BadProfile::Nul(path.into(), text)) } else { Ok(text) }
 }

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use milter_proto::conformance::{Event, Input, Outcome, Scenario, Verdict};
+use milter_proto::conformance::{Event, Outcome, Scenario, Verdict};
+
+use crate::filter::link::Last;
 
 /// What a filter did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,15 +48,6 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The last thing that happened in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Last {
-    Refused,
-    TimedOut,
-    Closed,
-    Other,
-}
-
 /// What one session showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -65,25 +58,6 @@ pub(crate) struct Found {
     pub(crate) after: String,
     pub(crate) expected: String,
     pub(crate) got: String,
-}
-
-impl Last {
-    pub(crate) const fn of(input: Input<'_>) -> Self {
-        match input {
-            Input::ConnectFailed(_) => Self::Refused,
-            Input::TimedOut => Self::TimedOut,
-            Input::Closed => Self::Closed,
-            Input::Start
-            | Input::Done
-            | Input::Connected
-            | Input::Accepted
-            | Input::Received(_)
-            | Input::SmtpReply(_)
-            | Input::SmtpClosed
-            | Input::Delivered(_)
-            | _ => Self::Other,
-        }
-    }
 }
 
 impl Found {

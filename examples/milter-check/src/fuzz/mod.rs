@@ -11,23 +11,26 @@ mod tests;
 
 use core::time::Duration;
 use std::fs;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use milter_proto::conformance::filter_scenarios;
 
 use crate::bench::Limits;
 use crate::cli::seconds;
 use crate::filter::profile;
+use crate::outputs::{apart, writable};
 use crate::program::{Stop, named};
+use crate::report::progress::Bar;
+use crate::signals;
 use crate::spec::Spec;
 use crate::transcript::count;
 use play::Remote;
 use program::Program;
-use search::{Plan, Results, Target};
+use search::{Plan, Target};
 
 /// The role of the program under test.
 #[derive(Debug, Subcommand)]
@@ -55,16 +58,16 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// How many sessions to play
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
     /// Play only the session of this number
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "sessions")]
     session: Option<u32>,
     /// How long to wait for what must come
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
     /// How long to wait to find out that nothing comes
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds, allow_negative_numbers = true)]
     quiet_time: Duration,
     /// A shell command that runs the filter in the foreground. It is started first, and again when it dies or hangs
     #[arg(long, value_name = "COMMAND")]
@@ -85,11 +88,11 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "N", default_value_t = 500)]
     shrink_steps: u32,
     /// The longest time to spend on making one finding shorter
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
     shrink_time: Duration,
     /// Stop after so many different findings
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    findings: usize,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    findings: u16,
 }
 
 pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
@@ -99,7 +102,11 @@ pub(crate) fn main(fuzz: &Fuzz) -> Result<ExitCode, Stop> {
 
 fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
     let spec = &arguments.spec;
-    let profile = profile::read(arguments.profile.as_deref())?;
+    let profile = profile::read(arguments.profile.as_deref(), &filter_scenarios()?)?;
+    if let Some(path) = arguments.output.as_deref() {
+        apart(&[path], arguments.profile.as_deref().into_iter())?;
+        writable(path).map_err(named(path))?;
+    }
     let limits = Limits { timeout: arguments.timeout, quiet: arguments.quiet_time, mta: None };
     let plan = Plan {
         seed: arguments.seed.unwrap_or_else(any_seed),
@@ -109,42 +116,35 @@ fn filter(arguments: &Filter) -> Result<ExitCode, Stop> {
         is_strict: arguments.strict,
         most_steps: arguments.shrink_steps,
         most_time: arguments.shrink_time,
-        most_findings: arguments.findings,
+        most_findings: arguments.findings.into(),
     };
-    anstream::println!("{spec}: seed {}", plan.seed);
+    let _ = writeln!(anstream::stdout(), "{spec}: seed {}", plan.seed);
     let stopped = |why: String| Stop::Program(format!("{spec}: {why}"));
     let program = arguments.start.as_deref().map(|command| Program::start(command, spec)).transpose();
     let program = program.map_err(|error| stopped(error.to_string()))?;
     let mut remote = Remote { spec, limits, is_in_hurry: false, program };
     let mut target = Target { peer: &mut remote, profile: &profile };
-    let bar = bar(plan.count);
-    let results = search::search(&mut target, &plan, &mut |results| tell(&bar, results));
-    bar.finish_and_clear();
+    let bar = Bar::new(plan.count, "session");
+    let results = search::search(&mut target, &plan, &mut |results| {
+        let findings = count(results.findings.len(), "finding");
+        bar.step(&findings);
+        bar.show(findings);
+    });
+    bar.finish();
     let results = results.map_err(stopped)?;
     write!(anstream::stdout(), "{}", report::text(&results, &plan, spec))?;
     if let Some(path) = &arguments.output {
         fs::write(path, report::scenarios(&results)).map_err(named(path))?;
+    }
+    if let Some(signal) = signals::caught() {
+        let played = count(results.played, "session");
+        return Err(Stop::Signal(signal, format!("{spec}: {played} played, and stopped by {signal}")));
     }
     match &results.stopped {
         Some(why) if results.findings.is_empty() => Err(stopped(why.clone())),
         _ if results.findings.is_empty() => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::FAILURE),
     }
-}
-
-fn bar(count: u32) -> ProgressBar {
-    let target =
-        if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(count.into()), target);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left: {msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn tell(bar: &ProgressBar, results: &Results) {
-    bar.inc(1);
-    bar.set_message(count(results.findings.len(), "finding"));
 }
 
 /// A seed from the clock.

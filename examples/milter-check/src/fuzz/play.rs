@@ -9,10 +9,11 @@ use milter_proto::conformance::filter::Profile;
 use milter_proto::conformance::{Event, FilterRun, Input, Scenario, Verdict};
 use milter_proto::testing::Session;
 
-use super::found::{Found, Kind, Last};
+use super::found::{Found, Kind};
 use super::program::Program;
 use crate::bench::Limits;
-use crate::filter::link::Link;
+use crate::filter::link::{Last, Link};
+use crate::signals;
 use crate::spec::Spec;
 
 /// How long to look whether a filter that refused a connection accepts one again.
@@ -121,13 +122,11 @@ impl Peer for Remote<'_> {
             limits.timeout = limits.timeout.min(HURRY).max(limits.quiet);
         }
         let mut link = Link::new(self.spec, limits);
-        let (mut action, mut last) = (run.advance(Input::Start), Last::Other);
-        while link.act(action) {
-            let input = link.input();
-            last = Last::of(input);
-            action = run.advance(input);
+        let mut action = run.advance(Input::Start);
+        while link.act(action) && signals::caught().is_none() {
+            action = run.advance(link.input());
         }
-        (last, link.unreachable)
+        (link.last(), link.unreachable)
     }
 
     fn refusal(&mut self) -> Option<String> {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::signals;
 use crate::spec::Spec;
 
 /// How long a filter may take until it accepts connections.
@@ -45,7 +46,7 @@ impl Program {
             }
             match spec.connect(START) {
                 Ok(_) => return Ok(()),
-                Err(error) if begun.elapsed() > START => return Err(error),
+                Err(error) if begun.elapsed() > START || signals::caught().is_some() => return Err(error),
                 Err(_) => thread::sleep(PAUSE),
             }
         }

@@ -16,6 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::found::{Found, Kind};
 use super::play::{Peer, Played, play};
 use super::shrink::shrink;
+use crate::signals;
 
 /// A filter under test.
 pub(crate) struct Target<'t> {
@@ -100,7 +101,12 @@ pub(crate) fn search(
             .new_tree(&mut runner(plan.seed, number))
             .map_err(|reason| format!("no session could be generated: {reason}"))?;
         let session = tree.current();
-        let mut played = target.play(&session, &name(plan, number))?;
+        let played = target.play(&session, &name(plan, number));
+        if let Some(signal) = signals::caught() {
+            results.stopped = Some(signal.to_string());
+            break;
+        }
+        let mut played = played?;
         if played.unreachable.is_some() && target.restart()? {
             played = target.play(&session, &name(plan, number))?;
         }

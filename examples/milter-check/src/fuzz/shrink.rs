@@ -8,6 +8,7 @@ use milter_proto::wire::{Command, FrameBuf, MacroStage, Macros, Peer, Text, Text
 use proptest::strategy::ValueTree;
 
 use super::search::{Finding, Plan, Target, name};
+use crate::signals;
 
 /// Looks for a shorter session that shows the same.
 pub(super) fn shrink(
@@ -27,7 +28,7 @@ pub(super) fn shrink(
     // Whoever is slow is not silent.
     let short = attempts.finding.session.clone();
     let is_sure = attempts.shows(&short)?;
-    finding.steps = Some(attempts.steps);
+    finding.steps = Some(attempts.steps).filter(|_| signals::caught().is_none());
     finding.is_sure = is_sure;
     if !is_sure {
         (finding.found, finding.session, finding.scenario, finding.record) = long;
@@ -108,11 +109,17 @@ impl Attempts<'_, '_> {
 
     /// Whether a session shows the same. If so, it becomes the one of the finding.
     fn shows(&mut self, session: &Session) -> Result<bool, String> {
-        if session.commands.is_empty() && session.fault.is_none() {
+        let is_empty = session.commands.is_empty() && session.fault.is_none();
+        if is_empty || signals::caught().is_some() {
             return Ok(false);
         }
         self.steps = self.steps.saturating_add(1);
-        let played = self.target.play(session, &name(self.plan, self.finding.number))?;
+        let played = self.target.play(session, &name(self.plan, self.finding.number));
+        // A session that a signal ended shows nothing.
+        if signals::caught().is_some() {
+            return Ok(false);
+        }
+        let played = played?;
         let Some(found) = played.found else { return Ok(false) };
         if found.is_deadly() {
             self.target.restart()?;

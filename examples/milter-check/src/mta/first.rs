@@ -7,6 +7,7 @@ use milter_proto::conformance::{Event, Scenario, ScenarioError, Verdict, mta_sce
 use milter_proto::wire::{Actions, Command, Direction, Offer, Steps};
 
 use super::MtaBench;
+use crate::results::Difference;
 use crate::transcript::{self, Extent, decode};
 
 /// It is a scenario like all others, so that it does what the others do.
@@ -25,6 +26,8 @@ const FAILURE: &str = "mta/ending/failure-action";
 pub(crate) struct Facts {
     offer: Option<Offer>,
     failure: FailureAction,
+    /// The rule that the MTA broke, and how.
+    fault: Option<String>,
 }
 
 /// Runs the first session, and finds out the failure action. If that cannot be done, tells why, and shows a transcript.
@@ -42,14 +45,11 @@ pub(crate) fn session(bench: &mut MtaBench) -> Result<Facts, (String, String)> {
     let transcript = transcript::text(&lines);
     let mut facts = Facts::of(&played.row.record);
     let asks = facts.offer.is_some() && !is_refused(&played.row.record);
-    let fault = played.row.mismatch.as_ref().filter(|it| !(asks && is_of_rule(&it.expected)));
-    if let (Verdict::Fail, Some(it)) = (played.row.verdict, fault) {
-        let why = if facts.offer.is_none() && !has_milter(&played.row.record) {
-            "the MTA does not connect to the filter"
-        } else {
-            "in the first session"
-        };
-        return Err((format!("{why}: expected {}, got {}", it.expected, it.got), transcript));
+    let fault = played.row.mismatch.as_ref().filter(|_| played.row.verdict == Verdict::Fail);
+    if let Some((rule, it)) = fault.and_then(|it| Some((it.rule.filter(|_| asks)?, it))) {
+        facts.fault = Some(format!("the MTA broke rule {rule}: expected {}, got {}", it.expected, it.got));
+    } else if let Some(it) = fault {
+        return Err((why_not(&played.row.record, it, played.has_timed_out), transcript));
     }
     if bench.profile.failure == FailureAction::Unknown {
         let all = mta_scenarios().map_err(|error: ScenarioError| without(error.to_string()))?;
@@ -75,14 +75,38 @@ pub(crate) fn probe(bench: &MtaBench) -> Result<(), String> {
     }
 }
 
+/// Why no scenario can be run, in one sentence.
+fn why_not(record: &[Event], difference: &Difference, has_timed_out: bool) -> String {
+    let last = record.iter().rev().find_map(|event| match event {
+        Event::SmtpReply(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let is_smtp = |reply: &str| reply.bytes().take_while(u8::is_ascii_digit).count() == 3;
+    match last {
+        None if has_timed_out => {
+            "no SMTP reply came in time: is this an SMTP server, and is the port right?".to_owned()
+        }
+        Some(reply) if !is_smtp(reply) => {
+            format!("{reply:?} is no SMTP reply: is this an SMTP server, and is the port right?")
+        }
+        Some(reply) if !has_milter(record) => {
+            format!("the MTA does not connect to the filter, and its last SMTP reply is {reply:?}")
+        }
+        None if !has_milter(record) => {
+            format!("the MTA does not connect to the filter: got {}", difference.got)
+        }
+        Some(reply) if is_refused(record) => {
+            format!(
+                "the MTA refuses the first message with {reply:?}: --profile names addresses that it accepts"
+            )
+        }
+        _ => format!("in the first session: expected {}, got {}", difference.expected, difference.got),
+    }
+}
+
 /// Whether the SMTP client got a refusal.
 fn is_refused(record: &[Event]) -> bool {
     record.iter().any(|event| matches!(event, Event::SmtpReply(text) if text.starts_with(['4', '5'])))
-}
-
-/// Whether the run ended because a frame of the MTA broke a rule, and not because of what the SMTP client got.
-fn is_of_rule(expected: &str) -> bool {
-    ["law of order", "a payload of at most", "no command while"].iter().any(|part| expected.contains(part))
 }
 
 fn has_milter(record: &[Event]) -> bool {
@@ -98,7 +122,15 @@ impl Facts {
                 _ => None,
             }
         });
-        Self { offer, failure: FailureAction::Unknown }
+        Self { offer, ..Self::default() }
+    }
+
+    /// What was wrong in the first session, which most scenarios begin like.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        Some(format!(
+            "the first session: {fault}; most scenarios begin like it: what fails may have this cause"
+        ))
     }
 }
 

@@ -14,6 +14,7 @@ use super::manual;
 use super::sink::Message;
 use super::smtp::Lines;
 use crate::bench::Limits;
+use crate::signals;
 use crate::spec::{Listening, Socket};
 
 /// How long to try again when the MTA does not accept SMTP connections before a scenario.
@@ -251,9 +252,11 @@ impl Hub {
         let stream = loop {
             match connect_to(address, self.limits.timeout) {
                 Ok(stream) => break stream,
-                Err(_) if !self.has_connected && begun.elapsed() < RESTART => thread::sleep(PAUSE),
+                Err(_) if !self.has_connected && begun.elapsed() < RESTART && signals::caught().is_none() => {
+                    thread::sleep(PAUSE);
+                }
                 Err(error) => {
-                    let why = format!("{address}: {error}");
+                    let why = error.to_string();
                     if !self.has_connected {
                         self.unreachable = Some(why.clone());
                     }
@@ -284,8 +287,13 @@ impl Hub {
         let end = Instant::now().checked_add(limit);
         loop {
             let rest = end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
-            let happening = match self.events.recv_timeout(rest) {
+            let happening = match self.events.recv_timeout(rest.min(signals::LOOK_AFTER)) {
                 Ok(happening) => happening,
+                Err(RecvTimeoutError::Timeout)
+                    if rest > signals::LOOK_AFTER && signals::caught().is_none() =>
+                {
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     self.has_timed_out |= patience != Patience::Short;
                     return Happened::TimedOut;

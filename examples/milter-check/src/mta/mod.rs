@@ -16,6 +16,7 @@ use milter_proto::conformance::{Input, MtaRun, Scenario};
 use self::hub::Hub;
 use crate::bench::{Bench, Played};
 use crate::results::Row;
+use crate::signals;
 
 /// An MTA, and what is known about it. It has one filter, so that scenarios are run one after the other.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl MtaBench {
         let mut run = MtaRun::new(scenario, &self.profile);
         hub.begin();
         let mut action = run.advance(Input::Start);
-        while hub.act(action) {
+        while hub.act(action) && signals::caught().is_none() {
             action = hub.tell(|input| run.advance(input));
         }
         let row = Row::new(scenario, run.outcome(), run.record().to_vec(), begun.elapsed());

@@ -7,7 +7,7 @@ use milter_proto::conformance::mta::{FailureAction, Profile};
 use serde::Deserialize;
 
 use crate::bench::MtaTimeouts;
-use crate::toml_file::{self, BadProfile, bracketed};
+use crate::toml_file::{self, BadProfile, Fault, bracketed};
 
 /// The file.
 #[derive(Debug, Default, Deserialize)]
@@ -46,43 +46,44 @@ pub(crate) fn read(
     path: Option<&Path>,
     has_sink: bool,
 ) -> Result<(Profile, Option<MtaTimeouts>), BadProfile> {
-    let file: File = path.map(toml_file::read).transpose()?.unwrap_or_default();
-    let path = path.unwrap_or(Path::new(""));
-    let mut profile = Profile::default().with_sink(has_sink).with_slow(file.timeouts.is_some());
-    if let Some(helo) = file.helo {
-        profile.helo = clean(path, helo)?;
-    }
-    if let Some(sender) = file.sender {
-        profile.sender = clean(path, bracketed(sender))?;
-    }
-    if let Some([recipient, other]) = file.recipients {
-        profile = profile.with_recipients(clean(path, bracketed(recipient))?, clean(path, bracketed(other))?);
-    }
-    if let Some(refused) = file.refused {
-        profile = profile.with_refused(clean(path, bracketed(refused))?);
-    }
-    profile = profile.with_failure(match file.failure {
-        Failure::Unknown => FailureAction::Unknown,
-        Failure::Pass => FailureAction::Pass,
-        Failure::Tempfail => FailureAction::Tempfail,
-        Failure::Reject => FailureAction::Reject,
-        Failure::Shutdown => FailureAction::Shutdown,
-    });
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    let timeouts = file.timeouts.map(|it| MtaTimeouts {
-        command: seconds(it.command),
-        content: seconds(it.content),
-        end_of_message: seconds(it.end_of_message.unwrap_or(it.content)),
-    });
-    Ok((profile, timeouts))
+    toml_file::read(path, |file: File| {
+        let mut profile = Profile::default().with_sink(has_sink).with_slow(file.timeouts.is_some());
+        let [recipient, other] = file.recipients.map_or([None, None], |both| both.map(Some));
+        toml_file::replace([
+            (file.helo, &mut profile.helo),
+            (file.sender.map(bracketed), &mut profile.sender),
+            (recipient.map(bracketed), &mut profile.recipient),
+            (other.map(bracketed), &mut profile.other),
+        ]);
+        profile.refused = file.refused.map(bracketed);
+        profile.failure = file.failure.into();
+        if let Some(text) = profile.unusable_text().map(str::to_owned) {
+            return Err(Fault::Text { text, why: "must be printable ASCII without quotes and backslashes" });
+        }
+        Ok((profile, file.timeouts.map(Timeouts::limits).transpose()?))
+    })
 }
 
-/// Only printable ASCII without quotes and backslashes fits into every step.
-fn clean(path: &Path, text: String) -> Result<String, BadProfile> {
-    let is_fine = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if !text.is_empty() && text.bytes().all(is_fine) {
-        Ok(text)
-    } else {
-        Err(BadProfile::Text(path.into(), text))
+impl From<Failure> for FailureAction {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unknown => Self::Unknown,
+            Failure::Pass => Self::Pass,
+            Failure::Tempfail => Self::Tempfail,
+            Failure::Reject => Self::Reject,
+            Failure::Shutdown => Self::Shutdown,
+        }
+    }
+}
+
+impl Timeouts {
+    fn limits(self) -> Result<MtaTimeouts, Fault> {
+        let end_of_message = self.end_of_message.unwrap_or(self.content);
+        if [self.command, self.content, end_of_message].contains(&0) {
+            return Err(Fault::Timeout);
+        }
+        let [command, content, end_of_message] =
+            [self.command, self.content, end_of_message].map(|it| Duration::from_secs(it.into()));
+        Ok(MtaTimeouts { command, content, end_of_message })
     }
 }

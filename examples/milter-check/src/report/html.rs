@@ -25,12 +25,14 @@ pub(super) fn report(results: &Results<'_>) -> super::Result<String> {
         results.rows.iter().flat_map(|row| &row.scenario.rules).map(String::as_str).collect();
     ids.sort_unstable();
     ids.dedup();
+    let entries: BTreeMap<_, _> = view.scenarios.iter().map(|entry| (&entry.id, entry)).collect();
     let rules: BTreeMap<_, _> = ids.into_iter().filter_map(|id| Some((id, RuleView::new(id)?))).collect();
     Ok(environment.get_template("page.html")?.render(context! {
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
         headline => results.headline(),
-        is_bad => results.failed(Level::Must) > 0,
+        is_bad => results.failed(Level::Must) > 0 || results.stopped.is_some(),
+        entries => entries,
         view => view,
         rules => rules,
     })?)

@@ -1,10 +1,12 @@
 //! The report for a terminal.
 
 use core::fmt::Write as _;
+use std::collections::HashSet;
 
 use anstyle::{AnsiColor, Style};
-use milter_proto::conformance::Verdict;
+use milter_proto::conformance::{Level, Verdict};
 
+use super::groups::{Group, groups};
 use crate::baseline::Change;
 use crate::results::{Count, Results, Row};
 use crate::rules;
@@ -12,8 +14,10 @@ use crate::transcript::{self, Extent};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
-/// The width to which texts are wrapped.
-const WIDTH: usize = 100;
+/// The width to which texts are wrapped, with their indentation.
+const WIDTH: usize = 80;
+/// The most lines with ids of one chapter.
+const MOST_LINES: usize = 3;
 /// The most reasons for skipping that are shown.
 const MOST_REASONS: usize = 12;
 
@@ -42,18 +46,74 @@ pub(crate) fn line(row: &Row<'_>) -> String {
     line
 }
 
-/// The details of all failures, and a summary.
-pub(crate) fn report(results: &Results<'_>) -> String {
+/// What is known about the program before any scenario.
+pub(crate) fn opening(results: &Results<'_>) -> String {
     let mut out = String::new();
-    let is_failed = |row: &&Row<'_>| row.verdict == Verdict::Fail;
-    for row in results.rows.iter().filter(is_failed) {
-        out.push('\n');
-        failure(&mut out, row);
+    for line in results.heading() {
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
+/// The failures and a summary. Of failures with one cause, only the first is shown whole, unless all are wanted.
+pub(crate) fn report(results: &Results<'_>, is_all: bool) -> String {
+    let mut out = String::new();
+    let mut told = HashSet::new();
+    for group in groups(results) {
+        heading(&mut out, &group);
+        let whole = if is_all { group.rows.len() } else { 1 };
+        for row in group.rows.iter().take(whole) {
+            failure(&mut out, row, &mut told);
+        }
+        if !is_all {
+            others(&mut out, &group);
+        }
     }
     skipped(&mut out, results);
     changes(&mut out, results);
     summary(&mut out, results);
     out
+}
+
+/// How many failures have one cause, and what it is.
+fn heading(out: &mut String, group: &Group<'_, '_>) {
+    if group.rows.len() < 2 {
+        return;
+    }
+    let style = style(Verdict::Fail);
+    let (must, should) = (group.failed(Level::Must), group.failed(Level::Should));
+    let _ = writeln!(
+        out,
+        "\n{style}{} fail alike{style:#} ({must} must, {should} should)",
+        transcript::count(group.rows.len(), "scenario")
+    );
+    for (word, text) in [("expected", &group.cause.expected), ("got", &group.cause.got)] {
+        paragraph(out, word, &format!(": {text}"));
+    }
+    if let Some(rule) = &group.cause.rule {
+        paragraph(out, "rule", &format!(": {rule}"));
+    }
+}
+
+/// The other ids of a group, in short.
+fn others(out: &mut String, group: &Group<'_, '_>) {
+    let left = group.rows.len().saturating_sub(1);
+    if left == 0 {
+        return;
+    }
+    let _ = writeln!(out, "  {BOLD}and {left} more{BOLD:#}, which --all shows:");
+    for (chapter, names) in group.others() {
+        let mut lines = wrapped(&names.join(", "), WIDTH.saturating_sub(6));
+        if lines.len() > MOST_LINES {
+            lines.truncate(MOST_LINES);
+            let shown: usize = lines.iter().map(|line| line.split_whitespace().count()).sum();
+            lines.push(format!("… and {} more", names.len().saturating_sub(shown)));
+        }
+        let _ = writeln!(out, "    {chapter} ({})", names.len());
+        for line in lines {
+            let _ = writeln!(out, "      {DIM}{line}{DIM:#}");
+        }
+    }
 }
 
 /// What differs from the baseline.
@@ -68,25 +128,42 @@ fn changes(out: &mut String, results: &Results<'_>) {
     }
 }
 
-fn failure(out: &mut String, row: &Row<'_>) {
+fn failure<'r>(out: &mut String, row: &'r Row<'_>, told: &mut HashSet<&'r str>) {
     let style = style(row.verdict);
-    let _ = writeln!(out, "{style}{}{style:#} ({})", row.scenario.id, row.scenario.level);
-    let _ = writeln!(out, "  {BOLD}{}{BOLD:#}", row.scenario.title);
+    let _ = writeln!(out, "\n{style}{}{style:#} ({})", row.scenario.id, row.scenario.level);
+    for line in wrapped(&row.scenario.title, WIDTH.saturating_sub(2)) {
+        let _ = writeln!(out, "  {BOLD}{line}{BOLD:#}");
+    }
     let lines = transcript::lines(row.scenario, &row.record, Extent::Short);
     for line in transcript::text(&lines).lines() {
         let _ = writeln!(out, "    {line}");
     }
     if let Some(it) = &row.mismatch {
         let step = row.step().map(|step| format!(" at `{step}`")).unwrap_or_default();
-        let _ = writeln!(out, "  {BOLD}expected{BOLD:#}{step}: {}", it.expected);
-        let _ = writeln!(out, "  {BOLD}got{BOLD:#}: {}", it.got);
+        paragraph(out, "expected", &format!("{step}: {}", it.expected));
+        paragraph(out, "got", &format!(": {}", it.got));
     }
     for id in &row.scenario.rules {
         let Some(rule) = rules::rule(id) else { continue };
-        let _ = writeln!(out, "  {BOLD}{id}{BOLD:#} {DIM}{}{}{DIM:#}", rules::DOCUMENTS, rule.link);
-        for line in wrapped(&rule.plain(), WIDTH) {
+        let _ = write!(out, "  {BOLD}{id}{BOLD:#} {DIM}{}{DIM:#}", rule.address());
+        if !told.insert(id) {
+            let _ = writeln!(out, ": see above");
+            continue;
+        }
+        out.push('\n');
+        for line in wrapped(&rule.plain(), WIDTH.saturating_sub(4)) {
             let _ = writeln!(out, "    {line}");
         }
+    }
+}
+
+/// A text wrapped to the width, after a word in bold. Lines after the first are indented more.
+fn paragraph(out: &mut String, word: &str, text: &str) {
+    let mut lines = wrapped(&format!("{word}{text}"), WIDTH.saturating_sub(4)).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let _ = writeln!(out, "  {BOLD}{word}{BOLD:#}{}", first.strip_prefix(word).unwrap_or(&first));
+    for line in lines {
+        let _ = writeln!(out, "    {line}");
     }
 }
 
@@ -128,7 +205,7 @@ fn skipped(out: &mut String, results: &Results<'_>) {
         }
     }
     if !reasons.is_empty() {
-        let _ = writeln!(out, "\n{BOLD}skipped{BOLD:#}");
+        let _ = writeln!(out, "\n{BOLD}skipped, because they do not apply{BOLD:#}");
     }
     reasons.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
     let (shown, rest) = reasons.split_at(reasons.len().min(MOST_REASONS));
@@ -165,11 +242,16 @@ fn summary(out: &mut String, results: &Results<'_>) {
         row(name, Count::of(rows.iter().copied()));
     }
     row("total", results.count());
-    let _ = writeln!(out, "\n{}", result(results));
+    out.push('\n');
+    // The beginning may be far above.
+    for line in results.warning.iter().chain(&results.stopped()) {
+        let _ = writeln!(out, "{BOLD}{line}{BOLD:#}");
+    }
+    let _ = writeln!(out, "{}", result(results));
 }
 
 /// The last line.
 fn result(results: &Results<'_>) -> String {
-    let scenarios = transcript::count(results.rows.len(), "scenario");
-    format!("{}: {} ({scenarios} in {:.1} s)", results.target, results.headline(), results.time.as_secs_f64())
+    let (scenarios, seconds) = (results.part_that_ran(), results.time.as_secs_f64());
+    format!("{}: {} ({scenarios} in {seconds:.1} s)", results.target, results.headline())
 }

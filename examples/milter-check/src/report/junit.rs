@@ -12,15 +12,32 @@ use crate::transcript::{self, Extent};
 pub(super) fn report(results: &Results<'_>) -> super::Result<String> {
     let mut report = Report::new("milter-check");
     report.set_timestamp(view::time(results)).set_time(results.time);
+    if let Some(why) = results.stopped() {
+        report.add_test_suite(stopped(results.role, why));
+    }
     for (chapter, rows) in results.chapters() {
         let mut suite = TestSuite::new(format!("{}.{chapter}", results.role));
         suite.add_property(("target", results.target.as_str()));
         suite.add_property(("facts", results.facts.as_str()));
+        if let Some(warning) = &results.warning {
+            suite.add_property(("warning", warning.as_str()));
+        }
         suite.set_time(rows.iter().map(|row| row.time).sum());
         suite.add_test_cases(rows.iter().map(|row| case(row, results.role)));
         report.add_test_suite(suite);
     }
     Ok(report.to_string()?)
+}
+
+/// A run that ended early is an error: nobody should take what is skipped for what does not apply.
+fn stopped(role: &str, why: String) -> TestSuite {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(why).set_type("stopped");
+    let mut case = TestCase::new("the whole run", status);
+    case.set_classname(format!("{role}.run"));
+    let mut suite = TestSuite::new(format!("{role}.run"));
+    suite.add_test_case(case);
+    suite
 }
 
 fn case(row: &Row<'_>, role: &str) -> TestCase {

@@ -1,5 +1,6 @@
 //! Reports.
 
+mod groups;
 mod html;
 pub(crate) mod human;
 mod json;
@@ -19,10 +20,10 @@ use crate::transcript::{self, Extent};
 /// A report that could not be made.
 pub(crate) type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
-/// Makes a report.
-pub(crate) fn make(format: Format, results: &Results<'_>) -> Result<String> {
+/// Makes a report. `is_all`: the one for humans shows every failure whole.
+pub(crate) fn make(format: Format, results: &Results<'_>, is_all: bool) -> Result<String> {
     Ok(match format {
-        Format::Human => human::report(results),
+        Format::Human => format!("{}{}", human::opening(results), human::report(results, is_all)),
         Format::Tap => tap::report(results),
         Format::Json => json::report(results)?,
         Format::Junit => junit::report(results)?,

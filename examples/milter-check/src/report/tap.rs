@@ -9,6 +9,9 @@ use crate::results::{Results, Row};
 
 pub(super) fn report(results: &Results<'_>) -> String {
     let mut out = format!("TAP version 14\n1..{}\n", results.rows.len());
+    for line in results.heading() {
+        let _ = writeln!(out, "# {}", line.replace('\n', " "));
+    }
     for (number, row) in (1_usize..).zip(&results.rows) {
         let result = if row.verdict == Verdict::Fail { "not ok" } else { "ok" };
         let name = escaped(&format!("{}: {}", row.scenario.id, row.scenario.title));
@@ -30,8 +33,8 @@ pub(super) fn report(results: &Results<'_>) -> String {
             out.push_str("  ...\n");
         }
     }
-    if let Some(why) = &results.stopped {
-        let _ = writeln!(out, "Bail out! {}", escaped(why));
+    if let Some(why) = results.stopped() {
+        let _ = writeln!(out, "Bail out! {}", escaped(&why));
     }
     out
 }

@@ -1,11 +1,13 @@
 //! The results as data: what JSON and HTML show.
 
+use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use milter_proto::conformance::Level;
 use serde::Serialize;
 
+use super::groups::{Cause, Group, groups};
 use crate::results::{Count, Results, Row};
 use crate::rules;
 use crate::transcript::{self, Extent};
@@ -19,11 +21,13 @@ pub(super) struct View {
     target: String,
     name: Option<String>,
     facts: String,
+    warning: Option<String>,
     started: String,
     seconds: f64,
     stopped: Option<String>,
     summary: Summary,
     chapters: Vec<Chapter>,
+    groups: Vec<GroupView>,
     pub(super) scenarios: Vec<Entry>,
 }
 
@@ -50,15 +54,27 @@ struct Chapter {
     info: Summary,
 }
 
+/// Failures with one cause.
+#[derive(Debug, Serialize)]
+struct GroupView {
+    expected: String,
+    got: String,
+    rule: Option<String>,
+    must: usize,
+    should: usize,
+    scenarios: Vec<String>,
+}
+
 /// One scenario.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
-    id: String,
+    pub(super) id: String,
     chapter: String,
     title: String,
     level: &'static str,
     rules: Vec<String>,
-    pub(super) result: &'static str,
+    result: &'static str,
+    group: Option<usize>,
     why: Option<String>,
     step: Option<usize>,
     expected: Option<String>,
@@ -104,6 +120,13 @@ impl View {
             let (must, should, info) = (of(Level::Must), of(Level::Should), of(Level::Info));
             Chapter { name: (*name).to_owned(), must, should, info }
         });
+        let groups = groups(results);
+        let places = (1_usize..).zip(&groups).map(|(number, group)| (group.cause.clone(), number));
+        let places: HashMap<_, _> = places.collect();
+        let entry = |row: &Row<'_>| {
+            let group = Cause::of(row).and_then(|cause| places.get(&cause)).copied();
+            Entry::new(row, group, extent)
+        };
         Self {
             format: 1,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -111,18 +134,33 @@ impl View {
             target: results.target.clone(),
             name: results.name.clone(),
             facts: results.facts.clone(),
+            warning: results.warning.clone(),
             started: started(results),
             seconds: rounded(results.time.as_secs_f64()),
-            stopped: results.stopped.clone(),
+            stopped: results.stopped(),
             summary: results.count().into(),
             chapters: chapters.collect(),
-            scenarios: results.rows.iter().map(|row| Entry::new(row, extent)).collect(),
+            groups: groups.iter().map(GroupView::new).collect(),
+            scenarios: results.rows.iter().map(entry).collect(),
+        }
+    }
+}
+
+impl GroupView {
+    fn new(group: &Group<'_, '_>) -> Self {
+        Self {
+            expected: group.cause.expected.clone(),
+            got: group.cause.got.clone(),
+            rule: group.cause.rule.clone(),
+            must: group.failed(Level::Must),
+            should: group.failed(Level::Should),
+            scenarios: group.rows.iter().map(|row| row.scenario.id.clone()).collect(),
         }
     }
 }
 
 impl Entry {
-    fn new(row: &Row<'_>, extent: Extent) -> Self {
+    fn new(row: &Row<'_>, group: Option<usize>, extent: Extent) -> Self {
         let scenario = row.scenario;
         let lines = transcript::lines(scenario, &row.record, extent).into_iter().map(|line| Line {
             kind: line.kind.name(),
@@ -137,6 +175,7 @@ impl Entry {
             level: scenario.level.name(),
             rules: scenario.rules.clone(),
             result: row.verdict.name(),
+            group,
             why: row.why.clone(),
             step: row.mismatch.as_ref().map(|it| it.step),
             expected: row.mismatch.as_ref().map(|it| it.expected.clone()),
@@ -152,8 +191,7 @@ impl Entry {
 impl RuleView {
     pub(super) fn new(id: &str) -> Option<Self> {
         let rule = rules::rule(id)?;
-        let link = (!rules::DOCUMENTS.is_empty()).then(|| format!("{}{}", rules::DOCUMENTS, rule.link));
-        Some(Self { id: id.to_owned(), html: rule.html(), place: rule.link.clone(), link })
+        Some(Self { id: id.to_owned(), html: rule.html(), place: rule.place.clone(), link: rule.link() })
     }
 }
 

@@ -15,7 +15,7 @@ fn only_what_differs_from_the_baseline_counts() {
     let known = "# known\nfilter/mixed/fails # since always\nfilter/other/fails-should\n";
     for (lines, status, what) in [
         (known, 0, ""),
-        (&format!("{known}filter/other/does-not-apply\nfilter/there/is-no-such\n"), 0, ""),
+        (&format!("{known}filter/other/does-not-apply\nfilter/framing/zero-length-alone-at-mail\n"), 0, ""),
         ("filter/mixed/fails\n", 1, "new failure: filter/other/fails-should"),
         ("", 1, "new failure: filter/mixed/fails"),
         (&format!("{known}filter/mixed/passes\n"), 1, "newly passes: filter/mixed/passes"),
@@ -48,4 +48,27 @@ fn a_baseline_is_written_and_fits() {
     let done = mixed(&filter.spec, &["--baseline", &path, "--only", "mixed", "--write-baseline", &path]);
     assert_eq!(done.status, 0, "{done:?}");
     assert_eq!(folder.read("known"), text);
+}
+
+#[test]
+fn an_id_that_no_scenario_has_is_an_error() {
+    let folder = Folder::new("unknown");
+    let path =
+        folder.file("known", "filter/mixed/fails\nfilter/mixed/fial\nnonsense\nmta/ending/failure-action\n");
+    // It is told before anything is run: nobody is there.
+    let done = mixed("inet:1@127.0.0.1", &["--baseline", &path]);
+    assert_eq!((done.status, done.out.as_str()), (2, ""), "{done:?}");
+    for line in [
+        "no scenario has the id filter/mixed/fial; did you mean filter/mixed/fails",
+        "no scenario has the id mta/ending/failure-action",
+        "no scenario has the id nonsense\n",
+    ] {
+        assert!(done.err.contains(line), "{line}: {done:?}");
+    }
+    assert!(!done.err.contains("id filter/mixed/fails"), "{done:?}");
+    let many: String = (0..25).map(|number| format!("filter/x/{number}\n")).collect();
+    let done = mixed("inet:1@127.0.0.1", &["--baseline", &folder.file("many", &many)]);
+    assert_eq!(done.status, 2, "{done:?}");
+    assert_eq!(done.err.matches("no scenario has the id").count(), 10, "{done:?}");
+    assert!(done.err.contains("and 15 other ids like this"), "{done:?}");
 }

@@ -24,6 +24,14 @@ pub(crate) enum Kind {
     Picky(&'static str),
     /// Sends PROGRESS without end when a message ends.
     Endless,
+    /// Closes the connection when a message ends.
+    ClosesAtEnd,
+    /// Sends nothing when a message ends.
+    SilentAtEnd,
+    /// Sends a header when MAIL is to be answered.
+    EditsAtMail,
+    /// Sends a line of text, and nothing else: it is no filter.
+    Greets,
     /// Accepts connections, and sends nothing from this one on.
     SilentFrom(usize),
     /// Ends while it has this connection.
@@ -81,6 +89,11 @@ fn serve(stream: TcpStream, kind: Kind) {
 }
 
 fn answer(mut stream: &TcpStream, kind: Kind) {
+    if kind == Kind::Greets {
+        stream.write_all(b"220 mx.example ESMTP\r\n").unwrap();
+        let _ = stream.read(&mut [0; 100]);
+        return;
+    }
     let options = Options::new([CommandKind::MailFrom, CommandKind::RcptTo]).require(Actions::ADD_HEADERS);
     let (mut session, mut assembler) = (FilterSession::new(), Assembler::new(Vec::new()));
     let mut buffer = vec![0; 65_536];
@@ -106,6 +119,20 @@ fn answer(mut stream: &TcpStream, kind: Kind) {
             if kind == Kind::Endless && session.turn() == Turn::Reply(CommandKind::EndOfMessage) {
                 while stream.write_all(&b"\0\0\0\x01p".repeat(1000)).is_ok() {}
                 return;
+            }
+            match (kind, session.turn()) {
+                (Kind::ClosesAtEnd, Turn::Reply(CommandKind::EndOfMessage)) => {
+                    return drop(stream.write_all(&out));
+                }
+                (Kind::SilentAtEnd, Turn::Reply(CommandKind::EndOfMessage)) => {
+                    stream.write_all(&out).unwrap();
+                    while stream.read(&mut buffer).is_ok_and(|count| count > 0) {}
+                    return;
+                }
+                (Kind::EditsAtMail, Turn::Reply(CommandKind::MailFrom)) => {
+                    out.extend_from_slice(b"\0\0\0\x05hA\0B\0");
+                }
+                _ => {}
             }
             if session.may_edit(Actions::ADD_HEADERS) {
                 session.send(Edit::add_header("X-Seen", "yes").unwrap()).unwrap().append_to(&mut out);

@@ -5,7 +5,7 @@ use quick_xml::reader::Reader;
 use serde_json::Value;
 
 use crate::filter::{Filter, Kind};
-use crate::program::{Folder, mixed, package};
+use crate::program::{Folder, mixed, package, run};
 
 const IDS: [(&str, &str); 6] = [
     ("filter/mixed/passes", "pass"),
@@ -51,6 +51,47 @@ fn human_shows_what_failed_and_why() {
         "{text}"
     );
     assert!(!text.contains('\x1b'), "no colours in a pipe");
+}
+
+#[test]
+fn human_shows_one_of_those_that_fail_alike() {
+    let filter = Filter::start(Kind::Good);
+    let file = package("tests/alike.txt");
+    let alike = |arguments: &[&str]| {
+        let fixed = ["filter", &filter.spec, "--scenarios", file.to_str().unwrap(), "--quiet-time", "0.1"];
+        let done = run(&[&fixed, arguments].concat());
+        assert_eq!(done.status, 1, "{done:?}");
+        done.out
+    };
+    let text = alike(&[]);
+    let heading = "\n3 scenarios fail alike (2 must, 1 should)\n  expected: nothing\n  \
+                   got: the filter closed the connection\n  rule: FRM-3\n\nfilter/alike/first (must)\n";
+    assert!(text.contains(heading), "{text}");
+    let others =
+        "  and 2 more, which --all shows:\n    alike (1)\n      second\n    other (1)\n      third\n";
+    assert!(text.contains(others), "{text}");
+    let shows =
+        |text: &str, id: &str| text.contains(&format!("\n{id} (")) && text.contains(&format!(" {id}: "));
+    assert!(shows(&text, "filter/alike/first") && shows(&text, "filter/other/another"), "{text}");
+    assert!(!text.contains("filter/alike/second") && !text.contains("filter/other/third"), "{text}");
+    let all = alike(&["--all", "--verbose"]);
+    for id in ["filter/alike/first", "filter/alike/second", "filter/other/third", "filter/other/another"] {
+        assert!(shows(&all, id), "{id}: {all}");
+    }
+    assert!(!all.contains("more, which"), "{all}");
+    assert_eq!(all.matches("A sender MUST NOT send a length of 0.").count(), 1, "a rule is told once: {all}");
+    let too_wide = text.lines().find(|line| !line.starts_with("fail ") && line.chars().count() > 80);
+    assert_eq!(too_wide.filter(|line| !line.starts_with("inet:")), None);
+
+    let json: Value = serde_json::from_str(&alike(&["--format", "json"])).unwrap();
+    let groups: Vec<_> = json["scenarios"].as_array().unwrap().iter().map(|it| &it["group"]).collect();
+    assert_eq!(groups, [1, 1, 1, 2]);
+    let ids = serde_json::json!(["filter/alike/first", "filter/alike/second", "filter/other/third"]);
+    assert_eq!(json["groups"][0]["scenarios"], ids);
+    assert_eq!((&json["groups"][0]["must"], &json["groups"][0]["should"]), (&2.into(), &1.into()));
+    // A case for each, in the formats for programs.
+    assert_eq!(alike(&["--format", "junit"]).matches("<failure").count(), 4);
+    assert_eq!(alike(&["--format", "tap"]).matches("\nnot ok ").count(), 4);
 }
 
 #[test]
@@ -171,7 +212,14 @@ fn html_is_one_page_without_anything_from_elsewhere() {
     }
     assert!(text.contains("which &lt;b&gt;is wrong&lt;/b&gt; &amp; fails"), "titles are escaped");
     assert!(text.contains("<h1>the filter &lt;of&gt; &quot;the tests&quot;</h1>"), "names are escaped");
-    assert!(text.contains("A sender MUST NOT send a length of 0."), "rules are shown");
+    let rule = "A sender MUST NOT send a length of 0.";
+    assert_eq!(text.matches(rule).count(), 1, "the text of a rule is shown, and once");
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} is not in the page"));
+    assert!(place("id=\"failures\"") < place("class=\"matrix\""), "failures come first");
+    assert_eq!(text.matches("<article class=\"group\">").count(), 2);
+    assert!(text.contains("Does not apply: the filter did not send REPLBODY"));
+    // Links to the rules may lead elsewhere.
+    let text = text.replace("<a href=\"https://", "");
     for outside in
         ["<link rel=\"stylesheet\"", "<script src", "<img", "@import", "url(", "http://", "https://"]
     {

@@ -11,25 +11,31 @@ use milter_proto::wire::{Command, Offer, Peer, Text, TextList};
 
 /// Serves SMTP until the test ends, and returns its address.
 pub(crate) fn start(filter: &str, sink: Option<String>) -> String {
+    start_with(filter, sink, b"")
+}
+
+/// The same, but every connection to the filter gets these bytes after OPTNEG.
+pub(crate) fn start_with(filter: &str, sink: Option<String>, surplus: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let filter = PathBuf::from(filter);
     thread::spawn(move || {
         for stream in listener.incoming() {
             // What goes wrong ends the connection, which the program sees.
-            let _ = serve(&stream.unwrap(), &filter, sink.as_deref());
+            let _ = serve(&stream.unwrap(), &filter, sink.as_deref(), surplus);
         }
     });
     address
 }
 
-fn serve(smtp: &TcpStream, filter: &PathBuf, sink: Option<&str>) -> io::Result<()> {
+fn serve(smtp: &TcpStream, filter: &PathBuf, sink: Option<&str>, surplus: &[u8]) -> io::Result<()> {
     let mut lines = BufReader::new(smtp);
     let milter = UnixStream::connect(filter)?;
     let mut chain = Chain::new(EditRules::POSTFIX);
     chain.add(ChainFilter::new());
     let [host, client] = [c"client.example", c"192.0.2.10"].map(Text::from_c_str);
     ask(&mut chain, Command::Negotiate(Offer::FULL), &milter)?;
+    (&milter).write_all(surplus)?;
     let greeting =
         ask(&mut chain, Command::Connect { host, peer: Peer::Inet { port: 25, address: client } }, &milter)?;
     reply(smtp, &greeting, "220 mta.example ESMTP")?;

@@ -7,12 +7,16 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names the case that it means")]
 #![allow(clippy::std_instead_of_alloc, reason = "a test has std")]
 
+mod arguments;
 mod baseline;
 mod filter;
+mod first_session;
 mod formats;
 mod mail_server;
 mod mta;
+mod outputs;
 mod package;
 mod profile;
 mod program;
 mod status;
+mod stopped;

@@ -62,6 +62,7 @@ fn an_mta_is_driven_by_smtp() {
 
     let done = run(&[&fixed[..], &["--verbose"]].concat());
     assert!(done.out.contains("offers version 6, all actions, all steps"), "{done:?}");
+    assert!(!done.out.contains("the first session:"), "{done:?}");
     assert!(done.out.contains("skipped    must   mta/own/is-edited"), "without a sink: {done:?}");
     assert!(done.out.contains("  C: MAIL FROM:<sender@example.org>\n      > MACRO"), "{}", done.out);
 }
@@ -84,6 +85,67 @@ fn an_mta_that_does_not_ask_the_filter_is_told() {
     let done = run(&["mta", "--listen", &listen, "--smtp", &smtp, "--timeout", "0.5"]);
     assert_eq!((done.status, done.out.as_str()), (3, ""), "{done:?}");
     assert!(done.err.contains("the MTA does not connect to the filter"), "{done:?}");
+}
+
+/// A server that says this to whoever connects, and then nothing.
+fn server_that_says(greeting: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let streams: Vec<_> = listener
+            .incoming()
+            .map(|it| it.unwrap())
+            .inspect(|mut it| it.write_all(greeting.as_bytes()).unwrap())
+            .collect();
+        drop(streams);
+    });
+    address
+}
+
+#[test]
+fn what_is_no_mta_is_told() {
+    let folder = Folder::new("no-smtp");
+    let listen = format!("unix:{}", folder.path("socket"));
+    let port = "is this an SMTP server, and is the port right?";
+    for (greeting, what) in [
+        ("", format!("no SMTP reply came in time: {port}")),
+        ("HTTP/1.1 400 Bad\r\n", format!("\"HTTP/1.1 400 Bad\" is no SMTP reply: {port}")),
+        (
+            "554 5.7.1 not you\r\n",
+            "the MTA does not connect to the filter, and its last SMTP reply is \"554 5.7.1 not you\""
+                .to_owned(),
+        ),
+    ] {
+        let smtp = server_that_says(greeting);
+        let done = run(&["mta", "--listen", &listen, "--smtp", &smtp, "--timeout", "0.3"]);
+        assert_eq!((done.status, done.out.as_str()), (3, ""), "{done:?}");
+        assert!(done.err.contains(&format!("milter-check: {smtp}: {what}\n")), "{what}: {done:?}");
+    }
+}
+
+#[test]
+fn an_mta_that_breaks_a_rule_in_the_first_session_is_tested_anyway() {
+    let folder = Folder::new("rude");
+    let scenarios = folder.file("scenarios", "[mta/own/greets] must ORD-1\nA session is in order\nsession\n");
+    let socket = folder.path("socket");
+    let listen = format!("unix:{socket}");
+    let checked = |surplus| {
+        let smtp = mail_server::start_with(&socket, None, surplus);
+        let smtp = ["--smtp", &smtp, "--scenarios", &scenarios, "--quiet-time", "0.1", "--timeout", "0.5"];
+        run(&[&["mta", "--listen", &listen][..], &smtp].concat())
+    };
+    // An ABORT before CONNECT.
+    let done = checked(b"\0\0\0\x01A");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.out.contains("mta/own/greets") && done.out.contains("(ORD-1)"), "{}", done.out);
+    let second = done.out.lines().nth(1).unwrap();
+    assert!(second.starts_with("the first session: the MTA broke rule ORD-1: expected "), "{second}");
+    assert!(second.ends_with("; most scenarios begin like it: what fails may have this cause"), "{second}");
+    // A frame of length 0.
+    let done = checked(b"\0\0\0\0");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.out.contains("mta/own/greets") && done.out.contains("(FRM-3)"), "{}", done.out);
+    assert!(done.out.contains("the first session: the MTA broke rule FRM-3: expected "), "{}", done.out);
 }
 
 /// The test is the user: it does what it is told, and types the replies.

@@ -29,3 +29,12 @@ fn the_readme_names_every_option() {
         }
     }
 }
+
+#[test]
+fn the_list_of_the_readme_is_what_the_program_shows() {
+    let readme = fs::read_to_string(package("README.md")).unwrap();
+    let example = readme.split("```text\n$ milter-check ").nth(1).unwrap().split("```").next().unwrap();
+    let (arguments, out) = example.split_once('\n').unwrap();
+    let done = crate::program::run(&arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!((done.status, done.out.as_str()), (0, out), "{done:?}");
+}

@@ -42,6 +42,14 @@ fn mistakes_are_told_with_their_place() {
         ("address", "[client]\naddress = \"somewhere\"\n", "invalid IPv4 address"),
         ("header", "[message]\nheaders = [\"Subject\"]\n", "\"Subject\" is no header"),
         ("nul", "[message]\nsender = \"a\\u0000b\"\n", "contains NUL"),
+        ("nul-in-helo", "[client]\nhelo = \"a\\u0000b\"\n", "contains NUL"),
+        ("nul-in-header", "[messages.edit]\nadd-headers = [\"A: a\\u0000b\"]\n", "contains NUL"),
+        ("recipients", "[message]\nrecipients = []\n", "the message needs at least one recipient"),
+        (
+            "name",
+            "[messages.rejct]\n",
+            "no scenario sends a message that is called rejct; did you mean reject?",
+        ),
     ] {
         let done = with_profile(name, Kind::Good, profile);
         assert_eq!(done.status, 2, "{name}: {done:?}");
@@ -57,6 +65,11 @@ fn mistakes_in_the_profile_of_an_mta_are_told() {
         ("recipients = [\"a@b\"]\n", "expected an array of length 2"),
         ("failure = \"maybe\"\n", "unknown variant `maybe`"),
         ("sender = \"a\\\"b\"\n", "must be printable ASCII"),
+        ("helo = \"\"\n", "must be printable ASCII"),
+        ("refused = \"ä@example.org\"\n", "must be printable ASCII"),
+        ("recipients = [\"a@b\", \"a\\\\b\"]\n", "must be printable ASCII"),
+        ("[timeouts]\ncommand = 0\ncontent = 1\n", "a timeout must be at least one second"),
+        ("[timeouts]\ncommand = 1\n", "missing field `content`"),
     ] {
         let path = folder.file("profile.toml", profile);
         let spec = format!("unix:{}", folder.path("socket"));
@@ -81,4 +94,16 @@ fn the_profiles_of_the_readme_are_read() {
     // The profile is read, and then nobody is there.
     let done = run(&["mta", "--listen", &spec, "--smtp", "127.0.0.1:1", "--profile", &path]);
     assert_eq!(done.status, 3, "{done:?}");
+}
+
+#[test]
+fn a_scenario_may_send_a_message_of_its_own() {
+    let (filter, folder) = (Filter::start(Kind::Good), Folder::new("own-message"));
+    let text = "[filter/own/x] must CMD-5\nTitle\nmessage my-own\n";
+    let scenarios = folder.file("scenarios", text);
+    let profile = folder.file("profile.toml", "[messages.my-own]\nsender = \"mine@example.org\"\n");
+    let fixed = ["filter", &filter.spec, "--scenarios", &scenarios, "--profile", &profile];
+    let done = run(&[&fixed[..], &["--format", "json", "--quiet-time", "0.1"]].concat());
+    assert_eq!(done.status, 0, "{done:?}");
+    assert!(done.out.contains("<mine@example.org>"), "{done:?}");
 }

@@ -1,7 +1,7 @@
 //! Runs the program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::{env, fs, process};
 
 /// What it wrote, and its exit status.
@@ -25,6 +25,18 @@ pub(crate) fn mixed(spec: &str, arguments: &[&str]) -> Done {
     let mixed = package("tests/mixed.txt");
     let fixed = ["filter", spec, "--scenarios", mixed.to_str().unwrap(), "--quiet-time", "0.1"];
     run(&[&fixed, arguments].concat())
+}
+
+/// Starts it with these arguments.
+pub(crate) fn start(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milter-check"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 pub(crate) fn package(path: &str) -> PathBuf {

@@ -24,6 +24,13 @@ fn the_filter_of_the_tests_passes_every_scenario() {
     let filter = Filter::start(Kind::Good);
     let done = run(&["filter", &filter.spec, "--quiet-time", "0.1", "--timeout", "5"]);
     assert_eq!(done.status, 0, "{}", done.out);
+    // Nobody looks at a bar, as this is no terminal.
+    let progress: Vec<_> = done.err.lines().collect();
+    assert!(progress.len() >= 5, "{}", done.err);
+    for (number, line) in (1..).zip(progress) {
+        assert!(line.starts_with(&format!("milter-check: {number}00 of ")), "{line}");
+        assert!(line.ends_with(" scenarios: 0 failed"), "{line}");
+    }
 }
 
 #[test]
@@ -41,6 +48,15 @@ fn mistakes_of_the_user_are_2() {
         &["filter", "inet:1@127.0.0.1", "--timeout", "0"],
         &["filter", "inet:1@127.0.0.1", "--quiet-time", "soon"],
         &["filter", "inet:1@127.0.0.1", "--jobs", "0"],
+        &["filter", "inet:1@127.0.0.1", "--timeout", "-1"],
+        &["filter", "inet:1@127.0.0.1", "--timeout", "nan"],
+        &["filter", "inet:1@127.0.0.1", "--level", "high"],
+        &["filter", "inet:1@127.0.0.1", "--format", "json="],
+        &["filter", "inet:1@127.0.0.1", "--scenarios", "."],
+        &["filter", "inet:1@127.0.0.1", "--keep-transcripts", "/dev/null"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--sessions", "0"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--findings", "0"],
+        &["fuzz", "filter", "inet:1@127.0.0.1", "--session", "1"],
         &["mta", "--smtp", "127.0.0.1:1"],
     ] {
         let done = run(arguments);
@@ -63,7 +79,8 @@ fn a_filter_that_is_silent_is_told_once_and_3() {
     let filter = Filter::start(Kind::SilentFrom(1));
     let done = mixed(&filter.spec, &["--timeout", "0.3"]);
     assert_eq!(done.status, 3, "{done:?}");
-    assert!(done.err.lines().next().unwrap().contains("in the first session, expected"), "{done:?}");
+    let line = "nothing came within 0.3 s after OPTNEG: is this a milter, and is the port right?";
+    assert!(done.err.lines().next().unwrap().ends_with(line), "{done:?}");
     assert!(done.err.contains("> OPTNEG 6"), "it shows what was sent: {done:?}");
     assert_eq!(filter.connections.load(Ordering::SeqCst), 1);
 }
@@ -141,14 +158,6 @@ fn a_result_does_not_depend_on_the_number_of_jobs() {
         done.out
     };
     assert_eq!(lines("1"), lines("4"));
-}
-
-#[test]
-fn a_default_message_that_is_refused_is_told() {
-    let filter = Filter::start(Kind::Picky("<other@example.org>"));
-    let done = mixed(&filter.spec, &["--only", "other/records"]);
-    assert!(done.err.contains("answers the default message with REJECT"), "{done:?}");
-    assert!(done.err.contains("--profile"), "{done:?}");
 }
 
 #[test]

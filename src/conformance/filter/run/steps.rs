@@ -1,12 +1,11 @@
 //! Begins the steps of a scenario.
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::super::Event;
 use super::super::super::scenario::StepKind;
+use super::super::super::{Event, Mismatch};
 use super::super::content;
 use super::super::step::{Awaited, Do, Goal, Hope, Need};
 use super::{FilterRun, Purpose, Task};
@@ -49,32 +48,32 @@ impl FilterRun<'_> {
             Do::Need(need) => self.need(number, need),
             Do::Shows(text) if !self.way.shows(text) => {
                 let expected = format!("an edit with \"{}\"", text.escape_ascii());
-                self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
+                self.mismatch(Purpose::Test, Mismatch::new(expected, self.way.edits_as_text()));
             }
             Do::Hides(text) if self.way.shows(text) => {
                 let expected = format!("no edit with \"{}\"", text.escape_ascii());
-                self.mismatch(Purpose::Test, expected, self.way.edits_as_text());
+                self.mismatch(Purpose::Test, Mismatch::new(expected, self.way.edits_as_text()));
             }
             Do::Shows(_) | Do::Hides(_) => {}
             Do::Never(name) if self.way.last_verdict() == Some(name) => {
-                self.mismatch(Purpose::Test, "another verdict".into(), (*name).into());
+                self.mismatch(Purpose::Test, Mismatch::new("another verdict", *name));
             }
             Do::Never(_) => {}
             Do::Repeats => {
                 if let Some((expected, got)) = self.way.differs() {
-                    self.mismatch(Purpose::Test, expected, got);
+                    self.mismatch(Purpose::Test, Mismatch::new(expected, got));
                 }
             }
             Do::Most(most) => {
                 if let Some(got) = self.way.answer().and_then(|answer| content::surplus(*most, &answer)) {
-                    let expected = "an answer without anything else".to_owned();
-                    self.mismatch(Purpose::Test, expected, got);
+                    let mismatch = Mismatch::new("an answer without anything else", got);
+                    self.mismatch(Purpose::Test, mismatch);
                 }
             }
             Do::Lists => {
-                if let Some(got) = self.way.answer().and_then(|answer| content::judge_lists(&answer)) {
-                    let expected = "macro lists in order, each once, and not empty".to_owned();
-                    self.mismatch(Purpose::Test, expected, got);
+                if let Some(breach) = self.way.answer().and_then(|answer| content::judge_lists(&answer)) {
+                    let expected = "macro lists in order, each once, and not empty";
+                    self.mismatch(Purpose::Test, Mismatch::broken(expected, &breach));
                 }
             }
         }
@@ -86,11 +85,8 @@ impl FilterRun<'_> {
             let purpose = if may_be_closed { Purpose::Recover } else { Purpose::Message };
             self.first([Task::Flush, Task::Message(None, purpose)]);
         } else if !may_be_closed {
-            self.mismatch(
-                Purpose::Test,
-                "an open connection".into(),
-                "the filter closed the connection".into(),
-            );
+            let mismatch = Mismatch::new("an open connection", "the filter closed the connection");
+            self.mismatch(Purpose::Test, mismatch);
         } else {
             self.first([Task::Connect(Purpose::Test), Task::Message(None, Purpose::Message)]);
         }
@@ -99,7 +95,7 @@ impl FilterRun<'_> {
     fn need(&mut self, number: usize, need: &Need) {
         if *need == Need::Open && self.talk.was_opened {
             if !self.talk.is_open() {
-                self.skip("the filter closed the connection");
+                self.skip("it needs an open connection, and the filter may close it here");
             }
             return;
         }

@@ -115,9 +115,14 @@ fn a_verdict_on_the_message_ends_it() {
 #[test]
 fn steps_that_cannot_be_read_are_named() {
     let argument = |text: &str| ScenarioFault::Argument(text.into());
+    let stage = |name: &str| {
+        let stages =
+            "start negotiated connected greeted mail rcpt data header eoh body ended".split(' ').collect();
+        ScenarioFault::Stage { name: name.into(), stages }
+    };
     let bad = [
-        ("pipeline nowhere", argument("nowhere")),
-        ("reach", argument("")),
+        ("pipeline nowhere", stage("nowhere")),
+        ("reach", stage("")),
         ("most 6 1", argument("6 1")),
         ("need NOTHING", argument("NOTHING")),
         ("cut x", argument("x")),
@@ -136,5 +141,28 @@ fn steps_that_cannot_be_read_are_named() {
         let text = format!("[filter/a/b] must FRM-1\nTitle\n{step}\n");
         let error = Scenario::read_all(&text).unwrap_err();
         assert!(matches!(error.fault, ScenarioFault::Frame(_)), "{step}: {error}");
+    }
+}
+
+#[test]
+fn a_mismatch_names_the_rule_that_is_broken() {
+    let rule = |steps: &str, reply: fn(&[u8]) -> u8| {
+        let outcome = run_seen(steps, &Profile::default(), &RefCell::default(), reply);
+        (outcome.verdict, outcome.mismatch.unwrap().rule)
+    };
+    let mail_gets = "reach greeted\n> MAIL \"<a@b.c>\"\n< reply";
+    let cases: [(&str, fn(&[u8]) -> u8, Option<&str>); 7] = [
+        (mail_gets, |it| if it[0] == b'M' { b'p' } else { b'c' }, Some("ORD-8")),
+        (mail_gets, |it| if it[0] == b'M' { b'+' } else { b'c' }, Some("ORD-26")),
+        (mail_gets, |it| if it[0] == b'M' { b'!' } else { b'c' }, Some("ORD-13")),
+        (mail_gets, |it| if it[0] == b'M' { b' ' } else { b'c' }, None),
+        (mail_gets, |it| if it[0] == b'M' { b'x' } else { b'c' }, None),
+        ("reach greeted\n> MAIL \"<a@b.c>\"\n< REJECT", |_| b'c', None),
+        // The reply to DATA is not awaited.
+        ("reach rcpt\n> DATA\n< silence", |_| b'c', None),
+    ];
+    for (steps, reply, expected) in cases {
+        let outcome = rule(steps, reply);
+        assert_eq!(outcome, (Verdict::Fail, expected), "{steps}");
     }
 }

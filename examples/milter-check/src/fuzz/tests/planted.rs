@@ -11,8 +11,8 @@ use milter_proto::order::{CommandKind, Stage};
 use milter_proto::wire::{Command, Direction, Frame, Tolerance, Verdict};
 use milter_proto::{FilterSession, Limits, Monitor};
 
-use super::super::found::Last;
 use super::super::play::Peer;
+use crate::filter::link::Last;
 
 /// What a filter does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
