@@ -12,6 +12,8 @@ impl FilterRun<'_> {
     /// sends, and says whether it keeps the connection open. When the MTA has closed the connection, it gets no bytes. A
     /// filter in memory answers at once or not at all, so no time passes.
     ///
+    /// If the filter fails, the run shows the transcript: `assert_ne!(outcome.verdict, Verdict::Fail, "{run}")`.
+    ///
     /// # Examples
     /// ```
     /// use core::ops::ControlFlow;
@@ -20,7 +22,8 @@ impl FilterRun<'_> {
     /// let text = "[filter/mine/first] must NEG-15\nOPTNEG is answered\n> OPTNEG 6 0 0\n< OPTNEG\n";
     /// let scenarios = Scenario::read_all(text)?;
     /// let profile = filter::Profile::default();
-    /// let outcome = FilterRun::new(&scenarios[0], &profile).in_memory(|| {
+    /// let mut run = FilterRun::new(&scenarios[0], &profile);
+    /// let outcome = run.in_memory(|| {
     ///     |bytes: &[u8], out: &mut Vec<u8>| {
     ///         if bytes.get(4) == Some(&b'O') {
     ///             out.extend(b"\0\0\0\x0dO\0\0\0\x06\0\0\0\0\0\0\0\0");
@@ -28,7 +31,7 @@ impl FilterRun<'_> {
     ///         ControlFlow::Continue(())
     ///     }
     /// });
-    /// assert_eq!(outcome.verdict, Verdict::Pass);
+    /// assert_eq!(outcome.verdict, Verdict::Pass, "{run}");
     /// # Ok::<(), milter_proto::conformance::ScenarioError>(())
     /// ```
     pub fn in_memory<F>(&mut self, mut connect: impl FnMut() -> F) -> Outcome

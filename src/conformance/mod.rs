@@ -28,6 +28,7 @@
 //! The remaining lines are steps: see [`filter`] for those of a filter under test, and [`mta`] for those of an MTA.
 
 mod action;
+mod display;
 mod fault;
 pub mod filter;
 mod memory;

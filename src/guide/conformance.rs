@@ -62,7 +62,8 @@
 //! fn my_filter_conforms() {
 //!     let profile = filter::Profile::default();
 //!     for scenario in filter_scenarios().unwrap() {
-//!         let outcome = FilterRun::new(&scenario, &profile).in_memory(|| {
+//!         let mut run = FilterRun::new(&scenario, &profile);
+//!         let outcome = run.in_memory(|| {
 //!             let mut filter = MyFilter::new(); // one for each connection
 //!             // It gets no bytes when the MTA has closed its side.
 //!             move |bytes: &[u8], out: &mut Vec<u8>| match filter.answer(bytes, out) {
@@ -71,11 +72,31 @@
 //!             }
 //!         });
 //!         let fails = outcome.verdict == Verdict::Fail && scenario.level == Level::Must;
-//!         assert!(!fails, "{scenario}\n{outcome:#?}");
+//!         assert!(!fails, "{run}"); // the transcript, what was expected, and what came
 //!     }
 //! }
 //! # my_filter_conforms();
 //! ```
+//!
+//! The message of a test that fails shows the bytes up to the failure:
+//!
+//! ```text
+//! filter/mine/helo (must, ORD-34): HELO gets one reply
+//!   # connected
+//! = > OPTNEG 6 0x1ff 0x1fffff
+//!   > OPTNEG 6 0x1ff 0x1fffff
+//! = < OPTNEG
+//!   < OPTNEG 6 0x0 0x0
+//! = > HELO "mx.example"
+//!   > HELO "mx.example"
+//! = < reply
+//!   # the filter closed the connection
+//! fail
+//!   expected: the reply to HELO
+//!   got: the filter closed the connection
+//! ```
+//!
+//! A line that begins with `=` is a step of the scenario. Below it are the frames that it led to.
 //!
 //! Over a transport of your own, drive the run yourself: [`FilterRun::advance`] tells what to do as an [`Action`], and is
 //! told what happened as an [`Input`]. [`MtaRun`] does the same for an MTA, and also tells what the SMTP client does.

@@ -6,9 +6,8 @@ use milter_proto::conformance::{Event, Scenario};
 use milter_proto::transcript::Line as FrameLine;
 use milter_proto::wire::{Actions, Command, Direction, Frame, Response, Steps};
 
-/// The most bytes that are shown as hexadecimal digits, and the most characters of a line.
+/// The most bytes that are shown as hexadecimal digits.
 const MOST_BYTES: usize = 64;
-const MOST_CHARACTERS: usize = 400;
 /// The most lines that are shown of a transcript, at its beginning and at its end.
 const MOST_LINES: (usize, usize) = (60, 40);
 
@@ -51,9 +50,22 @@ impl Kind {
 /// How much of long frames is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
+    /// One or two lines on a terminal.
+    Brief,
     /// The first few hundred characters.
     Short,
     Whole,
+}
+
+impl Extent {
+    /// The most characters of a line.
+    const fn most(self) -> usize {
+        match self {
+            Self::Brief => 120,
+            Self::Short => 400,
+            Self::Whole => usize::MAX,
+        }
+    }
 }
 
 /// The lines of a record.
@@ -82,7 +94,7 @@ pub(crate) fn lines(scenario: &Scenario, record: &[Event], extent: Extent) -> Ve
     let mut lines: Vec<_> = lines.collect();
     let (first, last) = MOST_LINES;
     let left_out = lines.len().saturating_sub(first.saturating_add(last));
-    if extent == Extent::Short && left_out > 1 {
+    if extent != Extent::Whole && left_out > 1 {
         let note = line(Kind::Note, format!("{} left out", count(left_out, "line")));
         lines.splice(first..first.saturating_add(left_out), [note]);
     }
@@ -174,7 +186,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Frame<'_>> {
 }
 
 fn hexadecimal(bytes: &[u8], extent: Extent) -> String {
-    let most = if extent == Extent::Short { MOST_BYTES } else { bytes.len() };
+    let most = if extent == Extent::Whole { bytes.len() } else { MOST_BYTES };
     let mut text = String::new();
     for (index, byte) in bytes.iter().take(most).enumerate() {
         // The length, the code, and then groups of four.
@@ -187,10 +199,11 @@ fn hexadecimal(bytes: &[u8], extent: Extent) -> String {
     text
 }
 
-fn shortened(text: String, extent: Extent) -> String {
-    if extent == Extent::Whole || text.chars().nth(MOST_CHARACTERS).is_none() {
+/// The beginning of a long text, and its length.
+pub(crate) fn shortened(text: String, extent: Extent) -> String {
+    if text.chars().nth(extent.most()).is_none() {
         return text;
     }
-    let begin: String = text.chars().take(MOST_CHARACTERS).collect();
+    let begin: String = text.chars().take(extent.most()).collect();
     format!("{begin} … {} in all", count(text.chars().count(), "character"))
 }

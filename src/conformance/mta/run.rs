@@ -458,7 +458,13 @@ impl<'s> MtaRun<'s> {
         self.outcome.as_ref()
     }
 
-    /// What has happened so far.
+    /// The scenario that is run.
+    #[must_use]
+    pub const fn scenario(&self) -> &'s Scenario {
+        self.scenario
+    }
+
+    /// What has happened so far. The [`Display`](core::fmt::Display) form of the run has it as text.
     #[must_use]
     pub fn record(&self) -> &[Event] {
         &self.record

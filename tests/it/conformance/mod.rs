@@ -4,3 +4,4 @@ mod filter;
 mod mta;
 #[cfg(feature = "proptest")]
 mod sessions;
+mod shown;

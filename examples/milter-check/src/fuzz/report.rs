@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use super::search::{Finding, Plan, Results};
+use super::search::{Finding, Plan, Results, in_ascii};
 use crate::spec::Spec;
 use crate::transcript::{self, Extent, count};
 
@@ -34,8 +34,8 @@ pub(crate) fn text(results: &Results, plan: &Plan, spec: &Spec) -> String {
 fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan, spec: &Spec) {
     let Finding { found, scenario, .. } = finding;
     let _ = writeln!(out, "finding {number}: {}, after {}", found.kind, shortened(&found.after));
-    let _ = writeln!(out, "    expected {}", found.expected);
-    let _ = writeln!(out, "    got      {}", found.got);
+    let _ = writeln!(out, "    expected {}", brief(&found.expected));
+    let _ = writeln!(out, "    got      {}", brief(&found.got));
     let _ = writeln!(out, "    rule     {}: {}", scenario.rules.join(", "), scenario.title);
     let shrunk = match finding.steps {
         Some(_) if !finding.is_sure => "it did not show when it was played again".to_owned(),
@@ -45,9 +45,19 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding, plan: &Plan
         None => "not shrunk".to_owned(),
     };
     let _ = writeln!(out, "    seen in  {}; {shrunk}", count(finding.times, "session"));
-    let lines = transcript::lines(scenario, &finding.record, Extent::Short);
+    if in_ascii(finding.session.clone()) != finding.session {
+        out.push_str(
+            "    note     texts with bytes that are not ASCII belong to it. Some filters refuse these on purpose:\n             \
+             --ascii looks for other findings\n",
+        );
+    }
+    let lines = transcript::lines(scenario, &finding.record, Extent::Brief);
     let _ = writeln!(out, "\n    transcript:\n{}", indented(&transcript::text(&lines)));
-    let _ = writeln!(out, "    scenario:\n{}", indented(&scenario.to_string()));
+    let exact = scenario.to_string();
+    let short: String = exact.lines().map(|line| format!("{}\n", brief(line))).collect();
+    let whole =
+        if short == exact { "" } else { " (long lines are shortened; --output FILE writes it whole)" };
+    let _ = writeln!(out, "    scenario{whole}:\n{}", indented(&short));
     let (seed, session) = (plan.seed, finding.number);
     let ascii = if plan.is_ascii { " --ascii" } else { "" };
     let _ = writeln!(
@@ -67,6 +77,10 @@ pub(crate) fn scenarios(results: &Results) -> String {
         );
     }
     out
+}
+
+fn brief(text: &str) -> String {
+    transcript::shortened(text.to_owned(), Extent::Brief)
 }
 
 fn indented(text: &str) -> String {

@@ -191,7 +191,7 @@ fn sessions(is_ascii: bool) -> BoxedStrategy<Session> {
 }
 
 /// The session with another byte in place of each that is not ASCII, in the texts of its frames.
-fn in_ascii(mut session: Session) -> Session {
+pub(super) fn in_ascii(mut session: Session) -> Session {
     let faulty = match &mut session.fault {
         Some((_, Misbehaviour::Insert(frame) | Misbehaviour::Replace(frame))) => Some(frame),
         _ => None,

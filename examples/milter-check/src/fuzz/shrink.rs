@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use milter_proto::Limits;
 use milter_proto::order::CommandKind;
 use milter_proto::testing::{Misbehaviour, Session};
-use milter_proto::wire::{Command, FrameBuf, MacroStage, Macros, Peer, Text, TextList};
+use milter_proto::wire::{Command, Frame, FrameBuf, MacroStage, Macros, Peer, Text, TextList};
 use proptest::strategy::ValueTree;
 
 use super::search::{Finding, Plan, Target, name};
@@ -24,6 +25,7 @@ pub(super) fn shrink(
     attempts.as_proptest_does(tree)?;
     attempts.without_whole_parts()?;
     attempts.with_plain_commands()?;
+    attempts.with_simple_payloads()?;
     attempts.target.peer.hurry(false);
     // Whoever is slow is not silent.
     let short = attempts.finding.session.clone();
@@ -103,6 +105,47 @@ impl Attempts<'_, '_> {
         Ok(())
     }
 
+    /// Makes payloads shorter and their bytes simpler, where a plain command does not show the same.
+    fn with_simple_payloads(&mut self) -> Result<(), String> {
+        let commands = (0..self.finding.session.commands.len()).map(Place::Command);
+        for place in [Place::Fault].into_iter().chain(commands) {
+            self.payload(place, |payload, at, end| {
+                payload.drain(at..end);
+            })?;
+            self.payload(place, |payload, at, end| {
+                let strange = payload.iter_mut().take(end).skip(at).filter(|byte| **byte != 0);
+                strange.for_each(|byte| *byte = b'a');
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Changes the whole payload at a place, then its halves, and so on to single bytes. Each change that shows the same
+    /// stays.
+    fn payload(&mut self, place: Place, change: impl Fn(&mut Vec<u8>, usize, usize)) -> Result<(), String> {
+        let length = |session: &Session| place.payload(session).map_or(0, <[u8]>::len);
+        let mut size = length(&self.finding.session);
+        while size > 0 {
+            let mut end = length(&self.finding.session);
+            while end > 0 && self.are_left() {
+                let at = end.saturating_sub(size);
+                let session = &self.finding.session;
+                let mut payload = place.payload(session).unwrap_or_default().to_vec();
+                change(&mut payload, at, end);
+                if Some(&*payload) != place.payload(session) {
+                    // Which rule is broken tells what is expected.
+                    let simpler = place.with_payload(session, payload);
+                    if simpler.broken_rule() == session.broken_rule() && !is_frame(&simpler) {
+                        self.shows(&simpler)?;
+                    }
+                }
+                end = at;
+            }
+            size >>= 1;
+        }
+        Ok(())
+    }
+
     fn are_left(&self) -> bool {
         self.steps < self.plan.most_steps && self.begun.elapsed() < self.plan.most_time
     }
@@ -131,6 +174,60 @@ impl Attempts<'_, '_> {
             (finding.scenario, finding.record) = (played.scenario, played.record);
         }
         Ok(is_same)
+    }
+}
+
+/// Where a session has a payload.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Fault,
+    Command(usize),
+}
+
+impl Place {
+    fn payload(self, session: &Session) -> Option<&[u8]> {
+        match (self, &session.fault) {
+            (Self::Command(at), _) => {
+                let is_offer = |frame: &FrameBuf| frame.as_frame().code() == CommandKind::Negotiate.code();
+                let command = session.commands.get(at).filter(|frame| !is_offer(frame));
+                // What is plain is simple enough.
+                let command = command.filter(|frame| plain(frame).as_ref() != Some(*frame));
+                command.map(|frame| frame.as_frame().payload())
+            }
+            (Self::Fault, Some((_, Misbehaviour::Insert(frame) | Misbehaviour::Replace(frame)))) => {
+                Some(frame.as_frame().payload())
+            }
+            (Self::Fault, Some((_, Misbehaviour::Bytes(bytes)))) => Some(bytes),
+            (Self::Fault, _) => None,
+        }
+    }
+
+    /// The session with another payload here.
+    fn with_payload(self, session: &Session, payload: Vec<u8>) -> Session {
+        let mut session = session.clone();
+        let frame = match (self, &mut session.fault) {
+            (Self::Command(at), _) => session.commands.get_mut(at),
+            (Self::Fault, Some((_, Misbehaviour::Insert(frame) | Misbehaviour::Replace(frame)))) => {
+                Some(frame)
+            }
+            (Self::Fault, Some((_, Misbehaviour::Bytes(bytes)))) => {
+                *bytes = payload;
+                return session;
+            }
+            (Self::Fault, _) => None,
+        };
+        if let Some(frame) = frame {
+            *frame = FrameBuf::new(frame.as_frame().code(), payload);
+        }
+        session
+    }
+}
+
+/// Whether bytes that should not be a frame have become one.
+fn is_frame(session: &Session) -> bool {
+    match &session.fault {
+        Some((_, Misbehaviour::Bytes(bytes))) => matches!(Frame::split(bytes, Limits::DEFAULT), Ok(Some(_))),
+        _ => false,
     }
 }
 

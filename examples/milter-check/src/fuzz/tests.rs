@@ -4,8 +4,10 @@ mod planted;
 
 use core::time::Duration;
 
-use milter_proto::conformance::Scenario;
 use milter_proto::conformance::filter::Profile;
+use milter_proto::conformance::{Event, Scenario};
+use milter_proto::testing::{Misbehaviour, Session};
+use milter_proto::wire::{Direction, FrameBuf};
 
 use super::found::{Found, Kind};
 use super::play::{self, Remote};
@@ -13,7 +15,7 @@ use super::report;
 use super::search::{Finding, Plan, Results, Target, search, sessions_of};
 use crate::bench::Limits;
 use crate::spec::Spec;
-use planted::{Fault, OverSocket, Planted};
+use planted::{Fault, LONG, OverSocket, Planted};
 
 const PLAN: Plan = Plan {
     seed: 1,
@@ -117,6 +119,51 @@ fn a_filter_that_dies_at_other_bytes_than_ascii_can_be_searched_further() {
     let plan = Plan { count: 60, ..PLAN };
     let kinds = |plan: &Plan| find(Fault::DiesAtHelloInLatin1, plan).findings.len();
     assert_eq!((kinds(&plan), kinds(&Plan { is_ascii: true, ..plan })), (1, 0));
+}
+
+#[test]
+#[cfg_attr(
+    not(target_pointer_width = "64"),
+    ignore = "proptest draws lengths as usize: 32 bits have other sessions"
+)]
+fn payloads_become_as_short_and_as_simple_as_possible() {
+    let results = find(Fault::DiesAtLongUnknownFrames, &PLAN);
+    let steps = steps(&results.findings[0]);
+    let frame = steps.iter().find(|step| step.contains("FRAME")).unwrap();
+    assert!(frame.ends_with(&format!(" \"{}\"", "a".repeat(LONG))), "{steps:?}");
+
+    let results = find(Fault::DiesAtHelloInLatin1, &PLAN);
+    let text = report::text(&results, &PLAN, &"inet:1@127.0.0.1".parse().unwrap());
+    let hello = results.findings[0].session.commands.last().unwrap().as_frame();
+    let strange = hello.payload().iter().filter(|byte| !byte.is_ascii()).count();
+    assert_eq!((hello.code(), hello.payload().len(), strange), (b'H', 2, 1), "{hello:?}");
+    assert!(text.contains("    note     texts with bytes that are not ASCII belong to it."), "{text}");
+    let plain = find(Fault::IgnoresUnknown, &PLAN);
+    let text = report::text(&plain, &PLAN, &"inet:1@127.0.0.1".parse().unwrap());
+    assert!(!text.contains("not ASCII"), "{text}");
+}
+
+#[test]
+fn a_long_frame_is_shortened_for_humans_and_exact_in_the_scenario() {
+    // Nothing is played to make it shorter.
+    let plan = Plan { most_steps: 0, ..PLAN };
+    let results = find(Fault::DiesAtLongUnknownFrames, &plan);
+    let mut finding = results.findings.into_iter().next().unwrap();
+    let long = FrameBuf::new(b'z', b"\xff\x00x".repeat(10_000));
+    finding.session = Session::new([]).misbehaving(0, Misbehaviour::Insert(long.clone()));
+    finding.scenario = Scenario::read_all(&finding.session.to_scenario("long")).unwrap().remove(0);
+    let mut bytes = Vec::new();
+    long.as_frame().encode().append_to(&mut bytes);
+    finding.record = vec![Event::Step(0), Event::Bytes(Direction::ToFilter, bytes)];
+    let results = Results { findings: vec![finding], ..Results::default() };
+    let text = report::text(&results, &plan, &"inet:1@127.0.0.1".parse().unwrap());
+    assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
+    assert!(
+        text.contains("\n    scenario (long lines are shortened; --output FILE writes it whole):\n"),
+        "{text}"
+    );
+    let read = Scenario::read_all(&report::scenarios(&results)).unwrap();
+    assert_eq!(read.as_slice(), core::slice::from_ref(&results.findings[0].scenario));
 }
 
 #[test]

@@ -14,6 +14,9 @@ use milter_proto::{FilterSession, Limits, Monitor};
 use super::super::play::Peer;
 use crate::filter::link::Last;
 
+/// How long an unknown frame has to be for [`Fault::DiesAtLongUnknownFrames`].
+pub(crate) const LONG: usize = 17;
+
 /// What a filter does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -33,6 +36,7 @@ pub(crate) enum Fault {
     LosesWhatComesInPieces,
     SendsHalfAFrame,
     DiesAtHelloInLatin1,
+    DiesAtLongUnknownFrames,
     /// Not a fault: libmilter does it.
     IgnoresWhatIsOutOfOrder,
 }
@@ -107,6 +111,9 @@ impl Connection {
 
     fn answer(&mut self, frame: Frame<'_>) -> ControlFlow<State> {
         let Some(kind) = CommandKind::from_code(frame.code()) else {
+            if self.fault == Fault::DiesAtLongUnknownFrames && frame.payload().len() >= LONG {
+                return ControlFlow::Break(State::Dead);
+            }
             return ControlFlow::Break(State::Serves);
         };
         self.monitor.observe(Direction::ToFilter, frame);
