@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::fault::ScenarioFault;
-use crate::transcript::Entry;
+use crate::transcript::{Entry, digit};
 use crate::wire::{Direction, FrameBuf};
 
 /// The most bytes that one step may describe.
@@ -89,8 +89,4 @@ fn hexadecimal(item: &str) -> Result<Vec<u8>, ScenarioFault> {
         _ => None,
     });
     pairs.collect::<Option<_>>().ok_or(ScenarioFault::Bytes)
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

@@ -23,5 +23,7 @@ mod print;
 mod read;
 
 pub use print::Line;
+#[cfg(feature = "conformance")]
+pub(crate) use read::digit;
 #[cfg(feature = "alloc")]
 pub use read::{Entry, ReadError, ReadFault};

@@ -243,7 +243,8 @@ impl<'a> Tokens<'a> {
     }
 }
 
-fn digit(byte: u8) -> Option<u8> {
+/// The value of a hexadecimal digit.
+pub(crate) fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 

@@ -87,6 +87,21 @@ fn a_chunk_in_bodyeob_is_an_event_of_its_own_whatever_is_asked_meanwhile() {
     assert_eq!(gone.next_event(&mut assembler, &mut &b"\0\0\0\x01Q"[..]), Err(ReceiveError::Closed));
 }
 
+/// DEV-4. libmilter sends nothing at all, because the reply to the chunk is taken for the one to the end.
+#[test]
+fn a_chunk_in_bodyeob_gets_one_reply_even_if_body_gets_none() {
+    for policy in [Policy::DEFAULT, Policy::LIBMILTER] {
+        let mut filter = Filter::with(policy, Steps::NO_REPLY_BODY);
+        filter.go("CHMRTLN");
+        let event = filter.0.receive(Frame::new(b'E', b"tail")).unwrap();
+        assert_eq!(event.command, Command::Body { chunk: b"tail" });
+        assert_eq!(filter.0.rest_of_frame().unwrap().command, Command::EndOfMessage { chunk: b"" });
+        assert_eq!(filter.0.turn(), Turn::Reply(CommandKind::EndOfMessage), "{policy:?}");
+        assert_eq!(filter.says(Verdict::Continue), Ok(()));
+        assert_eq!(filter.says(Verdict::Continue), Err(Rule::NotOwed), "a second reply");
+    }
+}
+
 #[test]
 fn a_chunk_in_bodyeob_that_nobody_wants_is_not_given_out() {
     let mut filter = at(Steps::SKIP, "CHMRTLNB");

@@ -166,3 +166,19 @@ fn a_mismatch_names_the_rule_that_is_broken() {
         assert_eq!(outcome, (Verdict::Fail, expected), "{steps}");
     }
 }
+
+#[test]
+fn a_frame_of_any_kind_can_be_awaited() {
+    let steps = "reach greeted\n> MAIL \"<a@b.c>\"\n< frame";
+    assert_eq!(run(steps, |_| b'c'), Verdict::Pass);
+    assert_eq!(run(steps, |it| if it[0] == b'M' { b'x' } else { b'c' }), Verdict::Fail);
+    assert_eq!(run(steps, |it| if it[0] == b'M' { b' ' } else { b'c' }), Verdict::Fail);
+}
+
+#[test]
+fn a_title_has_blanks_for_the_hyphens_of_a_name() {
+    let text = "[filter/mine/{it}] must FRM-3\nA frame {it} ends the connection\neach it: of-length-0 = 00000000\n>> {it}\n< close\n";
+    let scenarios = Scenario::read_all(text).unwrap();
+    assert_eq!(scenarios[0].id, "filter/mine/of-length-0");
+    assert_eq!(scenarios[0].title, "A frame of length 0 ends the connection");
+}
