@@ -24,7 +24,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use known::ROWS;
-use pair::Programs;
+use pair::{Ours, Programs};
 use rules::{RULE_SETS, RuleSet};
 use run::Outcome;
 use tally::Tally;
@@ -41,8 +41,11 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     libmilter: PathBuf,
     /// The example filter_blocking
-    #[arg(long, value_name = "PATH")]
-    filter: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "dropin")]
+    filter: Option<PathBuf>,
+    /// A folder with a libmilter.so: the filter on libmilter uses it in place of the real one, and is compared with itself
+    #[arg(long, value_name = "FOLDER", conflicts_with = "filter")]
+    dropin: Option<PathBuf>,
     /// Captures to be replayed
     #[arg(long, value_name = "FOLDER")]
     captures: PathBuf,
@@ -70,7 +73,10 @@ fn main() -> anyhow::Result<ExitCode> {
     fs::write(folder.path().join("body"), b"new body\r\n".repeat(7000))?;
     let programs = Programs {
         libmilter: arguments.libmilter.clone(),
-        ours: arguments.filter.clone(),
+        ours: match &arguments.dropin {
+            Some(folder) => Ours::Dropin(folder.clone()),
+            None => Ours::Example(arguments.filter.clone().unwrap_or_default()),
+        },
         folder: folder.path().to_owned(),
         limit: Duration::from_secs(arguments.limit),
     };
