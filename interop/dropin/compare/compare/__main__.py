@@ -13,9 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import abuse
+from . import abuse, conversations, known
+from .shrink import shrink
 from .player import Case, Outcome, Player
 from .wire import show
+
+SEED = 20_260_101
+# Differences that are made small; the others are only counted.
+MOST_REPORTS = 5
 
 # Cases in which libmilter waits for seconds run beside the others.
 SLOW = "stops/"
@@ -39,7 +44,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--program", type=Path, required=True, help="the filter program")
     parser.add_argument("--reference", type=Path, help="folder of the library that is right (default: the system's)")
     parser.add_argument("--library", type=Path, help="folder of the library to be compared (default: the system's)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the conversations")
+    parser.add_argument("--conversations", type=int, default=5000, metavar="N")
     parser.add_argument("--only", metavar="TEXT", default="", help="only cases with this text in their names")
+    parser.add_argument("--all", action="store_true", help="report every difference, not only the first ones")
     parser.add_argument("--show", action="store_true", help="show what both did, with or without a difference")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=12.0, help="seconds for one script")
@@ -98,8 +106,28 @@ def columns(left: list[str], right: list[str], width: int = 70) -> list[str]:
     return lines
 
 
+def shrunk(judged: Judged) -> Judged:
+    """The smallest conversation that shows a difference, played by the worker."""
+    parts = judged.case.parts
+    last = judged
+
+    def differs(smaller: conversations.Conversation) -> bool:
+        nonlocal last
+        again = state["pair"].play(smaller.case(judged.case.name))
+        if again.reference == known.explain(again.case, again.reference, again.library)[0]:
+            return False
+        last = again
+        return True
+
+    shrink(parts, differs)
+    return last
+
+
 def report(case: Case, reference: Outcome, library: Outcome) -> str:
     out = [f"DIFFERENT: {case.name}"]
+    if case.parts is not None:
+        sent = [f"  > {line}" for line in show(b"".join(case.parts.frames))]
+        out += [f"  {case.parts.setup}", *sent, *(f"  @{name}: {lines}" for name, lines in case.parts.sections)]
     if reference.lines() != library.lines():
         out += ["  the callbacks, the calls and their results:", *columns(reference.lines(), library.lines())]
     for index, (left, right) in enumerate(zip(reference.replies, library.replies)):
@@ -110,15 +138,17 @@ def report(case: Case, reference: Outcome, library: Outcome) -> str:
 
 def main() -> int:
     options = arguments()
-    cases = [case for case in abuse.cases() if options.only in case.name]
+    print(f"seed {options.seed}")
+    cases = itertools.chain(abuse.cases(), (conversations.case(options.seed, i) for i in range(options.conversations)))
+    cases = [case for case in cases if options.only in case.name]
     names = collections.Counter(case.name for case in cases)
     assert max(names.values(), default=1) == 1, f"names that are given twice: {names.most_common(5)}"
     started = time.monotonic()
-    different, counts = 0, collections.Counter()
+    different, counts, known_counts = 0, collections.Counter(), collections.Counter()
     slow = [case for case in cases if case.name.startswith(SLOW)]
     quick = [case for case in cases if not case.name.startswith(SLOW)]
     with tempfile.TemporaryDirectory(prefix="milter-compare-") as name:
-        folder, alone = Path(name), multiprocessing.Lock()
+        folder, alone, reports = Path(name), multiprocessing.Lock(), []
         with (
             multiprocessing.Pool(options.jobs, start_worker, (options, folder, alone)) as pool,
             ThreadPoolExecutor(24) as executor,
@@ -129,10 +159,22 @@ def main() -> int:
                 counts[judged.case.name.split("/")[0]] += 1
                 if options.show:
                     print(f"{judged.case.name}\n{judged.case.script}\n", judged.reference, "\n", judged.library)
-                if judged.reference != judged.library:
-                    different += 1
-                    print(report(judged.case, judged.reference, judged.library), flush=True)
+                left, rows = known.explain(judged.case, judged.reference, judged.library)
+                known_counts.update(rows)
+                if judged.reference == left:
+                    continue
+                different += 1
+                if judged.case.parts is not None and len(reports) < MOST_REPORTS:
+                    reports.append(pool.apply_async(shrunk, (judged,)))
+                elif judged.case.parts is None or options.all:
+                    print(report(judged.case, judged.reference, left), flush=True)
+            for pending in reports:
+                judged = pending.get()
+                left = known.explain(judged.case, judged.reference, judged.library)[0]
+                print(report(judged.case, judged.reference, left), flush=True)
     print(f"{sum(counts.values())} cases in {time.monotonic() - started:.1f} s: {dict(counts)}")
+    for row in known.ROWS:
+        print(f"{known_counts[row.name]:7}  {row.name}: {row.reason}")
     print(f"{different} differences")
     return int(different > 0)
 

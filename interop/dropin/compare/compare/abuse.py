@@ -41,10 +41,11 @@ def script(
     name: str = '"test',
     after: str = "",
     conn: str = '"unix:{socket}',
+    look: str = '"i "j "{mail_addr}',
 ) -> str:
     """A filter that is set up as it should be, and the sections of its callbacks."""
     setup = [
-        "look i j {mail_addr}".replace(" ", ' "').replace('look "', 'look "', 1),
+        f"look {look}",
         "@main",
         f"describe {version} {flags} {callbacks} {name}",
         before,

@@ -24,7 +24,8 @@ class Case:
     name: str
     script: str
     steps: list[tuple]
-    note: str = ""
+    # What a generated case was made of: see shrink.py.
+    parts: object = None
 
 
 @dataclass
