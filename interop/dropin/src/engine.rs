@@ -171,11 +171,7 @@ impl Context {
         let name = &self.filter.name;
         log::write(Urgency::Error, name, format_args!("no address of this family: {:?}", event.command));
         if self.law == Law::Robust {
-            return self.reply(self.filter.on_connect(
-                self.handle,
-                &mut Vec::from(b"\0"),
-                SocketName::Unknown,
-            ));
+            return self.reply(self.filter.on_connect(self.handle, &mut [0], SocketName::Unknown));
         }
         ControlFlow::Break(())
     }

@@ -4,6 +4,7 @@
 //! wakes one of them. A thread that is about to serve makes sure that another one waits.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -100,7 +101,9 @@ impl Pool {
         let Some(context) = handle.ok().and_then(context::find) else { return };
         self.count(1);
         context.begin_to_serve();
-        let next = context::serving(&context, || context.serve(buffer));
+        // A fault of this library ends one connection, not the program.
+        let serve = AssertUnwindSafe(|| context::serving(&context, || context.serve(buffer)));
+        let next = catch_unwind(serve).unwrap_or(Next::Close);
         context.begin_to_wait();
         let is_waiting =
             next == Next::Wait && self.sockets.modify(&context, &mut interest(context.handle)).is_ok();
