@@ -67,6 +67,8 @@ pub(crate) struct State {
     lists: [Option<Vec<u8>>; 7],
     /// The answer to OPTNEG.
     pub(crate) negotiation: Vec<u8>,
+    /// A message was in progress when a reply could not be written.
+    pub(crate) is_cut_off: bool,
 }
 
 thread_local! {
@@ -130,6 +132,7 @@ impl Context {
                 reply: None,
                 lists: Default::default(),
                 negotiation: Vec::new(),
+                is_cut_off: false,
             }),
         });
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use milter_proto::filter::{Event, Options, Turn};
+use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use milter_proto::{FilterSession, Limits};
 use nix::errno::Errno;
@@ -64,9 +65,16 @@ impl Context {
 
     /// Ends the conversation: the callbacks for a message in progress, and for the end.
     fn end(&self, pending: usize) {
-        let ending = self.state().session.disconnect(pending);
+        let mut state = self.state();
+        let ending = state.session.disconnect(pending);
+        // libmilter makes no callback for a message whose end was being handled.
+        let in_message = match ending.owed {
+            Some(CommandKind::EndOfMessage) if self.law == Law::Libmilter => false,
+            _ => ending.in_message || state.is_cut_off,
+        };
+        drop(state);
         self.trace(2, format_args!("the conversation is over: {ending:?}"));
-        if ending.in_message {
+        if in_message {
             self.filter.on_abort(self.handle);
         }
         self.filter.on_close(self.handle);
@@ -178,13 +186,22 @@ impl Context {
 
     /// Sends the reply for what a callback returned.
     fn reply(&self, status: Status) -> ControlFlow<()> {
+        // What libmilter's engine uses inside, a program can return, too.
+        if status == Status::ABORT {
+            return ControlFlow::Break(());
+        }
         let mut state = self.state();
-        let State { session, reply, negotiation, .. } = &mut *state;
-        match session.turn() {
-            Turn::Reply(_) => {}
+        let State { session, reply, negotiation, is_cut_off, .. } = &mut *state;
+        let outstanding = match session.turn() {
+            Turn::Reply(kind) => kind,
             Turn::Closed => return ControlFlow::Break(()),
             _ => return ControlFlow::Continue(()),
-        }
+        };
+        // Unless the reply is written.
+        *is_cut_off = session.stage().is_in_message();
+        // The filter promised not to reply, and the MTA does not know about it.
+        let emulated = session.negotiated().map(|negotiated| negotiated.emulated).unwrap_or_default();
+        let is_emulated = outstanding.no_reply_step().is_some_and(|step| emulated.contains(step));
         let kept = |class: u8| reply.as_deref().filter(|text| text.first() == Some(&class));
         let text = |class| kept(class).and_then(|text| ReplyText::parse_as(text, Tolerance::LENIENT).ok());
         let verdict = match status {
@@ -194,22 +211,24 @@ impl Context {
             Status::SKIP => Verdict::Skip,
             Status::REJECT => text(b'5').map_or(Verdict::Reject, Verdict::Reply),
             Status::TEMPFAIL => text(b'4').map_or(Verdict::Tempfail, Verdict::Reply),
-            // What libmilter's engine uses inside, a program can return, too.
-            Status::ABORT => return ControlFlow::Break(()),
+            Status::NOREPLY | Status::OPTIONS if is_emulated => Verdict::Continue,
             Status::OPTIONS if self.law == Law::Libmilter => {
                 let is_written = self.write_all(&mut [std::io::IoSlice::new(negotiation)]);
                 let _ = session.withhold();
+                *is_cut_off &= !is_written;
                 return go_on_if(is_written);
             }
             _ if self.law == Law::Libmilter => {
                 // Nothing is sent, and the MTA waits.
                 let is_silent = session.withhold().is_ok() || self.send_nearest(session, Verdict::Continue);
+                *is_cut_off &= !is_silent;
                 return go_on_if(is_silent);
             }
             Status::NOREPLY => Verdict::Continue,
             _ => Verdict::Tempfail,
         };
         let is_written = self.send_nearest(session, verdict);
+        *is_cut_off &= !is_written;
         if matches!(verdict, Verdict::Reply(_)) {
             *reply = None;
         }

@@ -209,6 +209,8 @@ pub(crate) fn main() -> bool {
         }
     };
     let is_good = accept(&listener, &pool, &filter, settings);
+    // A socket that was opened after `stop` is still there.
+    drop(registry().listener.take());
     drop(listener);
     if !is_good {
         stop(Stop::Abort);
