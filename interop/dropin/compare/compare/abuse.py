@@ -405,8 +405,47 @@ def crashes() -> Iterator[Case]:
     yield Case("crashes/setsymlist-in-callback", script(section("connect", '!setsymlist 0 "i')), conversation(*WHOLE))
 
 
+def orders() -> Iterator[Case]:
+    """Commands out of order, where libmilter's bugs show."""
+    yield Case(
+        "order/declined-last-chunk",
+        script(section("negotiate", f'put 0x1ff {NO_STEP["B"]} 0 0')),
+        conversation(offer(), OPENING, MAIL, RCPT, frame("T"), HEADER, frame("N"), frame("E", b"last\r\n"), UNKNOWN, QUIT),
+    )
+    for bit, name in ((1, "connect"), (4, "envfrom")):
+        yield Case(
+            f"order/not-declined/{name}",
+            script(section("negotiate", "put 0x1ff 0 0 0"), callbacks=ALL_CALLBACKS & ~bit),
+            conversation(offer(), *([] if bit == 1 else [OPENING]), RCPT, frame("E"), UNKNOWN, QUIT),
+        )
+    yield Case(
+        "order/declined-before",
+        script(section("negotiate", f'put 0x1ff {NO_STEP["C"] | NO_STEP["H"] | NO_STEP["M"]} 0 0')),
+        [("connect",), ("send", 0, b"".join(WHOLE)), ("half", 0), ("drain", 0),
+         ("connect",), ("send", 1, offer() + OPENING + RCPT + frame("E")), ("half", 1), ("drain", 1)],
+    )  # fmt: skip
+    for follower in ("A", "K", "R", "B"):
+        yield Case(
+            f"order/version-2/{follower}",
+            script(callbacks=WITHOUT_NEGOTIATE),
+            conversation(offer(2, 0x3F, 0x7F), OPENING, MAIL, frame("A"), RCPT if follower == "R" else frame(follower), MESSAGE, QUIT),
+        )
+
+
+def closed_contexts() -> Iterator[Case]:
+    """Contexts of connections that are over. libmilter would read freed memory; for ours they are like NULL."""
+    lines = [*(line.replace("!", "~") for line in calls.without_context()), '~setsymlist 0 "i', "~setsymlist 0 -"]
+    for thread in ("", "&"):
+        yield Case(
+            f"closed/{thread}",
+            script(section("connect"), section("connect", *(thread + line for line in lines))),
+            [("connect",), ("send", 0, b"".join(WHOLE)), ("half", 0), ("drain", 0),
+             ("connect",), ("send", 1, b"".join(WHOLE)), ("half", 1), ("drain", 1)],
+        )  # fmt: skip
+
+
 GROUPS = (
-    crashes, setups, sockets, versions, sizes, timing, stops, changes_during_a_connection, every_call_in_every_callback,
+    closed_contexts, orders, crashes, setups, sockets, versions, sizes, timing, stops, changes_during_a_connection, every_call_in_every_callback,
     every_reply_is_seen, odd_returns, negotiations,
 )  # fmt: skip
 

@@ -49,6 +49,7 @@ class Generator:
         self.frames: list[bytes] = []
         self.sections: list[tuple[str, list[str]]] = []
         self.has_every_list = self.chance(0.7)
+        self.is_orderly = self.chance(0.65)
         self.is_lively = self.chance(0.5)
 
     def chance(self, likelihood: float) -> bool:
@@ -62,7 +63,7 @@ class Generator:
                 break
             self.message()
         self.leave()
-        if self.chance(0.35):
+        if not self.is_orderly:
             self.disorder()
         return Conversation(self.setup, self.frames, self.sections)
 
@@ -84,7 +85,9 @@ class Generator:
         self.callbacks -= {"negotiate"} if version in (2, 3, 4) else set()
         actions = choose((EVERY_ACTION, EVERY_ACTION, EVERY_ACTION, 0x3F, 0xFF))
         steps = choose(STEPS)
-        self.frames.append(offer(choose((6, 6, 6, 6, 2, 3, 4, 5, 7)), actions, steps))
+        # Version 2 with a callback for UNKNOWN is among the known differences.
+        versions = (6, 6, 6, 6, 3, 4, 5, 7) if "unknown" in self.callbacks else (6, 6, 6, 2)
+        self.frames.append(offer(choose(versions), actions, steps))
         # The steps that the MTA leaves out, and those that it does not expect a reply for.
         self.declined = sum(bit for code, bit in NO_STEP.items() if CALLBACK_OF[code] not in self.callbacks) & steps
         self.unanswered = self.promised = 0
@@ -98,7 +101,8 @@ class Generator:
             declined = sum(bit for bit in NO_STEP.values() if self.chance(0.1)) & steps if self.chance(0.3) else 0
             self.promised = sum(bit for bit in NO_REPLY.values() if self.chance(0.3)) if self.chance(0.3) else 0
             extra = sum(bit for bit in (SKIP, 0x800, 0x100000) if self.chance(0.4)) & steps
-            self.declined = declined if self.chance(0.5) else declined | self.declined
+            # A callback that does not decline what the filter has no callback for is among the known differences.
+            self.declined |= declined
             self.unanswered = self.promised & steps
             lines, result = [f"put {flags & actions} {self.declined | self.promised | extra} 0 0"], 0
         if self.chance(0.2):
@@ -131,7 +135,7 @@ class Generator:
         verdict = self.random.choices([row[0] for row in VERDICTS], [row[1] for row in VERDICTS])[0]
         is_promised = NO_REPLY.get(code, 0) & self.promised
         if is_promised:
-            verdict = self.random.choices((7, 0, verdict), (60, 30, 2))[0]
+            verdict = self.random.choice((7, 7, 0))
         elif verdict in (7, 10) and not self.chance(0.2):
             verdict = 0
         if verdict in (1, 4) and self.chance(0.7):
@@ -206,7 +210,11 @@ class Generator:
         for _ in range(choose((0, 1, 1, 2))):
             size = choose((1, 10, 100, 1000, 65_535)) if self.chance(0.3) else 20
             yield "B", self.random.randbytes(size)
-        yield "E", self.random.randbytes(30) if self.chance(0.03) else b""
+        # A body callback that returns anything but CONTINUE for such a chunk is among the known differences.
+        has_chunk = self.is_orderly and not self.declined & NO_STEP["B"] and self.chance(0.05)
+        if has_chunk:
+            self.sections.append(("body", []))
+        yield "E", self.random.randbytes(30) if has_chunk else b""
 
     def leave(self) -> None:
         if self.chance(0.1):
