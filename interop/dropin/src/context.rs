@@ -64,7 +64,8 @@ pub(crate) struct State {
     pub(crate) answers: Answers,
     /// What `smfi_setreply` left, without its NUL, until a verdict uses it.
     pub(crate) reply: Option<Vec<u8>>,
-    lists: [Option<Vec<u8>>; 7],
+    /// What `smfi_setsymlist` set, in the order of `ListStage::ALL`.
+    lists: [Option<Vec<u8>>; ListStage::ALL.len()],
     /// The answer to OPTNEG.
     pub(crate) negotiation: Vec<u8>,
     /// A message was in progress when a reply could not be written.
@@ -204,8 +205,8 @@ impl Context {
     /// Sends an edit. `false`: not now, not negotiated, too long, or the MTA is gone.
     pub(crate) fn edit(&self, edit: Edit<'_>) -> bool {
         let mut state = self.state();
-        let is_short = library::is_within_data_size(Response::Edit(edit).encode().len());
-        is_short && state.session.send(edit).is_ok_and(|frame| self.write(&frame))
+        state.session.set_limits(library::limits());
+        state.session.send(edit).is_ok_and(|frame| self.write(&frame))
     }
 
     /// Sends PROGRESS at once.
@@ -235,10 +236,9 @@ impl State {
     /// The lists of macros that were set.
     pub(crate) fn requested_macros(&self) -> MacroListsBuf {
         let mut lists = MacroListsBuf::new();
-        for (stage, names) in (0_u32..).zip(&self.lists) {
-            let stage = ListStage::ALL.iter().map(|row| row.0).find(|known| known.number() == stage);
-            if let (Some(stage), Some(names)) = (stage, names) {
-                lists.push(stage, Text::new(names).unwrap_or_default());
+        for ((stage, _), names) in ListStage::ALL.iter().zip(&self.lists) {
+            if let Some(names) = names {
+                lists.push(*stage, Text::new(names).unwrap_or_default());
             }
         }
         lists

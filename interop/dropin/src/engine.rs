@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
-use milter_proto::{FilterSession, Limits};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::unistd::read;
@@ -87,7 +87,7 @@ impl Context {
     fn take(&self, input: &mut Input, bytes: &[u8]) -> ControlFlow<()> {
         let Input { assembler, scratch } = input;
         let mut bytes = bytes;
-        assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(library::data_size()));
+        assembler.set_limits(library::limits());
         loop {
             let mut state = self.state();
             let event = match state.session.next_event(assembler, &mut bytes) {
@@ -237,11 +237,12 @@ impl Context {
 
     /// Sends a verdict, or the nearest one where the filter promised not to reply.
     fn send_nearest(&self, session: &mut FilterSession, verdict: Verdict<'_>) -> bool {
+        session.set_limits(library::limits());
         let Ok(sent) = session.send_nearest(verdict) else { return false };
         if let Some(misuse) = sent.misuse {
             log::write(Urgency::Error, &self.filter.name, format_args!("not sent: {misuse}"));
         }
-        library::is_within_data_size(sent.frame.len()) && self.write(&sent.frame)
+        self.write(&sent.frame)
     }
 
     /// Asks the filter what it wants, and answers the offer.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use milter_proto::Limits;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -108,13 +109,10 @@ pub(crate) fn set_data_size(bytes: usize) -> usize {
     DATA.swap(bytes, Ordering::Relaxed)
 }
 
-pub(crate) fn data_size() -> u32 {
-    u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(u32::MAX)
-}
-
-/// Whether the payload of a frame of this length may be sent.
-pub(crate) fn is_within_data_size(frame: usize) -> bool {
-    frame.saturating_sub(5) <= DATA.load(Ordering::Relaxed)
+/// The same limit in both directions, as it is set now.
+pub(crate) fn limits() -> Limits {
+    let bytes = u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+    Limits::DEFAULT.with_max_receive_payload(bytes).with_max_send_payload(bytes)
 }
 
 pub(crate) fn is_stopping() -> bool {
@@ -212,12 +210,10 @@ pub(crate) fn main() -> bool {
     // A socket that was opened after `stop` is still there.
     drop(registry().listener.take());
     drop(listener);
-    if !is_good {
-        stop(Stop::Abort);
-    } else {
-        let how = if is_aborting() { "aborts" } else { "stops" };
-        log::write(Urgency::Info, &filter.name, format_args!("{how}"));
-    }
+    // The socket is closed also where the filter was stopped before it was opened.
+    stop(if is_good { Stop::Terminate } else { Stop::Abort });
+    let how = if is_aborting() { "aborts" } else { "stops" };
+    log::write(Urgency::Info, &filter.name, format_args!("{how}"));
     pool.wait_for_callbacks(GRACE);
     is_good
 }

@@ -2,7 +2,7 @@
 
 use milter_proto::filter::{Options, Policy, Turn};
 use milter_proto::order::{CommandKind, Rule};
-use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Verdict, Version};
+use milter_proto::wire::{Actions, Command, Edit, Offer, ReplyText, Steps, Verdict, Version};
 use milter_proto::{FilterSession, Limits};
 
 use crate::support::sides::Filter;
@@ -103,6 +103,19 @@ fn a_reply_that_is_too_long_keeps_its_class() {
         assert_eq!((sent.verdict, sent.misuse.unwrap().rule), (expected, Rule::TooLong));
         assert_eq!(bytes_of(&sent.frame), wire(expected.code(), b""));
     }
+}
+
+// FRM-7.
+#[test]
+fn the_limit_can_be_changed_at_any_time() {
+    let mut filter = Filter::with(Policy::DEFAULT, Steps::EMPTY);
+    filter.go("CHMRTLN");
+    filter.gets(b'E').unwrap();
+    let edit = Edit::add_header("X-Seen", "yes").unwrap();
+    filter.0.set_limits(Limits::DEFAULT.with_max_send_payload(8));
+    assert_eq!(filter.0.send(edit).unwrap_err().rule, Rule::TooLong);
+    filter.0.set_limits(Limits::DEFAULT);
+    assert_eq!(filter.0.send(edit).unwrap().len(), 5 + 11);
 }
 
 // A bug-compatible filter sends what libmilter sends, and nothing in its place.
