@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use milter_proto::FilterSession;
 use milter_proto::macros::MacroStore;
+use milter_proto::order::Rule;
 use milter_proto::wire::{Assembler, Edit, ListStage, MacroListsBuf, OutgoingFrame, Response, Text};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -206,7 +207,15 @@ impl Context {
     pub(crate) fn edit(&self, edit: Edit<'_>) -> bool {
         let mut state = self.state();
         state.session.set_limits(library::limits());
-        state.session.send(edit).is_ok_and(|frame| self.write(&frame))
+        match state.session.send(edit) {
+            Ok(frame) => self.write(&frame),
+            // A program may know more about its MTA than the negotiation: Sendmail's limit is an option, too.
+            Err(misuse) if misuse.rule == Rule::TooLong => {
+                let frame = Response::Edit(edit).encode();
+                library::is_within_limit(frame.len()) && self.write(&frame)
+            }
+            Err(_) => false,
+        }
     }
 
     /// Sends PROGRESS at once.

@@ -87,8 +87,9 @@ impl Context {
     fn take(&self, input: &mut Input, bytes: &[u8]) -> ControlFlow<()> {
         let Input { assembler, scratch } = input;
         let mut bytes = bytes;
-        assembler.set_limits(library::limits());
         loop {
+            // A callback may change them for the next command.
+            assembler.set_limits(library::limits());
             let mut state = self.state();
             let event = match state.session.next_event(assembler, &mut bytes) {
                 Ok(Some(event)) => event,

@@ -115,6 +115,11 @@ pub(crate) fn limits() -> Limits {
     Limits::DEFAULT.with_max_receive_payload(bytes).with_max_send_payload(bytes)
 }
 
+/// Whether a frame of this length, with its five bytes of header, is within the limit.
+pub(crate) fn is_within_limit(frame: usize) -> bool {
+    frame.saturating_sub(5) <= DATA.load(Ordering::Relaxed)
+}
+
 pub(crate) fn is_stopping() -> bool {
     STOP.load(Ordering::Acquire) > 0
 }

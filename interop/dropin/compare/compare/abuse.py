@@ -428,7 +428,7 @@ def orders() -> Iterator[Case]:
         yield Case(
             f"order/version-2/{follower}",
             script(callbacks=WITHOUT_NEGOTIATE),
-            conversation(offer(2, 0x3F, 0x7F), OPENING, MAIL, frame("A"), RCPT if follower == "R" else frame(follower), MESSAGE, QUIT),
+            conversation(offer(2), OPENING, MAIL, frame("A"), RCPT if follower == "R" else frame(follower), MESSAGE, QUIT),
         )
 
 

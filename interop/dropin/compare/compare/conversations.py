@@ -85,12 +85,16 @@ class Generator:
         self.callbacks -= {"negotiate"} if version in (2, 3, 4) else set()
         actions = choose((EVERY_ACTION, EVERY_ACTION, EVERY_ACTION, 0x3F, 0xFF))
         steps = choose(STEPS)
+        # What the filter has no callback for can be declined: the rest is among the known differences.
+        missing = sum(bit for code, bit in NO_STEP.items() if CALLBACK_OF[code] not in self.callbacks)
+        if "negotiate" in self.callbacks and missing & ~steps & ~0x300:
+            steps = EVERY_STEP
         # Version 2 with a callback for UNKNOWN is among the known differences.
         versions = (6, 6, 6, 6, 3, 4, 5, 7) if "unknown" in self.callbacks else (6, 6, 6, 2)
         self.frames.append(offer(choose(versions), actions, steps))
-        # The steps that the MTA leaves out, and those that it does not expect a reply for.
-        self.declined = sum(bit for code, bit in NO_STEP.items() if CALLBACK_OF[code] not in self.callbacks) & steps
-        self.unanswered = self.promised = 0
+        # The steps that the MTA leaves out.
+        self.declined = missing & steps
+        self.promised = 0
         if "negotiate" not in self.callbacks:
             return
         if self.chance(0.1):
@@ -101,10 +105,8 @@ class Generator:
             declined = sum(bit for bit in NO_STEP.values() if self.chance(0.1)) & steps if self.chance(0.3) else 0
             self.promised = sum(bit for bit in NO_REPLY.values() if self.chance(0.3)) if self.chance(0.3) else 0
             extra = sum(bit for bit in (SKIP, 0x800, 0x100000) if self.chance(0.4)) & steps
-            # A callback that does not decline what the filter has no callback for is among the known differences.
             self.declined |= declined
-            self.unanswered = self.promised & steps
-            lines, result = [f"put {flags & actions} {self.declined | self.promised | extra} 0 0"], 0
+            lines, result = [f"put {flags & actions} {self.declined | missing | self.promised | extra} 0 0"], 0
         if self.chance(0.2):
             lines += self.random.sample(list(calls.symbol_lists()), self.random.randrange(1, 6))
         self.sections.append(("negotiate", [*lines, f"return {result}"]))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .player import Case, Outcome, conversation
-from .wire import frame, split
+from .wire import CALLBACK_OF, NO_REPLY, frame, split
 
 # Plays another case on both libraries.
 Play = Callable[[Case], tuple[Outcome, Outcome]]
@@ -31,6 +31,8 @@ class Row:
     # For cases whose name matches.
     cases: str = ""
     check: Check | None = None
+    # Whether it is needed depends on who is faster.
+    is_chance: bool = False
 
 
 # --- what is put right ---
@@ -69,7 +71,7 @@ def old_macros(case: Case, reference: Outcome, ours: Outcome) -> bool:
         elif called and called[1] in sent and line and line.startswith("  getsymval = "):
             is_needed = True
             line = next(theirs, None)
-        elif line is not None and (right, line) == ("  progress = 0", "  progress = -1"):
+        elif line and EDITED.fullmatch(right) and REFUSED.fullmatch(line) and right[:-1] == line[:-2]:
             # Another row is about these.
             log.append(line)
             line = next(theirs, None)
@@ -82,33 +84,49 @@ def old_macros(case: Case, reference: Outcome, ours: Outcome) -> bool:
     return is_needed
 
 
-def progress_out_of_turn(case: Case, reference: Outcome, ours: Outcome) -> bool:
-    """libmilter writes PROGRESS whenever it is asked to, ours only where a reply is outstanding."""
-    places = [
-        place
-        for place, pair in enumerate(zip(reference.log, ours.log))
-        if pair == ("  progress = 0", "  progress = -1")
-    ]
-    if not places:
-        return False
-    for place in places:
-        ours.log[place] = "  progress = 0"
-    # As many frames as calls: they are put where libmilter has them.
-    missing = len(places)
-    for index, (theirs, mine) in enumerate(zip(reference.replies, ours.replies)):
-        frames, (left, rest) = [], split(mine)
+EDITED = re.compile(r"  (\w+) = 0")
+REFUSED = re.compile(r"  (\w+) = -1")
+EDITS = {
+    "progress": "p", "addheader": "h", "insheader": "i", "chgheader": "m", "chgfrom": "e", "addrcpt": "+",
+    "addrcpt_par": "2", "delrcpt": "-", "replacebody": "b", "quarantine": "q",
+}  # fmt: skip
+
+
+def is_unanswered(case: Case, callback: str) -> bool:
+    """Whether no reply is outstanding in a callback."""
+    if callback in ("negotiate", "abort", "close"):
+        return True
+    promised = re.search(r"^put \S+ (\d+)", case.script, re.MULTILINE)
+    bits = [NO_REPLY[code] for code, name in CALLBACK_OF.items() if name == callback and code in NO_REPLY]
+    return bool(promised and bits and int(promised[1]) & bits[0])
+
+
+def out_of_turn(case: Case, reference: Outcome, ours: Outcome) -> bool:
+    """libmilter writes PROGRESS at any time, and edits after the end of a message until the next command."""
+    allowed, callback, codes = ("progress",), "", []
+    for place, (theirs, mine) in enumerate(zip(reference.log, ours.log)):
+        callback = callback if theirs.startswith("  ") else theirs.split(" ")[0]
+        allowed = tuple(EDITS) if callback == "close" else ("progress",)
+        call, refused = EDITED.fullmatch(theirs), REFUSED.fullmatch(mine)
+        if call and refused and call[1] == refused[1] and call[1] in allowed and is_unanswered(case, callback):
+            ours.log[place] = theirs
+            codes.append(EDITS[call[1]])
+    # Their frames are put where libmilter has them: one for each call, but as many as there are for a body.
+    for index, (theirs, mine) in enumerate(zip(reference.replies, ours.replies) if codes else ()):
+        missing, frames, (left, rest) = list(codes), [], split(mine)
         left.reverse()
         for code, payload in split(theirs)[0]:
             if left and left[-1] == (code, payload):
                 frames.append(left.pop())
-            elif code == "p" and missing:
-                missing -= 1
+            elif code in missing:
+                if code != "b":
+                    missing.remove(code)
                 frames.append((code, payload))
             else:
                 break
         frames += reversed(left)
         ours.replies[index] = b"".join(frame(*it) for it in frames) + rest
-    return True
+    return bool(codes)
 
 
 def empty_reply(case: Case, reference: Outcome, ours: Outcome) -> bool:
@@ -192,9 +210,9 @@ ROWS = (
         old_macros,
     ),
     Row(
-        "progress-out-of-turn",
-        "libmilter writes PROGRESS where no reply is outstanding; ours refuses, since the MTA would get out of sync",
-        progress_out_of_turn,
+        "out-of-turn",
+        "libmilter writes PROGRESS, and edits in the close callback, where no reply is outstanding; ours refuses",
+        out_of_turn,
     ),
     Row(
         "empty-reply",
@@ -260,6 +278,7 @@ ROWS = (
         "SIGINT drops open connections in libmilter, with or without the close callback; ours calls it",
         cases=r"stops/interrupt",
         check=closes_after_interrupt,
+        is_chance=True,
     ),
 )
 
