@@ -71,6 +71,8 @@ pub(crate) struct State {
     pub(crate) negotiation: Vec<u8>,
     /// A message was in progress when a reply could not be written.
     pub(crate) is_cut_off: bool,
+    /// The abort callback is running.
+    pub(crate) refuses_edits: bool,
 }
 
 thread_local! {
@@ -135,6 +137,7 @@ impl Context {
                 lists: Default::default(),
                 negotiation: Vec::new(),
                 is_cut_off: false,
+                refuses_edits: false,
             }),
         });
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
@@ -206,6 +209,9 @@ impl Context {
     /// Sends an edit. `false`: not now, not negotiated, too long, or the MTA is gone.
     pub(crate) fn edit(&self, edit: Edit<'_>) -> bool {
         let mut state = self.state();
+        if state.refuses_edits {
+            return false;
+        }
         state.session.set_limits(library::limits());
         match state.session.send(edit) {
             Ok(frame) => self.write(&frame),

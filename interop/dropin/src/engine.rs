@@ -113,7 +113,10 @@ impl Context {
         let filter = &self.filter;
         // The callbacks for what ends still see its macros.
         if event.aborts_message {
+            // An edit here would be one of the message that comes next.
+            self.state().refuses_edits = true;
             filter.on_abort(self.handle);
+            self.state().refuses_edits = false;
         }
         match event.command {
             // `end` makes the callback.

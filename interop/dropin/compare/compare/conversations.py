@@ -34,6 +34,8 @@ class Conversation:
     setup: dict
     frames: list[bytes]
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
+    # Every command has its list of macros: none of a message can be older than it.
+    has_every_list: bool = False
 
     def case(self, name: str) -> Case:
         sections = [abuse.section(callback, *lines) for callback, lines in self.sections]
@@ -65,7 +67,9 @@ class Generator:
         self.leave()
         if not self.is_orderly:
             self.disorder()
-        return Conversation(self.setup, self.frames, self.sections)
+        # libmilter forgets the last message at MAIL.
+        has_every_list = self.is_orderly and self.has_every_list and not self.declined & NO_STEP["M"]
+        return Conversation(self.setup, self.frames, self.sections, has_every_list)
 
     # --- the filter ---
 
