@@ -53,8 +53,8 @@ class Silence(Exception):
 class Player:
     """A running filter program. Each script gets a process of its own, forked from the program."""
 
-    def __init__(self, program: list[str], library: Path | None, folder: Path, name: str, environment: dict | None = None):
-        self.program, self.library, self.folder = program, library, folder / name
+    def __init__(self, program: list[str], library: Path | None, folder: Path, environment: dict | None = None):
+        self.program, self.library, self.folder = program, library, folder
         self.folder.mkdir()
         self.environment = environment or {}
         self.path = self.folder / "socket"
@@ -63,6 +63,8 @@ class Player:
     def start(self) -> None:
         self.control, theirs = socket.socketpair()
         environment = {**os.environ, **self.environment}
+        # Whoever calls this may run with the drop-in.
+        environment.pop("LD_LIBRARY_PATH", None)
         if self.library:
             environment["LD_LIBRARY_PATH"] = str(self.library)
         with (self.folder / "errors").open("ab") as errors:
@@ -127,9 +129,10 @@ class Play:
             self.wait(self.is_over, "the end of the filter")
         finally:
             for index, end in enumerate(self.sockets):
-                if end is not None:
+                self.pump_socket(index)
+                if self.sockets[index] is not None:
                     end.close()
-                    self.outcome.ends[index] = self.outcome.ends[index] or "open to the last"
+                    self.outcome.ends[index] = "open to the last"
         self.outcome.status = self.outcome.log.pop()
         # The main program and the connections have threads of their own.
         self.outcome.log.sort(key=lambda line: not line.startswith("main: "))
