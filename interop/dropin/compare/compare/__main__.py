@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--program", type=Path, required=True, help="the filter program")
     parser.add_argument("--reference", type=Path, help="the library that is right, or its folder (default: the system's)")
-    parser.add_argument("--library", type=Path, help="the library to be compared, or its folder (default: the system's)")
+    parser.add_argument("--library", type=Path, help="the library to be compared, or its folder; 'system' (the default): the system's")
     parser.add_argument("--seed", type=int, default=SEED, help="of the conversations")
     parser.add_argument("--conversations", type=int, default=CONVERSATIONS, metavar="N")
     parser.add_argument("--only", metavar="TEXT", default="", help="only cases with this text in their names")
@@ -47,6 +47,9 @@ def arguments() -> argparse.Namespace:
 
 
 def folder_of(library: Path | None) -> Path | None:
+    """`None` for the library of the system."""
+    if library == Path("system"):
+        return None
     return library and (library.parent if library.is_file() else library).resolve()
 
 
@@ -104,7 +107,7 @@ def play_all(options: argparse.Namespace, settings: Settings, folder: Path) -> I
 def main() -> int:
     options = arguments()
     library, reference = folder_of(options.library), folder_of(options.reference)
-    settings = Settings(options.program, reference, library, options.limit, options.alone, options.under)
+    settings = Settings(options.program.resolve(), reference, library, options.limit, options.alone, options.under)
     print(f"seed {options.seed}")
     started = time.monotonic()
     differences, counts, rows = 0, collections.Counter(), collections.Counter()

@@ -62,9 +62,11 @@ class Pair:
     def judge_alone(self, case: Case) -> Judged:
         """Under both laws, whatever is done to it, the program ends as it should."""
         players = [player for player in (self.library, self.robust) if self.settings.library or player is self.library]
-        statuses = [player.play(case, self.settings.limit).status for player in players]
-        good = ["ended with status 0"] * len(players)
-        return Judged(case, Outcome(good), Outcome(statuses), [])
+        for player in players:
+            status = player.play(case, self.settings.limit).status
+            if status != "ended with status 0":
+                return Judged(case, Outcome(["ended with status 0"]), Outcome([status, *player.errors()]), [])
+        return Judged(case, Outcome(), Outcome(), [])
 
     def judge_closed(self, case: Case) -> Judged:
         """For ours a context that is over is like none at all. The real library reads freed memory."""

@@ -81,6 +81,10 @@ class Player:
             self.process.wait()
             self.process = None
 
+    def errors(self) -> list[str]:
+        """The end of what the program wrote to its standard error."""
+        return (self.folder / "errors").read_text(errors="replace").splitlines()[-60:]
+
     def clean(self) -> None:
         """Removes whatever a script has left in the folder."""
         for path in self.folder.iterdir():
