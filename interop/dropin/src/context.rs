@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use milter_proto::FilterSession;
 use milter_proto::macros::MacroStore;
-use milter_proto::order::Rule;
 use milter_proto::wire::{Assembler, Edit, ListStage, MacroListsBuf, OutgoingFrame, Response, Text};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
+use nix::sys::time::TimeVal;
 use nix::sys::uio::writev;
 
 use crate::answers::Answers;
@@ -29,6 +28,9 @@ use crate::library;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(pub(crate) usize);
 
+/// How long a connection keeps its thread while nothing comes, at least: the system counts in ticks of its clock. Most MTAs
+/// have the next command ready by then.
+const LINGER: Duration = Duration::from_millis(1);
 /// Numbers are this far apart, so that they look like addresses, and reading from one fails at once.
 const DISTANCE: usize = 16;
 
@@ -115,6 +117,10 @@ pub(crate) fn serving<T>(context: &Arc<Context>, serve: impl FnOnce() -> T) -> T
 impl Context {
     /// Puts a new connection into the table.
     pub(crate) fn begin(socket: OwnedFd, filter: &Arc<Filter>, settings: Settings) -> Arc<Self> {
+        // A timeout of 0 would be none.
+        let writing = time_of(settings.timeout.max(LINGER));
+        let _ = setsockopt(&socket, sockopt::SendTimeout, &writing);
+        let _ = setsockopt(&socket, sockopt::ReceiveTimeout, &time_of(LINGER));
         let number = LAST.fetch_add(DISTANCE, Ordering::Relaxed).wrapping_add(DISTANCE);
         let session = FilterSession::with_policy(settings.law.policy()).with_initial_steps(filter.declined());
         let context = Arc::new(Self {
@@ -154,7 +160,7 @@ impl Context {
         self.private.load(Ordering::Acquire)
     }
 
-    /// Writes a frame, and waits as long as the timeout allows. `false`: the MTA takes nothing more.
+    /// Writes a frame, and waits as long as the timeout of the socket allows. `false`: the MTA takes nothing more.
     pub(crate) fn write(&self, frame: &OutgoingFrame<'_>) -> bool {
         let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
         self.write_all(frame.io_slices(&mut slots))
@@ -164,25 +170,12 @@ impl Context {
         let mut rest = pieces;
         while !rest.is_empty() {
             match writev(&self.socket, rest) {
-                Ok(0) => return false,
-                Ok(count) => IoSlice::advance_slices(&mut rest, count),
+                Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) if self.is_ready(PollFlags::POLLOUT, self.timeout) => {}
-                Err(_) => return false,
+                Ok(0) | Err(_) => return false,
             }
         }
         true
-    }
-
-    /// Waits until the socket is ready, or something is wrong with it.
-    pub(crate) fn is_ready(&self, what: PollFlags, limit: Duration) -> bool {
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        loop {
-            match poll(&mut [PollFd::new(self.socket.as_fd(), what)], limit) {
-                Err(Errno::EINTR) => {}
-                found => return found.is_ok_and(|count| count > 0),
-            }
-        }
     }
 
     pub(crate) fn begin_to_wait(&self) {
@@ -207,15 +200,7 @@ impl Context {
     pub(crate) fn edit(&self, edit: Edit<'_>) -> bool {
         let mut state = self.state();
         state.session.set_limits(library::limits());
-        match state.session.send(edit) {
-            Ok(frame) => self.write(&frame),
-            // A program may know more about its MTA than the negotiation: Sendmail's limit is an option, too.
-            Err(misuse) if misuse.rule == Rule::TooLong => {
-                let frame = Response::Edit(edit).encode();
-                library::is_within_limit(frame.len()) && self.write(&frame)
-            }
-            Err(_) => false,
-        }
+        state.session.send(edit).is_ok_and(|frame| self.write(&frame))
     }
 
     /// Sends PROGRESS at once.
@@ -260,6 +245,12 @@ pub(crate) struct Settings {
     pub(crate) law: Law,
     pub(crate) timeout: Duration,
     pub(crate) debug: i32,
+}
+
+/// What a socket takes as a timeout; one that is too long is none.
+fn time_of(limit: Duration) -> TimeVal {
+    let micros = i64::from(limit.subsec_micros());
+    i64::try_from(limit.as_secs()).map_or(TimeVal::new(0, 0), |seconds| TimeVal::new(seconds, micros))
 }
 
 /// Seconds since the first call, and 1: never 0.

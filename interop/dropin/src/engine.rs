@@ -4,14 +4,12 @@
 
 use std::ops::ControlFlow;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use nix::errno::Errno;
-use nix::poll::PollFlags;
 use nix::unistd::read;
 
 use crate::context::{Context, Input, State};
@@ -20,8 +18,6 @@ use crate::law::Law;
 use crate::library;
 use crate::log::{self, Urgency};
 
-/// How long a connection keeps its thread while nothing comes. Most MTAs have the next command ready by then.
-const LINGER: Duration = Duration::from_millis(1);
 /// Bits for MTA and library alone, which no filter may ask for.
 const INTERNAL: u32 = 0x7000_0000;
 
@@ -57,7 +53,6 @@ impl Context {
             if library::is_aborting() {
                 break;
             }
-            self.is_ready(PollFlags::POLLIN, LINGER);
         }
         self.end(input.assembler.pending());
         Next::Close

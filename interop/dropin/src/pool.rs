@@ -19,7 +19,7 @@ use crate::library;
 use crate::log::{self, Urgency};
 
 /// How long a thread waits for work before it ends, if another one waits, too.
-const PATIENCE_MS: u16 = 10_000;
+const PATIENCE_MS: u16 = 1_000;
 /// Stack of a thread, where the system has no limit of its own: callbacks expect what libmilter gives them.
 const STACK: usize = 8 * 1024 * 1024;
 /// Bytes that are read at a time.
