@@ -46,17 +46,9 @@ pub(crate) struct Context {
     private: AtomicUsize,
     /// When the connection began to wait for the MTA, in seconds; 0 while it is served.
     waiting_since: AtomicU64,
-    /// What the thread that serves the connection needs, and no function.
-    pub(crate) input: Mutex<Input>,
+    /// The frame that has not come whole. Only the thread that serves the connection needs it.
+    pub(crate) assembler: Mutex<Assembler<Vec<u8>>>,
     state: Mutex<State>,
-}
-
-/// What was read.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) assembler: Assembler<Vec<u8>>,
-    /// The texts of a callback. Programs may write into them.
-    pub(crate) scratch: Vec<u8>,
 }
 
 /// What functions use, from any thread. It is not locked during a callback.
@@ -64,16 +56,20 @@ pub(crate) struct Input {
 pub(crate) struct State {
     pub(crate) session: FilterSession,
     pub(crate) macros: MacroStore<Vec<u8>>,
-    pub(crate) answers: Answers,
+    /// Most programs look up few macros, and many none.
+    pub(crate) answers: Option<Box<Answers>>,
     /// What `smfi_setreply` left, without its NUL, until a verdict uses it.
     pub(crate) reply: Option<Vec<u8>>,
     /// What `smfi_setsymlist` set, in the order of `ListStage::ALL`.
-    lists: [Option<Vec<u8>>; ListStage::ALL.len()],
+    lists: Option<Box<Lists>>,
     /// The answer to OPTNEG.
     pub(crate) negotiation: Vec<u8>,
     /// A message was in progress when a reply could not be written.
     pub(crate) is_cut_off: bool,
 }
+
+/// A list of names for each stage.
+type Lists = [Option<Vec<u8>>; ListStage::ALL.len()];
 
 thread_local! {
     /// The connection that this thread serves.
@@ -132,13 +128,13 @@ impl Context {
             timeout: settings.timeout,
             private: AtomicUsize::new(0),
             waiting_since: AtomicU64::new(now()),
-            input: Mutex::new(Input { assembler: Assembler::new(Vec::new()), scratch: Vec::new() }),
+            assembler: Mutex::new(Assembler::new(Vec::new())),
             state: Mutex::new(State {
                 session,
                 macros: MacroStore::new(Vec::new()),
-                answers: Answers::default(),
+                answers: None,
                 reply: None,
-                lists: Default::default(),
+                lists: None,
                 negotiation: Vec::new(),
                 is_cut_off: false,
             }),
@@ -210,7 +206,7 @@ impl Context {
 
     /// Sets the list of macros that is requested for a stage. `false`: there is one already, or no such stage.
     pub(crate) fn set_list(&self, stage: usize, names: &[u8]) -> bool {
-        match self.state().lists.get_mut(stage) {
+        match self.state().lists.get_or_insert_default().get_mut(stage) {
             Some(list @ None) => {
                 *list = Some(names.to_vec());
                 true
@@ -230,7 +226,8 @@ impl State {
     /// The lists of macros that were set.
     pub(crate) fn requested_macros(&self) -> MacroListsBuf {
         let mut lists = MacroListsBuf::new();
-        for ((stage, _), names) in ListStage::ALL.iter().zip(&self.lists) {
+        for ((stage, _), names) in ListStage::ALL.iter().zip(self.lists.iter().flat_map(|lists| lists.iter()))
+        {
             if let Some(names) = names {
                 lists.push(*stage, Text::new(names).unwrap_or_default());
             }

@@ -8,11 +8,11 @@ use std::sync::PoisonError;
 use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
+use milter_proto::wire::{Actions, Assembler, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use nix::errno::Errno;
 use nix::unistd::read;
 
-use crate::context::{Context, Input, State};
+use crate::context::{Context, State};
 use crate::ffi::{SocketName, Status};
 use crate::law::Law;
 use crate::library;
@@ -20,6 +20,23 @@ use crate::log::{self, Urgency};
 
 /// Bits for MTA and library alone, which no filter may ask for.
 const INTERNAL: u32 = 0x7000_0000;
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// What a thread needs to serve connections, one after the other.
+#[derive(Debug)]
+pub(crate) struct Room {
+    buffer: Vec<u8>,
+    /// The texts of a callback. Programs may write into them.
+    scratch: Vec<u8>,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; BUFFER], scratch: Vec::new() }
+    }
+}
 
 /// What is to become of a connection that was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +48,20 @@ pub(crate) enum Next {
 
 impl Context {
     /// Handles all that has come, and what comes shortly after.
-    pub(crate) fn serve(&self, buffer: &mut [u8]) -> Next {
-        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn serve(&self, room: &mut Room) -> Next {
+        let Room { buffer, scratch } = room;
+        let mut assembler = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match read(&self.socket, buffer) {
                 Ok(count @ 1..) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
-                    if self.take(&mut input, bytes).is_break() {
+                    if self.take(&mut assembler, bytes, scratch).is_break() {
                         break;
                     }
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
-                    input.assembler.release();
-                    input.scratch = Vec::new();
+                    assembler.release();
                     self.state().macros.release();
                     return Next::Wait;
                 }
@@ -54,7 +71,7 @@ impl Context {
                 break;
             }
         }
-        self.end(input.assembler.pending());
+        self.end(assembler.pending());
         Next::Close
     }
 
@@ -79,8 +96,12 @@ impl Context {
     }
 
     /// Handles the commands in some bytes.
-    fn take(&self, input: &mut Input, bytes: &[u8]) -> ControlFlow<()> {
-        let Input { assembler, scratch } = input;
+    fn take(
+        &self,
+        assembler: &mut Assembler<Vec<u8>>,
+        bytes: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
         let mut bytes = bytes;
         loop {
             // A callback may change them for the next command.
@@ -301,8 +322,8 @@ impl State {
     fn observe(&mut self, event: &Event<'_>) {
         // Macros that do not fit are left out. No MTA sends that many.
         let _ = self.macros.observe(event);
-        if !event.is_ignored() {
-            self.answers.observe(event);
+        if let Some(answers) = self.answers.as_mut().filter(|_| !event.is_ignored()) {
+            answers.observe(event);
         }
     }
 }
