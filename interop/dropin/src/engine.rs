@@ -3,14 +3,16 @@
 //! `FilterSession` knows the order and who has to speak. This is what is left for a library in libmilter's shape.
 
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
 use milter_proto::order::CommandKind;
 use milter_proto::wire::{Actions, Assembler, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use nix::errno::Errno;
-use nix::unistd::read;
+use nix::sys::socket::{MsgFlags, recv};
 
 use crate::context::{Context, State};
 use crate::ffi::{SocketName, Status};
@@ -23,6 +25,9 @@ const INTERNAL: u32 = 0x7000_0000;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 64 * 1024;
+
+/// Threads that wait for the next command of a connection. A thread costs memory, and many connections keep few of them busy.
+const MOST_WAITING: usize = 2;
 
 /// What a thread needs to serve connections, one after the other.
 #[derive(Debug)]
@@ -52,7 +57,7 @@ impl Context {
         let Room { buffer, scratch } = room;
         let mut assembler = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match read(&self.socket, buffer) {
+            match self.read(buffer) {
                 Ok(count @ 1..) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
                     if self.take(&mut assembler, bytes, scratch).is_break() {
@@ -73,6 +78,16 @@ impl Context {
         }
         self.end(assembler.pending());
         Next::Close
+    }
+
+    /// Reads once. If only a few threads wait for the next command of an MTA, this one does, too, for some milliseconds.
+    fn read(&self, buffer: &mut [u8]) -> nix::Result<usize> {
+        static WAITING: AtomicUsize = AtomicUsize::new(0);
+        let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
+        let flags = if waiting < MOST_WAITING { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+        let count = recv(self.socket.as_raw_fd(), buffer, flags);
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        count
     }
 
     /// Ends the conversation: the callbacks for a message in progress, and for the end.
