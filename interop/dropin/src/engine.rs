@@ -3,27 +3,45 @@
 //! `FilterSession` knows the order and who has to speak. This is what is left for a library in libmilter's shape.
 
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
 use milter_proto::order::CommandKind;
-use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
+use milter_proto::wire::{Actions, Assembler, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use nix::errno::Errno;
-use nix::poll::PollFlags;
-use nix::unistd::read;
+use nix::sys::socket::{MsgFlags, recv};
 
-use crate::context::{Context, Input, State};
+use crate::context::{Context, State};
 use crate::ffi::{SocketName, Status};
 use crate::law::Law;
 use crate::library;
 use crate::log::{self, Urgency};
 
-/// How long a connection keeps its thread while nothing comes. Most MTAs have the next command ready by then.
-const LINGER: Duration = Duration::from_millis(1);
 /// Bits for MTA and library alone, which no filter may ask for.
 const INTERNAL: u32 = 0x7000_0000;
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// Threads that wait for the next command of a connection. A thread costs memory, and many connections keep few of them busy.
+const MOST_WAITING: usize = 2;
+
+/// What a thread needs to serve connections, one after the other.
+#[derive(Debug)]
+pub(crate) struct Room {
+    buffer: Vec<u8>,
+    /// The texts of a callback. Programs may write into them.
+    scratch: Vec<u8>,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; BUFFER], scratch: Vec::new() }
+    }
+}
 
 /// What is to become of a connection that was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +53,20 @@ pub(crate) enum Next {
 
 impl Context {
     /// Handles all that has come, and what comes shortly after.
-    pub(crate) fn serve(&self, buffer: &mut [u8]) -> Next {
-        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn serve(&self, room: &mut Room) -> Next {
+        let Room { buffer, scratch } = room;
+        let mut assembler = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match read(&self.socket, buffer) {
+            match self.read(buffer) {
                 Ok(count @ 1..) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
-                    if self.take(&mut input, bytes).is_break() {
+                    if self.take(&mut assembler, bytes, scratch).is_break() {
                         break;
                     }
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
-                    input.assembler.release();
-                    input.scratch = Vec::new();
+                    assembler.release();
                     self.state().macros.release();
                     return Next::Wait;
                 }
@@ -57,10 +75,19 @@ impl Context {
             if library::is_aborting() {
                 break;
             }
-            self.is_ready(PollFlags::POLLIN, LINGER);
         }
-        self.end(input.assembler.pending());
+        self.end(assembler.pending());
         Next::Close
+    }
+
+    /// Reads once. If only a few threads wait for the next command of an MTA, this one does, too, for some milliseconds.
+    fn read(&self, buffer: &mut [u8]) -> nix::Result<usize> {
+        static WAITING: AtomicUsize = AtomicUsize::new(0);
+        let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
+        let flags = if waiting < MOST_WAITING { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+        let count = recv(self.socket.as_raw_fd(), buffer, flags);
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        count
     }
 
     /// Ends the conversation: the callbacks for a message in progress, and for the end.
@@ -84,8 +111,12 @@ impl Context {
     }
 
     /// Handles the commands in some bytes.
-    fn take(&self, input: &mut Input, bytes: &[u8]) -> ControlFlow<()> {
-        let Input { assembler, scratch } = input;
+    fn take(
+        &self,
+        assembler: &mut Assembler<Vec<u8>>,
+        bytes: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
         let mut bytes = bytes;
         loop {
             // A callback may change them for the next command.
@@ -309,8 +340,8 @@ impl State {
     fn observe(&mut self, event: &Event<'_>) {
         // Macros that do not fit are left out. No MTA sends that many.
         let _ = self.macros.observe(event);
-        if !event.is_ignored() {
-            self.answers.observe(event);
+        if let Some(answers) = self.answers.as_mut().filter(|_| !event.is_ignored()) {
+            answers.observe(event);
         }
     }
 }

@@ -517,7 +517,9 @@ unsafe extern "C" fn smfi_getsymval(ctx: Ctx, name: *mut c_char) -> *mut c_char 
     let Some(context) = found(ctx) else { return ptr::null_mut() };
     let mut state = context.state();
     let crate::context::State { macros, answers, .. } = &mut *state;
-    let copy = macros.find(name).and_then(|(stage, value)| answers.keep(stage, value.as_bytes()));
+    let copy = macros
+        .find(name)
+        .and_then(|(stage, value)| answers.get_or_insert_default().keep(stage, value.as_bytes()));
     copy.map_or(ptr::null_mut(), |copy| copy.as_mut_ptr().cast())
 }
 

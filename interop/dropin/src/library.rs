@@ -115,11 +115,6 @@ pub(crate) fn limits() -> Limits {
     Limits::DEFAULT.with_max_receive_payload(bytes).with_max_send_payload(bytes)
 }
 
-/// Whether a frame of this length, with its five bytes of header, is within the limit.
-pub(crate) fn is_within_limit(frame: usize) -> bool {
-    frame.saturating_sub(5) <= DATA.load(Ordering::Relaxed)
-}
-
 pub(crate) fn is_stopping() -> bool {
     STOP.load(Ordering::Acquire) > 0
 }
@@ -212,8 +207,6 @@ pub(crate) fn main() -> bool {
         }
     };
     let is_good = accept(&listener, &pool, &filter, settings);
-    // A socket that was opened after `stop` is still there.
-    drop(registry().listener.take());
     drop(listener);
     // The socket is closed also where the filter was stopped before it was opened.
     stop(if is_good { Stop::Terminate } else { Stop::Abort });

@@ -57,7 +57,7 @@ impl Listener {
 
     /// Accepts a connection, if there is one.
     pub(crate) fn accept(&self) -> nix::Result<OwnedFd> {
-        let socket = accept4(&self.socket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+        let socket = accept4(&self.socket, SockFlag::SOCK_CLOEXEC)?;
         // A host that vanished is noticed in the end.
         let _ = setsockopt(&socket, sockopt::KeepAlive, &true);
         Ok(socket)

@@ -118,6 +118,24 @@ fn the_limit_can_be_changed_at_any_time() {
     assert_eq!(filter.0.send(edit).unwrap().len(), 5 + 11);
 }
 
+// FRM-7.
+#[test]
+fn libmilter_sends_more_than_was_negotiated_if_its_limit_was_raised() {
+    let chunk = vec![b'x'; 65_536];
+    let raised = Limits::DEFAULT.with_max_send_payload(65_536);
+    for (policy, limits, is_sent) in [
+        (Policy::LIBMILTER, raised, true),
+        (Policy::LIBMILTER, Limits::DEFAULT, false),
+        (Policy::DEFAULT, raised, false),
+    ] {
+        let mut filter = Filter::with(policy, Steps::EMPTY);
+        filter.go("CHMRTLN");
+        filter.gets(b'E').unwrap();
+        filter.0.set_limits(limits);
+        assert_eq!(filter.0.send(Edit::ReplaceBody { chunk: &chunk }).is_ok(), is_sent, "{policy:?}");
+    }
+}
+
 // A bug-compatible filter sends what libmilter sends, and nothing in its place.
 #[test]
 fn what_a_policy_allows_is_not_replaced() {
