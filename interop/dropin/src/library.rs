@@ -111,7 +111,9 @@ pub(crate) fn set_data_size(bytes: usize) -> usize {
 
 /// The same limit in both directions, as it is set now.
 pub(crate) fn limits() -> Limits {
-    let bytes = u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+    // The largest number would stand for what was negotiated.
+    let most = u32::MAX.saturating_sub(1);
+    let bytes = u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(most).min(most);
     Limits::DEFAULT.with_max_receive_payload(bytes).with_max_send_payload(bytes)
 }
 
