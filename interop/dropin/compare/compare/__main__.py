@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth case")
     parser.add_argument("--alone", action="store_true", help="compare nothing: under both of its laws, it must not crash")
     parser.add_argument("--under", metavar="COMMAND", default="", help="with --alone: what runs the program, such as valgrind")
+    parser.add_argument("--plant", metavar="FAULT", help="a fault of plant.c, for the library to be compared")
     parser.add_argument("--show", action="store_true", help="print what both did, with or without a difference")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=12.0, help="seconds for one script")
@@ -107,7 +108,7 @@ def play_all(options: argparse.Namespace, settings: Settings, folder: Path) -> I
 def main() -> int:
     options = arguments()
     library, reference = folder_of(options.library), folder_of(options.reference)
-    settings = Settings(options.program.resolve(), reference, library, options.limit, options.alone, options.under)
+    settings = Settings(options.program.resolve(), reference, library, options.limit, options.alone, options.under, options.plant)
     print(f"seed {options.seed}")
     started = time.monotonic()
     differences, counts, rows = 0, collections.Counter(), collections.Counter()
