@@ -38,6 +38,7 @@ struct section {
 };
 
 static struct section *sections;
+static bool is_tagged; /* every line begins with the name of its client */
 static struct line looked_up; /* names of macros that every callback looks up */
 static pthread_mutex_t section_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -49,6 +50,8 @@ static void read_script(char *script)
 	for (char *text = strtok(script, "\n"); text != NULL; text = strtok(NULL, "\n")) {
 		if (strncmp(text, "look ", 5) == 0) {
 			looked_up = read_line(text);
+		} else if (strcmp(text, "tagged") == 0) {
+			is_tagged = true;
 		} else if (*text == '@') {
 			size_t length = strlen(text);
 
@@ -94,6 +97,47 @@ static sfsistat run_section(SMFICTX *ctx, const char *name, struct answer *answe
 		run_line(ctx, answer, *text);
 	}
 	return SMFIS_CONTINUE;
+}
+
+/* --- whose line it is --- */
+
+static struct tag {
+	SMFICTX *ctx;
+	char client[32];
+} tags[256];
+static pthread_mutex_t tag_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Names a connection, or takes its name away if `client` is NULL. */
+static void set_tag(SMFICTX *ctx, const char *client)
+{
+	struct tag *free_one = NULL;
+
+	pthread_mutex_lock(&tag_lock);
+	for (size_t i = sizeof tags / sizeof *tags; i-- > 0;) {
+		if (tags[i].ctx == ctx)
+			tags[i].ctx = NULL;
+		if (tags[i].ctx == NULL)
+			free_one = &tags[i];
+	}
+	if (client != NULL && free_one != NULL) {
+		free_one->ctx = ctx;
+		snprintf(free_one->client, sizeof free_one->client, "%s ", client);
+	}
+	pthread_mutex_unlock(&tag_lock);
+}
+
+const char *tag_of(SMFICTX *ctx)
+{
+	const char *found = "";
+
+	if (!is_tagged)
+		return found;
+	pthread_mutex_lock(&tag_lock);
+	for (size_t i = 0; i < sizeof tags / sizeof *tags && *found == '\0'; i++)
+		if (tags[i].ctx == ctx && ctx != NULL)
+			found = tags[i].client;
+	pthread_mutex_unlock(&tag_lock);
+	return found;
 }
 
 /* --- what the driver reads --- */
@@ -164,7 +208,7 @@ static sfsistat finish(struct event *event, struct answer *answer)
 {
 	if (event->line != NULL)
 		fclose(event->line);
-	say("%s%s", event->name, event->bytes == NULL ? "" : event->bytes);
+	say("%s%s%s", tag_of(event->ctx), event->name, event->bytes == NULL ? "" : event->bytes);
 	free(event->bytes);
 	for (int i = 0; i < looked_up.count; i++) {
 		char *name = looked_up.words[i].text;
@@ -173,7 +217,7 @@ static sfsistat finish(struct event *event, struct answer *answer)
 		if (value != NULL) {
 			char *shown = escaped(value, strlen(value));
 
-			say("  %s=%s", name, shown);
+			say("%s  %s=%s", tag_of(event->ctx), name, shown);
 			free(shown);
 		}
 	}
@@ -208,6 +252,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	} else if (address != NULL) {
 		snprintf(where, sizeof where, "unix:%d:%s", address->sa_family, ((struct sockaddr_un *)address)->sun_path);
 	}
+	set_tag(ctx, host);
 	put_text(&event, host);
 	put_text(&event, where);
 	return finish(&event, NULL);
@@ -283,8 +328,11 @@ static sfsistat on_abort(SMFICTX *ctx)
 
 static sfsistat on_close(SMFICTX *ctx)
 {
+	sfsistat result = plain(ctx, "close");
+
 	closed_context = ctx;
-	return plain(ctx, "close");
+	set_tag(ctx, NULL);
+	return result;
 }
 
 static sfsistat on_unknown(SMFICTX *ctx, const char *line)

@@ -43,6 +43,9 @@ void run_line(SMFICTX *ctx, struct answer *answer, const char *text);
 /* The context of the connection that was closed last. */
 extern SMFICTX *closed_context;
 
+/* With "tagged" in the script: the name of the client of a connection, "" if it is not known. */
+const char *tag_of(SMFICTX *ctx);
+
 /* Tells the driver that a gate was reached, and waits until the driver opens it. */
 void wait_at_gate(void);
 

@@ -360,6 +360,32 @@ def timing() -> Iterator[Case]:
                    [("connect", (family, address)), *conversation(*WHOLE)[1:]])  # fmt: skip
 
 
+def crowds() -> Iterator[Case]:
+    """Many connections at a time, whose commands come in turn: none sees anything of another one."""
+    sections = [
+        section("envfrom*", "getpriv", "setpriv 7", 'setreply "550 "5.7.1 "$', 'getsymval "i'),
+        section("envrcpt*", "&getpriv", result=1),
+        section("header*", 'setreply "450 "4.7.1 "$'),
+        section("eom*", 'getsymval "i', 'addheader "X "$', '&addrcpt "$', "progress", 'quarantine "$', "getpriv", result=4),
+        section("close*", "getpriv", "setpriv 0"),
+    ]
+    for count, pause in ((2, 0.0), (8, 0.003), (60, 0.0)):
+        steps: list[tuple] = [("connect",)] * count
+        streams = []
+        for number in range(count):
+            name = b"client%d" % number
+            streams.append([
+                offer(), macros("C", b"i", name), connect(name), frame("H", texts(name)), macros("M", b"i", name + b"Q"),
+                frame("M", texts(b"<%s>" % name)), RCPT, frame("R", texts(name)), frame("T"), HEADER, frame("N"),
+                frame("B", name * 100), macros("E", b"i", name + b"E"), frame("E"), macros("M", b"i", name + b"R"), MAIL, RCPT, *([QUIT] if number % 2 else []),
+            ])  # fmt: skip
+        for place in range(max(map(len, streams))):
+            steps += [("send", number, stream[place]) for number, stream in enumerate(streams) if place < len(stream)]
+            steps += [("pause", pause)] if pause else []
+        steps += [(name, number) for name in ("half", "drain") for number in range(count)]
+        yield Case(f"crowds/{count}", "tagged\n" + script(*sections, look='"j'), steps)
+
+
 def stops() -> Iterator[Case]:
     """Ways to end. libmilter looks every five seconds only, so a connection wakes it up."""
     yield Case("stops/before-main", script(before="stop"), ENDS)
@@ -445,7 +471,7 @@ def closed_contexts() -> Iterator[Case]:
 
 
 GROUPS = (
-    closed_contexts, orders, crashes, setups, sockets, versions, sizes, timing, stops, changes_during_a_connection, every_call_in_every_callback,
+    closed_contexts, orders, crashes, setups, sockets, versions, sizes, timing, crowds, stops, changes_during_a_connection, every_call_in_every_callback,
     every_reply_is_seen, odd_returns, negotiations,
 )  # fmt: skip
 

@@ -36,11 +36,13 @@ class Conversation:
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
     # Every command has its list of macros: none of a message can be older than it.
     has_every_list: bool = False
+    # Where the stream is cut into pieces.
+    cuts: tuple[int, ...] = ()
 
     def case(self, name: str) -> Case:
         sections = [abuse.section(callback, *lines) for callback, lines in self.sections]
         script = abuse.script(*sections, look=" ".join(f'"{name}' for name in NAMES), **self.setup)
-        return Case(name, script, conversation(*self.frames), parts=self)
+        return Case(name, script, conversation(*self.frames, cuts=self.cuts), parts=self)
 
 
 class Generator:
@@ -69,7 +71,9 @@ class Generator:
             self.disorder()
         # libmilter forgets the last message at MAIL.
         has_every_list = self.is_orderly and self.has_every_list and not self.declined & NO_STEP["M"]
-        return Conversation(self.setup, self.frames, self.sections, has_every_list)
+        size = sum(map(len, self.frames))
+        cuts = tuple(self.random.randrange(1, size) for _ in range(3)) if self.chance(0.1) and size > 1 else ()
+        return Conversation(self.setup, self.frames, self.sections, has_every_list, cuts)
 
     # --- the filter ---
 

@@ -46,12 +46,15 @@ OF_A_MESSAGE = ("envfrom", "envrcpt", "data", "header", "eoh", "body", "eom")
 
 def sent_values(case: Case) -> set[str]:
     """The values of all macros that the driver sends, as the filter shows them."""
+    streams: dict[int, bytes] = {}
+    for step in case.steps:
+        if step[0] == "send":
+            streams[step[1]] = streams.get(step[1], b"") + step[2]
     values = set()
-    for name, *arguments in case.steps:
-        if name == "send":
-            for code, payload in split(arguments[1])[0]:
-                if code == "D":
-                    values.update(payload[1:].split(b"\0")[1::2])
+    for stream in streams.values():
+        for code, payload in split(stream)[0]:
+            if code == "D":
+                values.update(payload[1:].split(b"\0")[1::2])
     return {"".join(chr(b) if 0x21 <= b <= 0x7E and b != 0x5C else f"\\x{b:02x}" for b in value) for value in values}
 
 
