@@ -1,0 +1,168 @@
+"""Runs a program with one of the libraries, and records what it and the MTAs said in each session."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.client import Client, Reply
+from lab.peer import Peer
+from lab.postfix import POSTFIX, Postfix, postfix
+from lab.process import Process, Unexpected, folder
+from lab.sendmail import SENDMAIL, Sendmail, sendmail
+from lab.sink import Delivered, Sink, sink
+from peers import opendkim
+from peers.filter import Conditions, under
+
+from .library import Library, loaded
+from .programs import Program
+from .record import Record, record
+from .recorder import Conversation, Recorder, recorder
+from .sessions import Session, Talk
+
+MTAS = (POSTFIX, SENDMAIL)
+# How many seconds a filter may take to end: libmilter looks every 5 seconds whether it should.
+PATIENCE = 15.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of all sessions with each MTA, by name. `end` waits until the program has ended, and says how."""
+
+    records: Mapping[str, Mapping[str, Record]]
+    end: Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Front:
+    """An MTA, the recorder that it asks, and where it delivers."""
+
+    peer: Peer
+    mta: Postfix | Sendmail
+    recorder: Recorder
+    sink: Sink
+
+    def play(self, sessions: Sequence[Session]) -> dict[str, Record]:
+        """Plays sessions one after the other. Only then it waits for the deliveries of all of them."""
+        seen = [self._talk(session, f"<bob-{number}@rcpt.example>") for number, session in enumerate(sessions)]
+        self.mta.settle()
+        delivered = self.sink.take()
+        for one in delivered:
+            if not any(it.is_of(one) for it in seen):
+                raise Unexpected(f"nobody sent {one}")
+        return {it.session.name: it.record([one for one in delivered if it.is_of(one)]) for it in seen}
+
+    def _talk(self, session: Session, bob: str) -> "Seen":
+        with Client(self.mta.ports["usual"]) as client:
+            session.talk(Talk(client, bob))
+        return Seen(session, bob, self.recorder.take(), client.replies, self.mta.held())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One session, before it is known what was delivered."""
+
+    session: Session
+    bob: str
+    conversations: Sequence[Conversation]
+    replies: Sequence[tuple[str, Reply]]
+    held: Sequence[str]
+
+    def is_of(self, one: Delivered) -> bool:
+        return any(self.bob in to for to in one.recipients)
+
+    def record(self, delivered: Sequence[Delivered]) -> Record:
+        # Postfix delivers the messages of a session in any order.
+        in_order = sorted(delivered, key=lambda one: (one.sender, one.body))
+        return record(self.conversations, self.replies, in_order, self.held)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A program that listens at `spec`, in a folder of its own. `program` ends it, and `home` removes its folder."""
+
+    spec: str
+    home: ExitStack
+    program: ExitStack
+    processes: Sequence[Process]
+
+    def end(self) -> list[str]:
+        """Ends it. Says with which status, and what it leaves behind."""
+        with self.home:
+            self.program.close()
+            left = ["its socket is left"] if is_left(self.spec) else []
+            return [f"{it.name} ended with status {it.status}" for it in self.processes] + left
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Both MTAs. `pool` is for what takes its time beside them."""
+
+    fronts: Sequence[Front]
+    pool: ThreadPoolExecutor
+
+    def run(self, program: Program, libraries: Sequence[Library]) -> list[Run]:
+        """Runs a program on each library, and plays its sessions with both MTAs."""
+        with folder() as keys:
+            opendkim.make_key(keys)
+            sessions = program.sessions(keys)
+            starts = [self.pool.submit(start, program, it, keys) for it in libraries]
+            return [self._play(starting.result(), sessions) for starting in starts]
+
+    def _play(self, started: Started, sessions: Sequence[Session]) -> Run:
+        self.point_at(started.spec)
+        played = self.pool.map(lambda front: front.play(sessions), self.fronts)
+        records = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
+        return Run(records, self.pool.submit(started.end).result)
+
+    def point_at(self, spec: str) -> None:
+        """Names the filter that the MTAs ask from now on."""
+        for front in self.fronts:
+            front.recorder.target = spec
+
+
+def start(program: Program, library: Library, keys: Path) -> Started:
+    """Runs a program on a library, in a folder of its own."""
+    processes: list[Process] = []
+    with ExitStack() as stack, ExitStack() as running:
+        home = stack.enter_context(folder())
+        with under(Conditions(environment=library.environment, patience=PATIENCE, started=processes)):
+            spec = running.enter_context(program.start(home, keys))
+        users = check_library(home, library)
+        return Started(spec, stack.pop_all(), running.pop_all(), [it for it in processes if it.pid in users])
+
+
+def check_library(home: Path, library: Library) -> set[int]:
+    """Sees that the program in this folder runs on that library and no other. Returns its processes."""
+    found = loaded(home)
+    strays = {pid: files for pid, files in found.items() if not all(map(library.is_at, files))}
+    if not found or strays:
+        raise Unexpected(f"what should run on {library.name} libmilter has loaded {strays or 'none'}")
+    return set(found)
+
+
+def is_left(spec: str) -> bool:
+    """Whether a filter that has ended left its socket behind."""
+    family, _, place = spec.partition(":")
+    return family == "unix" and Path(place).exists()
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """Runs both MTAs until the end of the block."""
+    with ExitStack() as stack:
+        fronts = []
+        for it in MTAS:
+            it.install()
+            # Sendmail takes no certificate from below a folder that everybody may write to, as /tmp is.
+            home = stack.enter_context(folder(Path("/run")))
+            tape, box = stack.enter_context(recorder()), stack.enter_context(sink())
+            if it is POSTFIX:
+                services = {"usual": f"-o smtpd_milters=inet:127.0.0.1:{tape.port}"}
+                mta: Postfix | Sendmail = stack.enter_context(postfix(home, box.port, services))
+            else:
+                services = {"usual": f"S=inet:{tape.port}@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m"}
+                mta = stack.enter_context(sendmail(home, box.port, services))
+            fronts.append(Front(it, mta, tape, box))
+        yield Bench(fronts, stack.enter_context(ThreadPoolExecutor(8)))
