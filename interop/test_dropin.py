@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from dropin_programs.bench import MTAS, Bench, Run, bench
+from dropin_programs.bench import FRONTS, MTAS, Bench, Run, bench
 from dropin_programs.library import REAL, dropin
-from dropin_programs.programs import PROGRAMS, Program
+from dropin_programs.programs import PROGRAMS, Program, dropin_peer
 
 from lab.peer import peer
+from peers import opendkim
 
 Property = Callable[[str, object], None]
 
@@ -25,15 +26,15 @@ class Runs:
         self._bench: Bench | None = None
         self._seen: dict[str, list[Run] | Exception] = {}
 
-    def of(self, program: Program) -> list[Run]:
+    def of(self, name: str, run: Callable[[Bench], list[Run]]) -> list[Run]:
         """With Sendmail's library, and with the drop-in. If one cannot be run, every test of it fails with that error."""
-        if program.name not in self._seen:
+        if name not in self._seen:
             try:
                 self._bench = self._bench or self._stack.enter_context(bench())
-                self._seen[program.name] = self._bench.run(program, (REAL, dropin()))
+                self._seen[name] = run(self._bench)
             except Exception as error:
-                self._seen[program.name] = error
-        seen = self._seen[program.name]
+                self._seen[name] = error
+        seen = self._seen[name]
         if isinstance(seen, Exception):
             raise seen
         return seen
@@ -45,19 +46,33 @@ def runs() -> Iterator[Runs]:
         yield Runs(stack)
 
 
-ROWS = [
-    pytest.param(mta.name, it, marks=peer(it.peer), id=f"{it.name}, {mta.name}") for it in PROGRAMS for mta in MTAS
-]
-
-
-@pytest.mark.parametrize(("mta", "case"), ROWS)
-def test_program_is_the_same_with_the_dropin(mta: str, case: Program, runs: Runs) -> None:
-    real, ours = runs.of(case)
-    stories = {name: it.differences(ours.records[mta][name]) for name, it in real.records[mta].items()}
+def assert_same(real: Run, ours: Run, front: str) -> None:
+    """Fails with the shortest session that is not the same, and the names of the others."""
+    stories = {name: it.differences(ours.records[front][name]) for name, it in real.records[front].items()}
     stories = {name: lines for name, lines in stories.items() if lines}
     if stories:
-        shortest = min(stories, key=lambda name: len(real.records[mta][name].frames))
+        shortest = min(stories, key=lambda name: len(real.records[front][name].frames))
         others = [name for name in stories if name != shortest]
         lines = [f"{shortest}: - is Sendmail's libmilter, + is the drop-in", *stories[shortest]]
         pytest.fail("\n".join([*lines, f"and so in {', '.join(others) or 'no other'}"]), pytrace=False)
     assert ours.end() == real.end()
+
+
+ROWS = [
+    pytest.param(front.name, it, marks=peer(it.peer), id=f"{it.name}, {front.name}")
+    for it in PROGRAMS for front in FRONTS
+]
+
+
+@pytest.mark.parametrize(("front", "case"), ROWS)
+def test_program_is_the_same(front: str, case: Program, runs: Runs) -> None:
+    real, ours = runs.of(case.name, lambda bench: bench.run(case, (REAL, dropin())))
+    assert_same(real, ours, front)
+
+
+@pytest.mark.parametrize("front", [it.name for it in MTAS])
+@peer(dropin_peer(opendkim.PEER))
+def test_daemon_is_the_same(front: str, runs: Runs) -> None:
+    """OpenDKIM in the background gets a new configuration, crashes, is started again by itself, and ends."""
+    real, ours = runs.of("daemon", lambda bench: [bench.live(it) for it in (REAL, dropin())])
+    assert_same(real, ours, front)

@@ -9,19 +9,23 @@ from pathlib import Path
 from lab.client import Client, Reply
 from lab.peer import Peer
 from lab.postfix import POSTFIX, Postfix, postfix
-from lab.process import Process, Unexpected, folder
+from lab.process import Process, Unexpected, folder, wait_until
 from lab.sendmail import SENDMAIL, Sendmail, sendmail
 from lab.sink import Delivered, Sink, sink
 from peers import opendkim
 from peers.filter import Conditions, under
+from peers.mail import PLAIN
 
-from .library import Library, loaded
+from .daemon import NEW, daemon, signs_as
+from .library import Library, check_library
+from .miltertest import MILTERTEST, Simulator
 from .programs import Program
 from .record import Record, record
 from .recorder import Conversation, Recorder, recorder
-from .sessions import Session, Talk
+from .sessions import Session, Talk, message_to
 
 MTAS = (POSTFIX, SENDMAIL)
+FRONTS = (*MTAS, MILTERTEST)
 # How many seconds a filter may take to end: libmilter looks every 5 seconds whether it should.
 PATIENCE = 15.0
 
@@ -97,9 +101,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Bench:
-    """Both MTAs. `pool` is for what takes its time beside them."""
+    """Both MTAs, and a simulator of one. `pool` is for what takes its time beside them."""
 
     fronts: Sequence[Front]
+    simulator: Simulator
     pool: ThreadPoolExecutor
 
     def run(self, program: Program, libraries: Sequence[Library]) -> list[Run]:
@@ -113,13 +118,39 @@ class Bench:
     def _play(self, started: Started, sessions: Sequence[Session]) -> Run:
         self.point_at(started.spec)
         played = self.pool.map(lambda front: front.play(sessions), self.fronts)
-        records = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
+        records: dict[str, Mapping[str, Record]] = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
+        records[MILTERTEST.name] = self.simulator.play()
         return Run(records, self.pool.submit(started.end).result)
 
+    def live(self, library: Library) -> Run:
+        """The life of a daemon, with a session after each of its events."""
+        seen: dict[str, dict[str, Record]] = {front.peer.name: {} for front in self.fronts}
+
+        def record_all(event: str) -> list[Record]:
+            for front in self.fronts:
+                seen[front.peer.name] |= front.play([Session(event, message_to(PLAIN))])
+            return [records[event] for records in seen.values()]
+
+        with folder() as keys, daemon(library) as it:
+            opendkim.make_key(keys)
+            end = [it.start(keys)]
+            self.point_at(it.spec)
+            record_all("after the start")
+            it.configure(keys, NEW)
+            it.reload()
+            wait_until(
+                lambda: all(signs_as("second", one) for one in record_all("with a new configuration")),
+                "opendkim to sign as its new configuration says",
+            )
+            it.crash()
+            record_all("after a crash")
+            end += it.end()
+        return Run(seen, lambda: end)
+
     def point_at(self, spec: str) -> None:
-        """Names the filter that the MTAs ask from now on."""
-        for front in self.fronts:
-            front.recorder.target = spec
+        """Names the filter that all of them ask from now on."""
+        for it in (*self.fronts, self.simulator):
+            it.recorder.target = spec
 
 
 def start(program: Program, library: Library, keys: Path) -> Started:
@@ -131,15 +162,6 @@ def start(program: Program, library: Library, keys: Path) -> Started:
             spec = running.enter_context(program.start(home, keys))
         users = check_library(home, library)
         return Started(spec, stack.pop_all(), running.pop_all(), [it for it in processes if it.pid in users])
-
-
-def check_library(home: Path, library: Library) -> set[int]:
-    """Sees that the program in this folder runs on that library and no other. Returns its processes."""
-    found = loaded(home)
-    strays = {pid: files for pid, files in found.items() if not all(map(library.is_at, files))}
-    if not found or strays:
-        raise Unexpected(f"what should run on {library.name} libmilter has loaded {strays or 'none'}")
-    return set(found)
 
 
 def is_left(spec: str) -> bool:
@@ -165,4 +187,6 @@ def bench() -> Iterator[Bench]:
                 services = {"usual": f"S=inet:{tape.port}@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m"}
                 mta = stack.enter_context(sendmail(home, box.port, services))
             fronts.append(Front(it, mta, tape, box))
-        yield Bench(fronts, stack.enter_context(ThreadPoolExecutor(8)))
+        MILTERTEST.install()
+        simulator = Simulator(stack.enter_context(recorder()))
+        yield Bench(fronts, simulator, stack.enter_context(ThreadPoolExecutor(8)))

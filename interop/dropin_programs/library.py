@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.packages import apt, installed_version
+from lab.process import Unexpected
 from peers.libraries import build
 
 NAME = "libmilter.so.1.0.1"
@@ -70,3 +71,12 @@ def loaded(home: Path) -> dict[int, list[Path]]:
         if files:
             found[int(process.name)] = sorted(files)
     return found
+
+
+def check_library(home: Path, library: Library) -> set[int]:
+    """Sees that the program in this folder runs on that library and no other. Returns its processes."""
+    found = loaded(home)
+    strays = {pid: files for pid, files in found.items() if not all(map(library.is_at, files))}
+    if not found or strays:
+        raise Unexpected(f"what should run on {library.name} libmilter has loaded {strays or 'none'}")
+    return set(found)
