@@ -37,6 +37,12 @@ class Run:
     records: Mapping[str, Mapping[str, Record]]
     end: Callable[[], Sequence[str]]
 
+    def differences(self, other: "Run", front: str) -> dict[str, list[str]]:
+        """The diffs of the sessions that are not the same, by name. Both runs have the same sessions."""
+        theirs = other.records[front]
+        diffs = {name: it.differences(theirs[name]) for name, it in self.records[front].items()}
+        return {name: lines for name, lines in diffs.items() if lines}
+
 
 @dataclass(frozen=True)
 class Front:

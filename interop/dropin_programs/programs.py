@@ -181,3 +181,15 @@ PROGRAMS = [
         "pyspf-milter, deferring", pyspf.PEER, lambda home, keys: pyspf.run(home, DEFERRING_SPF.format(defer=True))
     ),
 ]
+
+# Two that are not the same, which shows that the comparison notices.
+UNLIKE = [
+    Program(
+        "libmilter.c, one way", LIBMILTER,
+        scripted("libmilter", "eom:addheader|X-Way|one way", "rcpt/refused:setreply|550|5.7.1|one way"),
+    ),
+    Program(
+        "libmilter.c, another way", LIBMILTER,
+        scripted("libmilter", "eom:addheader|X-Way|another way", "rcpt/refused:setreply|550|5.7.1|another way"),
+    ),
+]

@@ -23,6 +23,10 @@ class Record:
     replies: Sequence[str]
     delivered: Sequence[str]
 
+    @property
+    def number_of_frames(self) -> int:
+        return sum(line.split()[1] in "<>" for line in self.frames)
+
     def differences(self, other: "Record") -> list[str]:
         """A diff of each part that is not the same, none if all are."""
         parts = (
