@@ -22,12 +22,14 @@ from .miltertest import MILTERTEST, Simulator
 from .programs import Program
 from .record import Record, record
 from .recorder import Conversation, Recorder, recorder
-from .sessions import Session, Talk, message_to
+from .sessions import Session, Talk, mark_of, message_to, one_of_a_crowd
 
 MTAS = (POSTFIX, SENDMAIL)
 FRONTS = (*MTAS, MILTERTEST)
 # How many seconds a filter may take to end: libmilter looks every 5 seconds whether it should.
 PATIENCE = 15.0
+# How many clients come at the same time after the other sessions.
+CROWD = 8
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,55 @@ class Front:
     recorder: Recorder
     sink: Sink
 
-    def play(self, sessions: Sequence[Session]) -> dict[str, Record]:
-        """Plays sessions one after the other. Only then it waits for the deliveries of all of them."""
-        seen = [self._talk(session, f"<bob-{number}@rcpt.example>") for number, session in enumerate(sessions)]
+    def play(self, sessions: Sequence[Session], crowd: int = 0) -> dict[str, Record]:
+        """Plays sessions one after the other, then those of many clients at the same time.
+
+        Only then it waits for the deliveries of all of them.
+        """
+        seen = [self._talk(session, bob(number)) for number, session in enumerate(sessions)]
+        seen += self._crowd(range(len(sessions), len(sessions) + crowd)) if crowd else []
         self.mta.settle()
         delivered = self.sink.take()
         for one in delivered:
             if not any(it.is_of(one) for it in seen):
                 raise Unexpected(f"nobody sent {one}")
-        return {it.session.name: it.record([one for one in delivered if it.is_of(one)]) for it in seen}
+        return {it.name: it.record([one for one in delivered if it.is_of(one)]) for it in seen}
 
-    def _talk(self, session: Session, bob: str) -> "Seen":
+    def _talk(self, session: Session, to: str) -> "Seen":
         with Client(self.mta.ports["usual"]) as client:
-            session.talk(Talk(client, bob))
-        return Seen(session, bob, self.recorder.take(), client.replies, self.mta.held())
+            session.talk(Talk(client, to))
+        return Seen(session.name, to, self.recorder.take(), client.replies, self.mta.held())
+
+    def _crowd(self, numbers: Sequence[int]) -> "list[Seen]":
+        """Plays a session with each of many clients at the same time. Which of their messages are held is not known."""
+
+        def talk(number: int) -> tuple[int, Client]:
+            with Client(self.mta.ports["usual"]) as client:
+                message_to(one_of_a_crowd(number))(Talk(client, bob(number)))
+            return number, client
+
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            clients = list(pool.map(talk, numbers))
+        conversations = self.recorder.take()
+
+        def seen(number: int, client: Client, held: Sequence[str]) -> Seen:
+            about = [it for it in conversations if it.is_about(mark_of(number))]
+            return Seen(f"client {number} of a crowd", bob(number), about, client.replies, held)
+
+        all_held = self.mta.held()
+        return [seen(*one, all_held if one is clients[0] else []) for one in clients]
+
+
+def bob(number: int) -> str:
+    """The recipient whom no other session has."""
+    return f"<bob-{number}@rcpt.example>"
 
 
 @dataclass(frozen=True)
 class Seen:
     """One session, before it is known what was delivered."""
 
-    session: Session
+    name: str
     bob: str
     conversations: Sequence[Conversation]
     replies: Sequence[tuple[str, Reply]]
@@ -96,13 +126,15 @@ class Started:
     home: ExitStack
     program: ExitStack
     processes: Sequence[Process]
+    # Who may connect to its socket.
+    mode: str
 
     def end(self) -> list[str]:
         """Ends it. Says with which status, and what it leaves behind."""
         with self.home:
             self.program.close()
             left = ["its socket is left"] if is_left(self.spec) else []
-            return [f"{it.name} ended with status {it.status}" for it in self.processes] + left
+            return [self.mode, *(f"{it.name} ended with status {it.status}" for it in self.processes), *left]
 
 
 @dataclass(frozen=True)
@@ -123,7 +155,7 @@ class Bench:
 
     def _play(self, started: Started, sessions: Sequence[Session]) -> Run:
         self.point_at(started.spec)
-        played = self.pool.map(lambda front: front.play(sessions), self.fronts)
+        played = self.pool.map(lambda front: front.play(sessions, CROWD), self.fronts)
         records: dict[str, Mapping[str, Record]] = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
         records[MILTERTEST.name] = self.simulator.play()
         return Run(records, self.pool.submit(started.end).result)
@@ -167,13 +199,20 @@ def start(program: Program, library: Library, keys: Path) -> Started:
         with under(Conditions(environment=library.environment, patience=PATIENCE, started=processes)):
             spec = running.enter_context(program.start(home, keys))
         users = check_library(home, library)
-        return Started(spec, stack.pop_all(), running.pop_all(), [it for it in processes if it.pid in users])
+        served = [it for it in processes if it.pid in users]
+        return Started(spec, stack.pop_all(), running.pop_all(), served, mode_of(spec))
 
 
 def is_left(spec: str) -> bool:
     """Whether a filter that has ended left its socket behind."""
     family, _, place = spec.partition(":")
     return family == "unix" and Path(place).exists()
+
+
+def mode_of(spec: str) -> str:
+    """The mode of a unix socket."""
+    family, _, place = spec.partition(":")
+    return f"its socket has mode {Path(place).stat().st_mode:o}" if family == "unix" else "it listens on TCP"
 
 
 @contextmanager

@@ -25,6 +25,10 @@ class Conversation:
     # How it ended, if not by QUIT.
     end: str = ""
 
+    def is_about(self, text: bytes) -> bool:
+        """Whether a frame of the MTA holds this text."""
+        return any(side == MTA and text in whole for side, whole in self.frames)
+
     def lines(self) -> Iterator[str]:
         for side, whole in self.frames:
             yield f"{'>' if side == MTA else '<'} {shown(side, whole)}"

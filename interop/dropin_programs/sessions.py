@@ -137,6 +137,17 @@ def gone_in_the_envelope(it: Talk) -> None:
     it.client.close()
 
 
+def mark_of(number: int) -> bytes:
+    """What only the message of this client holds, in a header and in the body."""
+    return b"crowd-%d@" % number
+
+
+def one_of_a_crowd(number: int) -> bytes:
+    """A message of its own for each of many clients."""
+    headers = tuple((name, b" <" + mark_of(number) + b"example.com>") if name == b"Message-ID" else (name, value) for name, value in HEADERS)
+    return message(b"From " + mark_of(number) + b"example.com.\r\n" + body_of(10_000), headers)
+
+
 MANY_HEADERS = HEADERS + tuple((b"X-Number", b" %d" % number) for number in range(500))
 SESSIONS = [
     Session("a message", message_to(PLAIN)),
