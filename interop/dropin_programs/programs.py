@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.peer import Peer
-from peers import amavisd, clamav, dkimpy, opendkim, opendmarc, pyspf, spamass
+from peers import amavisd, clamav, dkimpy, mimedefang, opendkim, opendmarc, pyspf, sendmail_milter, spamass, vrfydmn
 from peers.applications import GTUBE, for_stub, of_domain, with_text
 from peers.libraries import LIBMILTER, LIBRARIES
 from peers.mail import HEADERS, PLAIN, RECIPIENT, message
@@ -81,6 +81,8 @@ def configured(name: str, configuration: str) -> Start:
     return lambda home, keys: opendkim.run(home, name, configuration, keys=keys)
 
 
+OF_STUB = {wish: for_stub(wish) for wish in ("pass", "reject", "tempfail", "discard", "edit")}
+OF_STRANGERS = {"mail of another domain": of_domain(b"example.net")}
 REJECT = opendkim.VERIFY + "On-BadSignature reject\nOn-NoSignature accept\nRequiredHeaders yes\n"
 TWO_AUTHORS = message(headers=((b"From", b" Another <another@example.net>"), *HEADERS))
 STRICT_DMARC = opendmarc.CONFIGURATION + "RequiredHeaders yes\n"
@@ -166,7 +168,17 @@ PROGRAMS = [
     ),
     Program(
         "amavisd-milter", amavisd.PEER, lambda home, keys: amavisd.start(home),
-        lambda keys: {wish: for_stub(wish) for wish in ("pass", "reject", "tempfail", "discard", "edit")},
+        lambda keys: OF_STUB,
+    ),
+    Program("mimedefang", mimedefang.PEER, lambda home, keys: mimedefang.run(home), lambda keys: OF_STUB),
+    Program("Sendmail::Milter", sendmail_milter.PEER, lambda home, keys: sendmail_milter.run(home)),
+    Program("vrfydmn", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home), lambda keys: OF_STRANGERS),
+    Program(
+        "vrfydmn, quarantining", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--action", "quarantine"),
+        lambda keys: OF_STRANGERS,
+    ),
+    Program(
+        "vrfydmn, fixing", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--fix"), lambda keys: OF_STRANGERS
     ),
     Program("pymilter", PYMILTER, scripted("pymilter", *RULES), lambda keys: OF_RULES),
     Program("pymilter, a new body", PYMILTER, scripted("pymilter", *NEW_BODY)),
