@@ -1,0 +1,31 @@
+"""vrfydmn: refuses mail of domains that are not on a list, or puts another sender into it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.packages import apt, kept, unpack, unpacked_version
+from lab.peer import Peer
+
+from .filter import listening, offline
+
+ROOT = kept("vrfydmn")
+
+
+def install() -> None:
+    # Its package cannot be configured: it makes a folder of a user whom it does not create.
+    apt("vrfydmn", "python3-milter")
+    unpack("vrfydmn", ROOT, "vrfydmn")
+
+
+PEER = Peer("vrfydmn", "apt", install, lambda: unpacked_version(ROOT, "vrfydmn"))
+
+
+@contextmanager
+def run(home: Path, *options: str) -> Iterator[str]:
+    """Runs it until the end of the block. It knows example.com."""
+    socket, domains = home / "vrfydmn.sock", home / "domains"
+    domains.write_text("example.com OK\n")
+    words = ["--socket", f"unix:{socket}", "--file", domains, "--user", "root", "--group", "root", "--debug", *options]
+    with listening(offline(home, "/usr/bin/python3", ROOT / "usr/sbin/vrfydmn", *words), home, socket, name="vrfydmn"):
+        yield f"unix:{socket}"
