@@ -23,7 +23,7 @@ CONVERSATIONS = 5000
 # Conversations that are made small and reported; the others are only counted.
 MOST_REPORTS = 5
 # Cases in which libmilter waits for seconds run beside the others.
-SLOW = "stops/"
+SLOW = ("stops/", "timing/stuck-mta")
 
 # What a worker process works with.
 state: dict[str, Pair] = {}

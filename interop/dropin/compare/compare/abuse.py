@@ -339,6 +339,14 @@ def timing() -> Iterator[Case]:
             [("connect",), ("send", 0, message), ("await", "  gate"), ("pause", 0.05), ("close", 0), ("gate",),
              ("await", "close")],
         )  # fmt: skip
+    # The MTA reads nothing for a while, or for longer than the timeout.
+    body = f"replacebody {calls.repeated(4 << 20)} {4 << 20}"
+    for name, limit, pause in (("slow-mta", 100, 0.3), ("stuck-mta", 1, 2.5)):
+        yield Case(
+            f"timing/{name}",
+            script(section("eom", body, 'addheader "X "y', "progress", "getpriv", result=4), before=f"settimeout {limit}"),
+            [("connect",), ("send", 0, message), ("sleep", pause), ("half", 0), ("drain", 0)],
+        )
     # Two connections at a time: contexts are told apart.
     yield Case(
         "timing/two-connections",

@@ -220,6 +220,17 @@ def interrupts(case: Case, reference: Outcome, ours: Outcome, play: Play) -> boo
     return theirs == mine and reference.replies == ours.replies and reference.status == ours.status
 
 
+def closes_after_part_of_a_frame(case: Case, reference: Outcome, ours: Outcome, play: Play) -> bool:
+    """Every call fails from then on, and what was written begins like libmilter's and ends within a frame."""
+    calls = re.compile(r"  \w+ = -?\d+")
+    theirs, mine = ([calls.sub("", line) for line in it.lines()] for it in (reference, ours))
+    results = [line for line in ours.log if calls.fullmatch(line) and "getpriv" not in line]
+    frames, rest = split(ours.replies[0])
+    same = len([code for code, _ in split(reference.replies[0])[0] if code in "Ocb"])
+    is_cut = rest != b"" and all(code == "b" for code, _ in frames[same:])
+    return theirs == mine and is_cut and all(line.endswith("= -1") for line in results)
+
+
 ROWS = (
     Row(
         "old-macros",
@@ -289,6 +300,12 @@ ROWS = (
         "a second smfi_opensocket takes an unknown type for the path of a socket in libmilter",
         cases=r"sockets/foo:.*",
         check=unknown_type_stays_unknown,
+    ),
+    Row(
+        "stuck-mta",
+        "an MTA that reads nothing until the timeout: libmilter writes whole frames, however long it takes; ours closes",
+        cases=r"timing/stuck-mta",
+        check=closes_after_part_of_a_frame,
     ),
     Row(
         "interrupt",

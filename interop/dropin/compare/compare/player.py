@@ -236,6 +236,10 @@ class Play:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() >= end or self.is_over(), "nothing", seconds)
 
+    def step_sleep(self, seconds: float) -> None:
+        """Reads nothing for a while."""
+        time.sleep(seconds)
+
     def step_prepare(self, kind: str) -> None:
         """Puts something where the filter's socket will be, before the filter starts."""
         path, other = self.player.path, self.player.folder / "other"
