@@ -285,6 +285,12 @@ static void call_gate(struct call *call)
 	wait_at_gate();
 }
 
+static void call_fork(struct call *call)
+{
+	(void)call;
+	become_daemon();
+}
+
 static void call_say(struct call *call)
 {
 	say("%s", TEXT(0));
@@ -343,7 +349,7 @@ static const struct {
 	{"chgheader", call_chgheader}, {"chgfrom", call_chgfrom}, {"addrcpt", call_addrcpt},
 	{"addrcpt_par", call_addrcpt_par}, {"delrcpt", call_delrcpt}, {"replacebody", call_replacebody},
 	{"progress", call_progress}, {"quarantine", call_quarantine},
-	{"describe", call_describe}, {"put", call_put}, {"gate", call_gate}, {"say", call_say},
+	{"describe", call_describe}, {"put", call_put}, {"gate", call_gate}, {"fork", call_fork}, {"say", call_say},
 	{"kill", call_kill}, {"listeners", call_listeners},
 };
 

@@ -391,6 +391,7 @@ struct smfiDesc description(const struct line *line)
 /* --- one script --- */
 
 static sem_t gate;
+static pthread_t obeying;
 
 void wait_at_gate(void)
 {
@@ -412,25 +413,58 @@ static void *obey_driver(void *unused)
 	_exit(0);
 }
 
-static void run_script(char *script)
+static void begin_to_obey(void)
 {
-	struct section *first;
-	pthread_t thread;
 	sigset_t all, before;
 
-	read_script(script);
-	sem_init(&gate, 0, 0);
 	/* Signals are for the threads of the library. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	if (pthread_create(&thread, NULL, obey_driver, NULL) != 0)
+	if (pthread_create(&obeying, NULL, obey_driver, NULL) != 0)
 		errx(2, "no thread");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			err(2, "waitpid");
+	return status;
+}
+
+void become_daemon(void)
+{
+	pid_t child;
+
+	/* The parent obeys no longer. */
+	pthread_cancel(obeying);
+	pthread_join(obeying, NULL);
+	child = fork();
+	if (child < 0)
+		err(2, "fork");
+	if (child > 0) {
+		int status = wait_for(child);
+
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	begin_to_obey();
+}
+
+static void run_script(char *script)
+{
+	struct section *first;
+
+	read_script(script);
+	sem_init(&gate, 0, 0);
+	begin_to_obey();
 	first = take_section("main");
 	for (char **text = first->lines; *text != NULL; text++)
 		run_line(NULL, NULL, *text);
 	say("main: end");
-	pthread_join(thread, NULL);
+	pthread_join(obeying, NULL);
 }
 
 /* Reads the next script; NULL if the driver has gone. Orders for a child that has ended are skipped. */
@@ -470,9 +504,7 @@ int main(void)
 			run_script(script);
 			_exit(0);
 		}
-		while (waitpid(child, &status, 0) < 0)
-			if (errno != EINTR)
-				err(2, "waitpid");
+		status = wait_for(child);
 		if (WIFSIGNALED(status))
 			say("ended by signal %d", WTERMSIG(status));
 		else

@@ -49,6 +49,9 @@ const char *tag_of(SMFICTX *ctx);
 /* Tells the driver that a gate was reached, and waits until the driver opens it. */
 void wait_at_gate(void);
 
+/* Goes on in a child, as daemons do. */
+void become_daemon(void);
+
 /* The callbacks, by their places in the struct. */
 extern const char *const callback_names[13];
 struct smfiDesc description(const struct line *line);

@@ -249,6 +249,16 @@ def setups() -> Iterator[Case]:
         [parts["c"], f'describe 99 0 {ALL_CALLBACKS} "bad', "register", describe, "register", "opensocket 1", *ready, "main"],
     )):
         yield Case(f"setup/twice-{number}", "\n".join(["@main", describe, *lines]), conversation(*WHOLE))
+    # Daemons go on in a child, at whatever time they like.
+    usual = ["register", parts["c"], "setbacklog 5", "opensocket 1", *ready, "main", "listeners"]
+    for place in range(len(usual) - 2):
+        lines = [*usual[:place], "fork", *usual[place:]]
+        for callback, call in (("connect", "stop"), ("eom", "kill 15"), ("close", "getpriv")):
+            yield Case(
+                f"stops/daemon-{place}/{callback}",
+                "\n".join(["@main", describe, *lines, section(callback, call)]),
+                [*conversation(*WHOLE), *(ENDS if callback != "close" else [])],
+            )
     for name, values in {"setdbg": (-1, 0, INT_MAX, INT_MIN), "settimeout": (-1, 0, 1, INT_MAX, INT_MIN, 2**31 // 1000),
                          "setbacklog": (-1, 0, 1, INT_MAX)}.items():  # fmt: skip
         for value in values:
