@@ -210,7 +210,10 @@ def registered_for_new_connections(case: Case, reference: Outcome, ours: Outcome
 
 def unknown_type_stays_unknown(case: Case, reference: Outcome, ours: Outcome, play: Play) -> bool:
     """libmilter cuts its own copy of the text, and takes the rest for the path of a socket the next time."""
-    mine = [line.replace("main: opensocket = -1", "main: opensocket = 0") if n == 3 else line for n, line in enumerate(ours.log)]
+    mine = [
+        line.replace("main: opensocket = -1", "main: opensocket = 0") if n == 3 else line
+        for n, line in enumerate(ours.log)
+    ]
     return mine == reference.log and ours.status == reference.status
 
 

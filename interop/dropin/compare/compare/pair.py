@@ -52,7 +52,10 @@ class Pair:
         # The name of a fault, and the library that makes it.
         planted = {"PLANT": settings.plant, "LD_PRELOAD": str(settings.program.parent / "plant.so")}
         self.library = Player(
-            [*shlex.split(settings.under), *program], settings.library, place / "two", planted if settings.plant else None
+            [*shlex.split(settings.under), *program],
+            settings.library,
+            place / "two",
+            planted if settings.plant else None,
         )
         self.robust = Player(self.library.program, settings.library, place / "six", {"MILTER_PROTO_LAW": "robust"})
 

@@ -2,9 +2,9 @@
 
 import unittest
 
-from .abuse import script, section
 from .known import ROWS, explain
 from .player import Case, Outcome, conversation
+from .scripts import script, section
 from .wire import frame, macros, offer
 
 STREAM = offer() + macros("M", b"i", b"Q1") + frame("M", b"<a>\0")

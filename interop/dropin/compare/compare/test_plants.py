@@ -24,7 +24,9 @@ PLANTS = (
 def compare(only: str, *options: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "compare", "--program", TARGET / "filter", "--only", only, "--conversations", "20"]
     environment = {**os.environ, "PYTHONPATH": str(TARGET.parent)}
-    return subprocess.run([*command, "--limit", "3", *options], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*command, "--limit", "3", *options], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 class Planted(unittest.TestCase):
