@@ -94,7 +94,7 @@ STRICT_DMARC = opendmarc.CONFIGURATION + "RequiredHeaders yes\n"
 # It tells in a header which mail it need not check. Without DNS it fails at mail that it has to check.
 SPF = """\
 debugLevel = 1
-TestOnly = 1
+TestOnly = {test}
 HELO_reject = Fail
 Mail_From_reject = Fail
 skip_addresses = {skipped}
@@ -211,11 +211,11 @@ PROGRAMS = [
         ("dkim=pass", "dkim=fail"), to_verify,
     ),
     Program(
-        "pyspf-milter", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(skipped="127.0.0.0/8")),
+        "pyspf-milter", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(test=1, skipped="127.0.0.0/8")),
         ('name="Authentication-Results"',),
     ),
     Program(
-        "pyspf-milter, failing", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(skipped="192.0.2.0/24")),
+        "pyspf-milter, failing", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(test=0, skipped="192.0.2.0/24")),
         ("untrapped exception",), gets_everything=False,
     ),
 ]
