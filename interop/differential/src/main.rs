@@ -23,7 +23,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Parser;
 
-use known::ROWS;
+use known::rows;
 use pair::{Ours, Programs};
 use rules::{RULE_SETS, RuleSet};
 use run::Outcome;
@@ -101,7 +101,7 @@ fn main() -> anyhow::Result<ExitCode> {
     });
     let results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let is_whole = arguments.rules.is_none() && arguments.streams >= STREAMS && arguments.seed == SEED;
-    summary(results, started.elapsed(), arguments.seed, is_whole)
+    summary(results, started.elapsed(), arguments.seed, &programs.ours, is_whole)
 }
 
 /// Prints what there is to say, and what it comes to.
@@ -109,6 +109,7 @@ fn summary(
     results: Vec<(&'static str, Outcome)>,
     time: Duration,
     seed: u64,
+    ours: &Ours,
     is_whole: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut total = Tally::default();
@@ -129,7 +130,7 @@ fn summary(
         total.same
     );
     let mut stale = 0_usize;
-    for row in ROWS {
+    for row in rows(ours) {
         let count = total.known.get(row.id).copied().unwrap_or_default();
         let note = match (count, is_whole) {
             (0, true) => "   STALE",

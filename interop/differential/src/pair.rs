@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::filter::{Filter, Until};
-use crate::known::{ROWS, Remedy, Rewritten, Row, Unread};
+use crate::known::{Remedy, Rewritten, Row, Unread, rows};
 use crate::observation::{Observation, Outcome};
 use crate::rules::{CALLBACKS, RuleSet};
 use crate::stream::{End, Stream, cut};
@@ -104,7 +104,7 @@ impl<'p> Pair<'p> {
             return Ok(Judgement::Same);
         }
         // What was the same before can differ by chance only, where libmilter reads behind its buffers.
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Remedy::Rewrites(rewrite) = row.remedy
                 && let Some(rewritten) = rewrite(self.rules, &stream.bytes)
                 && self.ask_libmilter(&[&rewritten.bytes], until)? == ours
@@ -124,12 +124,12 @@ impl<'p> Pair<'p> {
         ours: Observation,
     ) -> anyhow::Result<Judgement> {
         let applicable = self.applicable(&stream.bytes)?;
-        for rows in subsets(&applicable) {
-            if self.does_without(&rows, &Rewritten::from(stream.bytes.clone()), &ours)? {
-                return Ok(Judgement::Known(rows.iter().map(|row| row.id).collect()));
+        for subset in subsets(&applicable) {
+            if self.does_without(&subset, &Rewritten::from(stream.bytes.clone()), &ours)? {
+                return Ok(Judgement::Known(subset.iter().map(|row| row.id).collect()));
             }
         }
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Remedy::Turns(turn) = row.remedy
                 && let Some(bytes) =
                     turn(self.rules, &stream.bytes).and_then(|place| stream.bytes.get(..place))
@@ -151,7 +151,7 @@ impl<'p> Pair<'p> {
         let original = Rewritten::from(bytes.to_vec());
         let mut all = original.clone();
         let mut applicable = Vec::new();
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Some(rewritten) = self.rewritten(row, &all)?.into_iter().next() {
                 all = rewritten;
                 applicable.push(row);

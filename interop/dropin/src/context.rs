@@ -15,8 +15,8 @@ use milter_proto::FilterSession;
 use milter_proto::macros::MacroStore;
 use milter_proto::wire::{Assembler, Edit, ListStage, MacroListsBuf, OutgoingFrame, Response, Text};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
+use nix::sys::time::TimeVal;
 use nix::sys::uio::writev;
 
 use crate::answers::Answers;
@@ -28,6 +28,9 @@ use crate::library;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(pub(crate) usize);
 
+/// How long a connection keeps its thread while nothing comes, at least: the system counts in ticks of its clock. Most MTAs
+/// have the next command ready by then.
+const LINGER: Duration = Duration::from_millis(1);
 /// Numbers are this far apart, so that they look like addresses, and reading from one fails at once.
 const DISTANCE: usize = 16;
 
@@ -43,17 +46,9 @@ pub(crate) struct Context {
     private: AtomicUsize,
     /// When the connection began to wait for the MTA, in seconds; 0 while it is served.
     waiting_since: AtomicU64,
-    /// What the thread that serves the connection needs, and no function.
-    pub(crate) input: Mutex<Input>,
+    /// The frame that has not come whole. Only the thread that serves the connection needs it.
+    pub(crate) assembler: Mutex<Assembler<Vec<u8>>>,
     state: Mutex<State>,
-}
-
-/// What was read.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) assembler: Assembler<Vec<u8>>,
-    /// The texts of a callback. Programs may write into them.
-    pub(crate) scratch: Vec<u8>,
 }
 
 /// What functions use, from any thread. It is not locked during a callback.
@@ -61,13 +56,22 @@ pub(crate) struct Input {
 pub(crate) struct State {
     pub(crate) session: FilterSession,
     pub(crate) macros: MacroStore<Vec<u8>>,
-    pub(crate) answers: Answers,
+    /// Most programs look up few macros, and many none.
+    pub(crate) answers: Option<Box<Answers>>,
     /// What `smfi_setreply` left, without its NUL, until a verdict uses it.
     pub(crate) reply: Option<Vec<u8>>,
-    lists: [Option<Vec<u8>>; 7],
+    /// What `smfi_setsymlist` set, in the order of `ListStage::ALL`.
+    lists: Option<Box<Lists>>,
     /// The answer to OPTNEG.
     pub(crate) negotiation: Vec<u8>,
+    /// A message was in progress when a reply could not be written.
+    pub(crate) is_cut_off: bool,
+    /// The abort callback is running.
+    pub(crate) refuses_edits: bool,
 }
+
+/// A list of names for each stage.
+type Lists = [Option<Vec<u8>>; ListStage::ALL.len()];
 
 thread_local! {
     /// The connection that this thread serves.
@@ -111,6 +115,10 @@ pub(crate) fn serving<T>(context: &Arc<Context>, serve: impl FnOnce() -> T) -> T
 impl Context {
     /// Puts a new connection into the table.
     pub(crate) fn begin(socket: OwnedFd, filter: &Arc<Filter>, settings: Settings) -> Arc<Self> {
+        // A timeout of 0 would be none.
+        let writing = time_of(settings.timeout.max(LINGER));
+        let _ = setsockopt(&socket, sockopt::SendTimeout, &writing);
+        let _ = setsockopt(&socket, sockopt::ReceiveTimeout, &time_of(LINGER));
         let number = LAST.fetch_add(DISTANCE, Ordering::Relaxed).wrapping_add(DISTANCE);
         let session = FilterSession::with_policy(settings.law.policy()).with_initial_steps(filter.declined());
         let context = Arc::new(Self {
@@ -122,14 +130,16 @@ impl Context {
             timeout: settings.timeout,
             private: AtomicUsize::new(0),
             waiting_since: AtomicU64::new(now()),
-            input: Mutex::new(Input { assembler: Assembler::new(Vec::new()), scratch: Vec::new() }),
+            assembler: Mutex::new(Assembler::new(Vec::new())),
             state: Mutex::new(State {
                 session,
                 macros: MacroStore::new(Vec::new()),
-                answers: Answers::default(),
+                answers: None,
                 reply: None,
-                lists: Default::default(),
+                lists: None,
                 negotiation: Vec::new(),
+                is_cut_off: false,
+                refuses_edits: false,
             }),
         });
         let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +159,7 @@ impl Context {
         self.private.load(Ordering::Acquire)
     }
 
-    /// Writes a frame, and waits as long as the timeout allows. `false`: the MTA takes nothing more.
+    /// Writes a frame, and waits as long as the timeout of the socket allows. `false`: the MTA takes nothing more.
     pub(crate) fn write(&self, frame: &OutgoingFrame<'_>) -> bool {
         let mut slots = [IoSlice::new(&[]); OutgoingFrame::MAX_SEGMENTS];
         self.write_all(frame.io_slices(&mut slots))
@@ -159,25 +169,12 @@ impl Context {
         let mut rest = pieces;
         while !rest.is_empty() {
             match writev(&self.socket, rest) {
-                Ok(0) => return false,
-                Ok(count) => IoSlice::advance_slices(&mut rest, count),
+                Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) if self.is_ready(PollFlags::POLLOUT, self.timeout) => {}
-                Err(_) => return false,
+                Ok(0) | Err(_) => return false,
             }
         }
         true
-    }
-
-    /// Waits until the socket is ready, or something is wrong with it.
-    pub(crate) fn is_ready(&self, what: PollFlags, limit: Duration) -> bool {
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        loop {
-            match poll(&mut [PollFd::new(self.socket.as_fd(), what)], limit) {
-                Err(Errno::EINTR) => {}
-                found => return found.is_ok_and(|count| count > 0),
-            }
-        }
     }
 
     pub(crate) fn begin_to_wait(&self) {
@@ -201,8 +198,11 @@ impl Context {
     /// Sends an edit. `false`: not now, not negotiated, too long, or the MTA is gone.
     pub(crate) fn edit(&self, edit: Edit<'_>) -> bool {
         let mut state = self.state();
-        let is_short = library::is_within_data_size(Response::Edit(edit).encode().len());
-        is_short && state.session.send(edit).is_ok_and(|frame| self.write(&frame))
+        if state.refuses_edits {
+            return false;
+        }
+        state.session.set_limits(library::limits());
+        state.session.send(edit).is_ok_and(|frame| self.write(&frame))
     }
 
     /// Sends PROGRESS at once.
@@ -212,7 +212,7 @@ impl Context {
 
     /// Sets the list of macros that is requested for a stage. `false`: there is one already, or no such stage.
     pub(crate) fn set_list(&self, stage: usize, names: &[u8]) -> bool {
-        match self.state().lists.get_mut(stage) {
+        match self.state().lists.get_or_insert_default().get_mut(stage) {
             Some(list @ None) => {
                 *list = Some(names.to_vec());
                 true
@@ -232,10 +232,10 @@ impl State {
     /// The lists of macros that were set.
     pub(crate) fn requested_macros(&self) -> MacroListsBuf {
         let mut lists = MacroListsBuf::new();
-        for (stage, names) in (0_u32..).zip(&self.lists) {
-            let stage = ListStage::ALL.iter().map(|row| row.0).find(|known| known.number() == stage);
-            if let (Some(stage), Some(names)) = (stage, names) {
-                lists.push(stage, Text::new(names).unwrap_or_default());
+        for ((stage, _), names) in ListStage::ALL.iter().zip(self.lists.iter().flat_map(|lists| lists.iter()))
+        {
+            if let Some(names) = names {
+                lists.push(*stage, Text::new(names).unwrap_or_default());
             }
         }
         lists
@@ -248,6 +248,12 @@ pub(crate) struct Settings {
     pub(crate) law: Law,
     pub(crate) timeout: Duration,
     pub(crate) debug: i32,
+}
+
+/// What a socket takes as a timeout; one that is too long is none.
+fn time_of(limit: Duration) -> TimeVal {
+    let micros = i64::from(limit.subsec_micros());
+    i64::try_from(limit.as_secs()).map_or(TimeVal::new(0, 0), |seconds| TimeVal::new(seconds, micros))
 }
 
 /// Seconds since the first call, and 1: never 0.

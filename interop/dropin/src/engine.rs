@@ -3,26 +3,45 @@
 //! `FilterSession` knows the order and who has to speak. This is what is left for a library in libmilter's shape.
 
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use milter_proto::FilterSession;
 use milter_proto::filter::{Event, Options, Turn};
-use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
-use milter_proto::{FilterSession, Limits};
+use milter_proto::order::CommandKind;
+use milter_proto::wire::{Actions, Assembler, Command, Offer, ReplyText, Steps, Tolerance, Verdict};
 use nix::errno::Errno;
-use nix::poll::PollFlags;
-use nix::unistd::read;
+use nix::sys::socket::{MsgFlags, recv};
 
-use crate::context::{Context, Input, State};
+use crate::context::{Context, State};
 use crate::ffi::{SocketName, Status};
 use crate::law::Law;
 use crate::library;
 use crate::log::{self, Urgency};
 
-/// How long a connection keeps its thread while nothing comes. Most MTAs have the next command ready by then.
-const LINGER: Duration = Duration::from_millis(1);
 /// Bits for MTA and library alone, which no filter may ask for.
 const INTERNAL: u32 = 0x7000_0000;
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// Threads that wait for the next command of a connection. A thread costs memory, and many connections keep few of them busy.
+const MOST_WAITING: usize = 2;
+
+/// What a thread needs to serve connections, one after the other.
+#[derive(Debug)]
+pub(crate) struct Room {
+    buffer: Vec<u8>,
+    /// The texts of a callback. Programs may write into them.
+    scratch: Vec<u8>,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; BUFFER], scratch: Vec::new() }
+    }
+}
 
 /// What is to become of a connection that was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +53,20 @@ pub(crate) enum Next {
 
 impl Context {
     /// Handles all that has come, and what comes shortly after.
-    pub(crate) fn serve(&self, buffer: &mut [u8]) -> Next {
-        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn serve(&self, room: &mut Room) -> Next {
+        let Room { buffer, scratch } = room;
+        let mut assembler = self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match read(&self.socket, buffer) {
+            match self.read(buffer) {
                 Ok(count @ 1..) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
-                    if self.take(&mut input, bytes).is_break() {
+                    if self.take(&mut assembler, bytes, scratch).is_break() {
                         break;
                     }
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
-                    input.assembler.release();
-                    input.scratch = Vec::new();
+                    assembler.release();
                     self.state().macros.release();
                     return Next::Wait;
                 }
@@ -56,17 +75,33 @@ impl Context {
             if library::is_aborting() {
                 break;
             }
-            self.is_ready(PollFlags::POLLIN, LINGER);
         }
-        self.end(input.assembler.pending());
+        self.end(assembler.pending());
         Next::Close
+    }
+
+    /// Reads once. If only a few threads wait for the next command of an MTA, this one does, too, for some milliseconds.
+    fn read(&self, buffer: &mut [u8]) -> nix::Result<usize> {
+        static WAITING: AtomicUsize = AtomicUsize::new(0);
+        let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
+        let flags = if waiting < MOST_WAITING { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+        let count = recv(self.socket.as_raw_fd(), buffer, flags);
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        count
     }
 
     /// Ends the conversation: the callbacks for a message in progress, and for the end.
     fn end(&self, pending: usize) {
-        let ending = self.state().session.disconnect(pending);
+        let mut state = self.state();
+        let ending = state.session.disconnect(pending);
+        // libmilter makes no callback for a message whose end was being handled.
+        let in_message = match ending.owed {
+            Some(CommandKind::EndOfMessage) if self.law == Law::Libmilter => false,
+            _ => ending.in_message || state.is_cut_off,
+        };
+        drop(state);
         self.trace(2, format_args!("the conversation is over: {ending:?}"));
-        if ending.in_message {
+        if in_message {
             self.filter.on_abort(self.handle);
         }
         self.filter.on_close(self.handle);
@@ -76,11 +111,16 @@ impl Context {
     }
 
     /// Handles the commands in some bytes.
-    fn take(&self, input: &mut Input, bytes: &[u8]) -> ControlFlow<()> {
-        let Input { assembler, scratch } = input;
+    fn take(
+        &self,
+        assembler: &mut Assembler<Vec<u8>>,
+        bytes: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
         let mut bytes = bytes;
-        assembler.set_limits(Limits::DEFAULT.with_max_receive_payload(library::data_size()));
         loop {
+            // A callback may change them for the next command.
+            assembler.set_limits(library::limits());
             let mut state = self.state();
             let event = match state.session.next_event(assembler, &mut bytes) {
                 Ok(Some(event)) => event,
@@ -104,7 +144,10 @@ impl Context {
         let filter = &self.filter;
         // The callbacks for what ends still see its macros.
         if event.aborts_message {
+            // An edit here would be one of the message that comes next.
+            self.state().refuses_edits = true;
             filter.on_abort(self.handle);
+            self.state().refuses_edits = false;
         }
         match event.command {
             // `end` makes the callback.
@@ -171,24 +214,29 @@ impl Context {
         let name = &self.filter.name;
         log::write(Urgency::Error, name, format_args!("no address of this family: {:?}", event.command));
         if self.law == Law::Robust {
-            return self.reply(self.filter.on_connect(
-                self.handle,
-                &mut Vec::from(b"\0"),
-                SocketName::Unknown,
-            ));
+            return self.reply(self.filter.on_connect(self.handle, &mut [0], SocketName::Unknown));
         }
         ControlFlow::Break(())
     }
 
     /// Sends the reply for what a callback returned.
     fn reply(&self, status: Status) -> ControlFlow<()> {
+        // What libmilter's engine uses inside, a program can return, too.
+        if status == Status::ABORT {
+            return ControlFlow::Break(());
+        }
         let mut state = self.state();
-        let State { session, reply, negotiation, .. } = &mut *state;
-        match session.turn() {
-            Turn::Reply(_) => {}
+        let State { session, reply, negotiation, is_cut_off, .. } = &mut *state;
+        let outstanding = match session.turn() {
+            Turn::Reply(kind) => kind,
             Turn::Closed => return ControlFlow::Break(()),
             _ => return ControlFlow::Continue(()),
-        }
+        };
+        // Unless the reply is written.
+        *is_cut_off = session.stage().is_in_message();
+        // The filter promised not to reply, and the MTA does not know about it.
+        let emulated = session.negotiated().map(|negotiated| negotiated.emulated).unwrap_or_default();
+        let is_emulated = outstanding.no_reply_step().is_some_and(|step| emulated.contains(step));
         let kept = |class: u8| reply.as_deref().filter(|text| text.first() == Some(&class));
         let text = |class| kept(class).and_then(|text| ReplyText::parse_as(text, Tolerance::LENIENT).ok());
         let verdict = match status {
@@ -198,22 +246,24 @@ impl Context {
             Status::SKIP => Verdict::Skip,
             Status::REJECT => text(b'5').map_or(Verdict::Reject, Verdict::Reply),
             Status::TEMPFAIL => text(b'4').map_or(Verdict::Tempfail, Verdict::Reply),
-            // What libmilter's engine uses inside, a program can return, too.
-            Status::ABORT => return ControlFlow::Break(()),
+            Status::NOREPLY | Status::OPTIONS if is_emulated => Verdict::Continue,
             Status::OPTIONS if self.law == Law::Libmilter => {
                 let is_written = self.write_all(&mut [std::io::IoSlice::new(negotiation)]);
                 let _ = session.withhold();
+                *is_cut_off &= !is_written;
                 return go_on_if(is_written);
             }
             _ if self.law == Law::Libmilter => {
                 // Nothing is sent, and the MTA waits.
                 let is_silent = session.withhold().is_ok() || self.send_nearest(session, Verdict::Continue);
+                *is_cut_off &= !is_silent;
                 return go_on_if(is_silent);
             }
             Status::NOREPLY => Verdict::Continue,
             _ => Verdict::Tempfail,
         };
         let is_written = self.send_nearest(session, verdict);
+        *is_cut_off &= !is_written;
         if matches!(verdict, Verdict::Reply(_)) {
             *reply = None;
         }
@@ -222,11 +272,12 @@ impl Context {
 
     /// Sends a verdict, or the nearest one where the filter promised not to reply.
     fn send_nearest(&self, session: &mut FilterSession, verdict: Verdict<'_>) -> bool {
+        session.set_limits(library::limits());
         let Ok(sent) = session.send_nearest(verdict) else { return false };
         if let Some(misuse) = sent.misuse {
             log::write(Urgency::Error, &self.filter.name, format_args!("not sent: {misuse}"));
         }
-        library::is_within_data_size(sent.frame.len()) && self.write(&sent.frame)
+        self.write(&sent.frame)
     }
 
     /// Asks the filter what it wants, and answers the offer.
@@ -289,8 +340,8 @@ impl State {
     fn observe(&mut self, event: &Event<'_>) {
         // Macros that do not fit are left out. No MTA sends that many.
         let _ = self.macros.observe(event);
-        if !event.is_ignored() {
-            self.answers.observe(event);
+        if let Some(answers) = self.answers.as_mut().filter(|_| !event.is_ignored()) {
+            answers.observe(event);
         }
     }
 }

@@ -156,7 +156,7 @@ impl Filter {
         rows.iter().filter(|row| row.0).fold(Steps::EMPTY, |steps, row| steps.union(row.1))
     }
 
-    pub(crate) fn on_connect(&self, handle: Handle, host: &mut Vec<u8>, name: SocketName) -> Status {
+    pub(crate) fn on_connect(&self, handle: Handle, host: &mut [u8], name: SocketName) -> Status {
         let Some(call) = self.callbacks.connect else { return Status::CONTINUE };
         let host = host.as_mut_ptr().cast();
         match name {
@@ -177,21 +177,21 @@ impl Filter {
         }
     }
 
-    pub(crate) fn on_helo(&self, handle: Handle, name: &mut Vec<u8>) -> Status {
+    pub(crate) fn on_helo(&self, handle: Handle, name: &mut [u8]) -> Status {
         on_text(self.callbacks.helo, handle, name)
     }
 
-    pub(crate) fn on_unknown(&self, handle: Handle, line: &mut Vec<u8>) -> Status {
+    pub(crate) fn on_unknown(&self, handle: Handle, line: &mut [u8]) -> Status {
         on_text(self.callbacks.unknown, handle, line)
     }
 
     /// The address and the arguments, each with its NUL.
-    pub(crate) fn on_mail(&self, handle: Handle, texts: &mut Vec<u8>) -> Status {
+    pub(crate) fn on_mail(&self, handle: Handle, texts: &mut [u8]) -> Status {
         on_texts(self.callbacks.mail, handle, texts)
     }
 
     /// The address and the arguments, each with its NUL.
-    pub(crate) fn on_rcpt(&self, handle: Handle, texts: &mut Vec<u8>) -> Status {
+    pub(crate) fn on_rcpt(&self, handle: Handle, texts: &mut [u8]) -> Status {
         on_texts(self.callbacks.rcpt, handle, texts)
     }
 
@@ -200,7 +200,7 @@ impl Filter {
     }
 
     /// The name and the value, each with its NUL.
-    pub(crate) fn on_header(&self, handle: Handle, texts: &mut Vec<u8>) -> Status {
+    pub(crate) fn on_header(&self, handle: Handle, texts: &mut [u8]) -> Status {
         let Some(call) = self.callbacks.header else { return Status::CONTINUE };
         let mut starts = starts(texts).into_iter();
         match (starts.next(), starts.next()) {
@@ -279,13 +279,13 @@ fn on_ctx(callback: Option<OnCtx>, handle: Handle) -> Status {
     callback.map_or(Status::CONTINUE, |call| Status(unsafe { call(ctx(handle)) }))
 }
 
-fn on_text(callback: Option<OnText>, handle: Handle, text: &mut Vec<u8>) -> Status {
+fn on_text(callback: Option<OnText>, handle: Handle, text: &mut [u8]) -> Status {
     let Some(call) = callback else { return Status::CONTINUE };
     // SAFETY: the text belongs to this call and ends with NUL.
     Status(unsafe { call(ctx(handle), text.as_mut_ptr().cast()) })
 }
 
-fn on_texts(callback: Option<OnTexts>, handle: Handle, texts: &mut Vec<u8>) -> Status {
+fn on_texts(callback: Option<OnTexts>, handle: Handle, texts: &mut [u8]) -> Status {
     let Some(call) = callback else { return Status::CONTINUE };
     let mut starts = starts(texts);
     starts.push(ptr::null_mut());
@@ -517,7 +517,9 @@ unsafe extern "C" fn smfi_getsymval(ctx: Ctx, name: *mut c_char) -> *mut c_char 
     let Some(context) = found(ctx) else { return ptr::null_mut() };
     let mut state = context.state();
     let crate::context::State { macros, answers, .. } = &mut *state;
-    let copy = macros.find(name).and_then(|(stage, value)| answers.keep(stage, value.as_bytes()));
+    let copy = macros
+        .find(name)
+        .and_then(|(stage, value)| answers.get_or_insert_default().keep(stage, value.as_bytes()));
     copy.map_or(ptr::null_mut(), |copy| copy.as_mut_ptr().cast())
 }
 

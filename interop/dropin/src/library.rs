@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use milter_proto::Limits;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -108,13 +109,12 @@ pub(crate) fn set_data_size(bytes: usize) -> usize {
     DATA.swap(bytes, Ordering::Relaxed)
 }
 
-pub(crate) fn data_size() -> u32 {
-    u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(u32::MAX)
-}
-
-/// Whether the payload of a frame of this length may be sent.
-pub(crate) fn is_within_data_size(frame: usize) -> bool {
-    frame.saturating_sub(5) <= DATA.load(Ordering::Relaxed)
+/// The same limit in both directions, as it is set now.
+pub(crate) fn limits() -> Limits {
+    // The largest number would stand for what was negotiated.
+    let most = u32::MAX.saturating_sub(1);
+    let bytes = u32::try_from(DATA.load(Ordering::Relaxed)).unwrap_or(most).min(most);
+    Limits::DEFAULT.with_max_receive_payload(bytes).with_max_send_payload(bytes)
 }
 
 pub(crate) fn is_stopping() -> bool {
@@ -210,12 +210,10 @@ pub(crate) fn main() -> bool {
     };
     let is_good = accept(&listener, &pool, &filter, settings);
     drop(listener);
-    if !is_good {
-        stop(Stop::Abort);
-    } else {
-        let how = if is_aborting() { "aborts" } else { "stops" };
-        log::write(Urgency::Info, &filter.name, format_args!("{how}"));
-    }
+    // The socket is closed also where the filter was stopped before it was opened.
+    stop(if is_good { Stop::Terminate } else { Stop::Abort });
+    let how = if is_aborting() { "aborts" } else { "stops" };
+    log::write(Urgency::Info, &filter.name, format_args!("{how}"));
     pool.wait_for_callbacks(GRACE);
     is_good
 }

@@ -26,6 +26,10 @@ impl Listener {
     /// Listens on an address. `removes_old`: a file of an earlier unix socket is deleted first.
     pub(crate) fn open(address: &Address, backlog: i32, removes_old: bool) -> io::Result<Self> {
         let (family, bound): (_, Box<dyn SockaddrLike>) = match address {
+            // Without a name libmilter listens on the abstract socket whose name is NULs.
+            Address::Unix(path) if path.as_os_str().is_empty() => {
+                (AddressFamily::Unix, Box::new(UnixAddr::new_abstract(&[0; 107])?))
+            }
             Address::Unix(path) => (AddressFamily::Unix, Box::new(UnixAddr::new(path)?)),
             Address::Tcp(SocketAddr::V4(v4)) => (AddressFamily::Inet, Box::new(SockaddrIn::from(*v4))),
             Address::Tcp(SocketAddr::V6(v6)) => (AddressFamily::Inet6, Box::new(SockaddrIn6::from(*v6))),
@@ -53,7 +57,7 @@ impl Listener {
 
     /// Accepts a connection, if there is one.
     pub(crate) fn accept(&self) -> nix::Result<OwnedFd> {
-        let socket = accept4(&self.socket, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
+        let socket = accept4(&self.socket, SockFlag::SOCK_CLOEXEC)?;
         // A host that vanished is noticed in the end.
         let _ = setsockopt(&socket, sockopt::KeepAlive, &true);
         Ok(socket)

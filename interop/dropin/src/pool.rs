@@ -4,6 +4,7 @@
 //! wakes one of them. A thread that is about to serve makes sure that another one waits.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -13,16 +14,14 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::context::{self, Context, Handle};
-use crate::engine::Next;
+use crate::engine::{Next, Room};
 use crate::library;
 use crate::log::{self, Urgency};
 
 /// How long a thread waits for work before it ends, if another one waits, too.
-const PATIENCE_MS: u16 = 10_000;
+const PATIENCE_MS: u16 = 1_000;
 /// Stack of a thread, where the system has no limit of its own: callbacks expect what libmilter gives them.
 const STACK: usize = 8 * 1024 * 1024;
-/// Bytes that are read at a time.
-const BUFFER: usize = 64 * 1024;
 
 /// The threads, and the sockets that they wait for.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Pool {
 
     /// What a thread does. It is counted as idle when it begins.
     fn work(self: &Arc<Self>) {
-        let mut buffer = Vec::new();
+        let mut room = None;
         let mut events = [EpollEvent::empty()];
         loop {
             let found = self.sockets.wait(&mut events, EpollTimeout::from(PATIENCE_MS));
@@ -84,23 +83,24 @@ impl Pool {
                             log::write(Urgency::Error, &self.name, format_args!("no thread: {error}"));
                         }
                     }
-                    buffer.resize(BUFFER, 0);
-                    self.serve(event.data(), &mut buffer);
+                    self.serve(event.data(), room.get_or_insert_with(Room::new));
                 }
                 // There is no work for so many threads.
                 (Ok(_), _) if others > 0 => return,
-                _ => buffer = Vec::new(),
+                _ => room = None,
             }
             self.idle.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn serve(&self, number: u64, buffer: &mut [u8]) {
+    fn serve(&self, number: u64, room: &mut Room) {
         let handle = usize::try_from(number).map(Handle);
         let Some(context) = handle.ok().and_then(context::find) else { return };
         self.count(1);
         context.begin_to_serve();
-        let next = context::serving(&context, || context.serve(buffer));
+        // A fault of this library ends one connection, not the program.
+        let serve = AssertUnwindSafe(|| context::serving(&context, || context.serve(room)));
+        let next = catch_unwind(serve).unwrap_or(Next::Close);
         context.begin_to_wait();
         let is_waiting =
             next == Next::Wait && self.sockets.modify(&context, &mut interest(context.handle)).is_ok();

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(made(Some("5.7.1"), &[b"a", b""]).as_deref(), Some("550-5.7.1 a\r\n550 5.7.1 "));
         assert_eq!(made(None, &[]).as_deref(), Some("550-5.0.0"));
         assert_eq!(made(None, &[&[b'x'; 981]]), None);
-        assert!(made(None, &[b"a"; 32]).is_some());
-        assert_eq!(made(None, &[b"a"; 33]), None);
+        assert!(made(None, &[&b"a"[..]; 32]).is_some());
+        assert_eq!(made(None, &[&b"a"[..]; 33]), None);
     }
 }

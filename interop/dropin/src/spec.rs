@@ -80,7 +80,8 @@ fn bracketed(literal: &[u8], any: IpAddr) -> Option<IpAddr> {
         // The resolver of the C library reads short and octal forms of numbers, as libmilter does.
         let is_numeric =
             text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b'x' | b'X'));
-        return if is_numeric { resolve(text, any) } else { None };
+        // The broadcast address is what the C library returns for an error.
+        return resolve(text, any).filter(|address| is_numeric && *address != Ipv4Addr::BROADCAST);
     }
     let bare =
         text.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("IPv6:")).and_then(|_| text.get(5..));
