@@ -39,6 +39,10 @@ class Run:
     records: Mapping[str, Mapping[str, Record]]
     end: Callable[[], Sequence[str]]
 
+    def sent_by_filter(self, front: str) -> list[str]:
+        """The frames of the filter in all sessions."""
+        return [line for it in self.records[front].values() for line in it.frames if line.split()[1] == "<"]
+
     def differences(self, other: "Run", front: str) -> dict[str, list[str]]:
         """The diffs of the sessions that are not the same, by name. Both runs have the same sessions."""
         theirs = other.records[front]
@@ -75,7 +79,7 @@ class Front:
         return Seen(session.name, to, self.recorder.take(), client.replies, self.mta.held())
 
     def _crowd(self, numbers: Sequence[int]) -> "list[Seen]":
-        """Plays a session with each of many clients at the same time. Which of their messages are held is not known."""
+        """Plays a session with each of many clients at the same time. Nobody asks for what reason a message is held."""
 
         def talk(number: int) -> tuple[int, Client]:
             with Client(self.mta.ports["usual"]) as client:
@@ -85,13 +89,13 @@ class Front:
         with ThreadPoolExecutor(len(numbers)) as pool:
             clients = list(pool.map(talk, numbers))
         conversations = self.recorder.take()
+        self.mta.held()
 
-        def seen(number: int, client: Client, held: Sequence[str]) -> Seen:
+        def seen(number: int, client: Client) -> Seen:
             about = [it for it in conversations if it.is_about(mark_of(number))]
-            return Seen(f"client {number} of a crowd", bob(number), about, client.replies, held)
+            return Seen(f"client {number} of a crowd", bob(number), about, client.replies, [])
 
-        all_held = self.mta.held()
-        return [seen(*one, all_held if one is clients[0] else []) for one in clients]
+        return [seen(*one) for one in clients]
 
 
 def bob(number: int) -> str:
@@ -149,13 +153,13 @@ class Bench:
         """Runs a program on each library, and plays its sessions with both MTAs."""
         with folder() as keys:
             opendkim.make_key(keys)
-            sessions = program.sessions(keys)
+            sessions, crowd = program.sessions(keys), CROWD if program.gets_everything else 0
             starts = [self.pool.submit(start, program, it, keys) for it in libraries]
-            return [self._play(starting.result(), sessions) for starting in starts]
+            return [self._play(starting.result(), sessions, crowd) for starting in starts]
 
-    def _play(self, started: Started, sessions: Sequence[Session]) -> Run:
+    def _play(self, started: Started, sessions: Sequence[Session], crowd: int) -> Run:
         self.point_at(started.spec)
-        played = self.pool.map(lambda front: front.play(sessions, CROWD), self.fronts)
+        played = self.pool.map(lambda front: front.play(sessions, crowd), self.fronts)
         records: dict[str, Mapping[str, Record]] = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
         records[MILTERTEST.name] = self.simulator.play()
         return Run(records, self.pool.submit(started.end).result)

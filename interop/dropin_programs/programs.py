@@ -24,12 +24,18 @@ Messages = Callable[[Path], dict[str, bytes]]
 
 @dataclass(frozen=True)
 class Program:
-    """A program in one configuration. Of `messages` more sessions are made than every program gets."""
+    """A program in one configuration. It must be seen to send frames with these words.
+
+    Of `messages` more sessions are made than every program gets. One that does not get everything gets these sessions
+    and a message: it is there in another configuration too.
+    """
 
     name: str
     of: Peer
     start: Start
+    sends: tuple[str, ...]
     messages: Messages = lambda keys: {}
+    gets_everything: bool = True
 
     @property
     def peer(self) -> Peer:
@@ -41,7 +47,7 @@ class Program:
         named = self.messages(keys)
         one_by_one = [Session(name, message_to(raw, CAROL, RECIPIENT)) for name, raw in named.items()]
         together = [Session("all of these and others", messages_of(PLAIN, *named.values(), PLAIN))] if named else []
-        return [*SESSIONS, *one_by_one, *together]
+        return [*(SESSIONS if self.gets_everything else SESSIONS[:1]), *one_by_one, *together]
 
     def __str__(self) -> str:
         return self.name
@@ -82,23 +88,22 @@ def configured(name: str, configuration: str) -> Start:
 
 
 OF_STUB = {wish: for_stub(wish) for wish in ("pass", "reject", "tempfail", "discard", "edit")}
-OF_STRANGERS = {"mail of another domain": of_domain(b"example.net")}
 REJECT = opendkim.VERIFY + "On-BadSignature reject\nOn-NoSignature accept\nRequiredHeaders yes\n"
 TWO_AUTHORS = message(headers=((b"From", b" Another <another@example.net>"), *HEADERS))
 STRICT_DMARC = opendmarc.CONFIGURATION + "RequiredHeaders yes\n"
-# Without DNS every check ends with a temporary error, for which mail can be deferred.
-DEFERRING_SPF = """\
+# It tells in a header which mail it need not check. Without DNS it fails at mail that it has to check.
+SPF = """\
 debugLevel = 1
-TestOnly = 0
+TestOnly = {test}
 HELO_reject = Fail
 Mail_From_reject = Fail
-PermError_reject = True
-TempError_Defer = {defer}
-skip_addresses = 192.0.2.0/24
+skip_addresses = {skipped}
 Socket = inet:{{port}}@localhost
 PidFile = {{home}}/pyspf.pid
 UserID = root
 InternalHosts = 192.0.2.0/24
+Header_Type = AR
+Authserv_Id = lab.example
 """
 
 # For the two scripted filters: a refusal in every place, and every edit.
@@ -138,70 +143,88 @@ def scripted(name: str, *rules: str) -> Start:
 
 
 PYMILTER = SCRIPTED["pymilter"].peer
+EDITS = ("ADDHEADER", "INSHEADER", "CHGHEADER", "CHGFROM", "ADDRCPT ", "ADDRCPT_PAR", "DELRCPT", "PROGRESS")
+REFUSALS = ("REJECT", "REPLYCODE reply=\"450", "REPLYCODE reply=\"550", "DISCARD", "ACCEPT")
 PROGRAMS = [
-    Program("opendkim, signing", opendkim.PEER, configured("sign", opendkim.SIGN), to_sign),
-    Program("opendkim, verifying", opendkim.PEER, configured("verify", opendkim.VERIFY), to_verify),
     Program(
-        "opendkim, rejecting", opendkim.PEER, configured("reject", REJECT),
+        "opendkim, signing", opendkim.PEER, configured("sign", opendkim.SIGN), ('name="DKIM-Signature"', "ACCEPT"), to_sign
+    ),
+    Program(
+        "opendkim, verifying", opendkim.PEER, configured("verify", opendkim.VERIFY), ("dkim=pass", "dkim=fail", "dkim=none"),
+        to_verify,
+    ),
+    Program(
+        "opendkim, rejecting", opendkim.PEER, configured("reject", REJECT), ("dkim=pass", "REPLYCODE"),
         lambda keys: {**to_verify(keys), "two authors": TWO_AUTHORS},
     ),
-    Program("opendmarc", opendmarc.PEER, lambda home, keys: opendmarc.run(home)),
+    Program("opendmarc", opendmarc.PEER, lambda home, keys: opendmarc.run(home), ("dmarc=none", 'name="DMARC-Filter"')),
     Program(
         "opendmarc, rejecting", opendmarc.PEER, lambda home, keys: opendmarc.run(home, STRICT_DMARC),
-        lambda keys: {"two authors": TWO_AUTHORS},
+        ("dmarc=none", "REJECT"), lambda keys: {"two authors": TWO_AUTHORS},
     ),
     Program(
-        "clamav-milter", clamav.PEER, lambda home, keys: clamav.start(home),
+        "clamav-milter", clamav.PEER, lambda home, keys: clamav.start(home), ("Clean", "infected by Interop.Test"),
         lambda keys: {"the test virus": with_text(clamav.EICAR)},
     ),
     Program(
-        "clamav-milter, quarantining", clamav.PEER, lambda home, keys: clamav.quarantining(home),
-        lambda keys: {"the test virus": with_text(clamav.EICAR)},
+        "clamav-milter, quarantining", clamav.PEER, lambda home, keys: clamav.quarantining(home), ("Clean", "QUARANTINE"),
+        lambda keys: {"the test virus": with_text(clamav.EICAR)}, gets_everything=False,
     ),
     Program(
-        "spamass-milter", spamass.PEER, lambda home, keys: spamass.run(home),
+        "spamass-milter", spamass.PEER, lambda home, keys: spamass.run(home), ("X-Spam-Status", "REPLYCODE"),
         lambda keys: {"test spam": with_text(GTUBE)},
     ),
     Program(
         "spamass-milter, marking", spamass.PEER, lambda home, keys: spamass.run(home, refused_from=5_000),
-        lambda keys: {"test spam": with_text(GTUBE)},
+        ('name="X-Spam-Flag" value="YES"', "REPLBODY"), lambda keys: {"test spam": with_text(GTUBE)}, gets_everything=False,
     ),
     Program(
         "amavisd-milter", amavisd.PEER, lambda home, keys: amavisd.start(home),
-        lambda keys: OF_STUB,
+        ("INSHEADER", "CHGHEADER", "ADDRCPT", "DELRCPT", *REFUSALS[1:4]), lambda keys: OF_STUB,
     ),
-    Program("mimedefang", mimedefang.PEER, lambda home, keys: mimedefang.run(home), lambda keys: OF_STUB),
-    Program("Sendmail::Milter", sendmail_milter.PEER, lambda home, keys: sendmail_milter.run(home)),
-    Program("vrfydmn", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home), lambda keys: OF_STRANGERS),
+    Program(
+        "mimedefang", mimedefang.PEER, lambda home, keys: mimedefang.run(home),
+        (*EDITS[:5], "DELRCPT", *REFUSALS[1:4]), lambda keys: OF_STUB,
+    ),
+    Program(
+        "Sendmail::Milter", sendmail_milter.PEER, lambda home, keys: sendmail_milter.run(home),
+        ("---> Append me to this message body!",),
+    ),
+    Program("vrfydmn", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home), ("554 5.7.0 Reject Queue-ID: *",)),
     Program(
         "vrfydmn, quarantining", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--action", "quarantine"),
-        lambda keys: OF_STRANGERS,
+        ("QUARANTINE",), gets_everything=False,
     ),
     Program(
-        "vrfydmn, fixing", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--fix"), lambda keys: OF_STRANGERS
+        "vrfydmn, fixing", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--fix"), ("CHGHEADER", 'name="Reply-To"'),
+        lambda keys: {"mail of another domain": of_domain(b"example.net")},
     ),
-    Program("pymilter", PYMILTER, scripted("pymilter", *RULES), lambda keys: OF_RULES),
-    Program("pymilter, a new body", PYMILTER, scripted("pymilter", *NEW_BODY)),
-    Program("libmilter.c", LIBMILTER, scripted("libmilter", *RULES), lambda keys: OF_RULES),
-    Program("libmilter.c, a new body", LIBMILTER, scripted("libmilter", *NEW_BODY)),
-    Program("dkimpy-milter, signing", dkimpy.PEER, lambda home, keys: dkimpy.run(home, keys), to_sign),
+    Program("pymilter", PYMILTER, scripted("pymilter", *RULES), (*EDITS, *REFUSALS), lambda keys: OF_RULES),
+    Program("pymilter, a new body", PYMILTER, scripted("pymilter", *NEW_BODY), ("REPLBODY", "QUARANTINE", "SKIP")),
+    Program("libmilter.c", LIBMILTER, scripted("libmilter", *RULES), (*EDITS, *REFUSALS), lambda keys: OF_RULES),
+    Program("libmilter.c, a new body", LIBMILTER, scripted("libmilter", *NEW_BODY), ("REPLBODY", "QUARANTINE")),
     Program(
-        "dkimpy-milter, verifying", dkimpy.PEER, lambda home, keys: dkimpy.run(home, keys, internal="192.0.2.1"), to_verify
+        "dkimpy-milter, signing", dkimpy.PEER, lambda home, keys: dkimpy.run(home, keys), ('name="DKIM-Signature"',), to_sign
     ),
-    Program("pyspf-milter", pyspf.PEER, lambda home, keys: pyspf.run(home, DEFERRING_SPF.format(defer=False))),
     Program(
-        "pyspf-milter, deferring", pyspf.PEER, lambda home, keys: pyspf.run(home, DEFERRING_SPF.format(defer=True))
+        "dkimpy-milter, verifying", dkimpy.PEER, lambda home, keys: dkimpy.run(home, keys, internal="192.0.2.1"),
+        ("dkim=pass", "dkim=fail"), to_verify,
+    ),
+    Program(
+        "pyspf-milter", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(test=1, skipped="127.0.0.0/8")),
+        ('name="Authentication-Results"',),
+    ),
+    Program(
+        "pyspf-milter, failing", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(test=0, skipped="192.0.2.0/24")),
+        ("untrapped exception",), gets_everything=False,
     ),
 ]
 
 # Two that are not the same, which shows that the comparison notices.
 UNLIKE = [
     Program(
-        "libmilter.c, one way", LIBMILTER,
-        scripted("libmilter", "eom:addheader|X-Way|one way", "rcpt/refused:setreply|550|5.7.1|one way"),
-    ),
-    Program(
-        "libmilter.c, another way", LIBMILTER,
-        scripted("libmilter", "eom:addheader|X-Way|another way", "rcpt/refused:setreply|550|5.7.1|another way"),
-    ),
+        f"libmilter.c, {way}", LIBMILTER,
+        scripted("libmilter", f"eom:addheader|X-Way|{way}", f"rcpt/refused:setreply|550|5.7.1|{way}"), (way,),
+    )
+    for way in ("one way", "another way")
 ]

@@ -13,6 +13,8 @@ from .recorder import Conversation
 # Lines around a difference, and how much of a long line is shown.
 CONTEXT = 3
 WIDTH = 160
+# Lines that are shown of one part of a record.
+MOST = 60
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def diff(what: str, ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
             lines += [f"- {short(line, other(after, at))}" for at, line in enumerate(before)]
             lines += [f"+ {short(line, other(before, at))}" for at, line in enumerate(after)]
         lines.append("")
-    return lines
+    return lines if len(lines) <= MOST else [*lines[:MOST], f"... and {len(lines) - MOST} more lines"]
 
 
 def other(lines: Sequence[str], at: int) -> str:

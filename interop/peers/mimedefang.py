@@ -14,12 +14,15 @@ PEER = debian("MIMEDefang", "mimedefang")
 @contextmanager
 def run(home: Path) -> Iterator[str]:
     multiplexor, socket, spool = home / "multiplexor.sock", home / "mimedefang.sock", home / "spool"
-    # It works as its own user only.
+    # It does not run as root.
     home.chmod(0o777)
     spool.mkdir()
     spool.chmod(0o777)
-    workers: list[str | Path] = ["mimedefang-multiplexor", "-D", "-U", "defang", "-m", "1", "-x", "4", "-z", spool]
-    workers += ["-s", multiplexor, "-f", HERE / "scripts" / "mimedefang_filter.pl"]
+    worker = home / "worker"
+    worker.write_text(f'#!/bin/sh\nexec mimedefang.pl -f "{HERE}/scripts/mimedefang_filter.pl" "$@"\n')
+    worker.chmod(0o755)
+    workers: list[str | Path] = ["mimedefang-multiplexor", "-D", "-U", "defang", "-m", "2", "-x", "2", "-q", "64", "-z", spool]
+    workers += ["-s", multiplexor, "-f", worker]
     milter: list[str | Path] = ["mimedefang", "-D", "-U", "defang", "-q", "-m", multiplexor, "-z", spool, "-p", socket]
     with listening(offline(home, *workers), home, multiplexor, name="multiplexor"):
         with listening(offline(home, *milter), home, socket, name="mimedefang"):

@@ -23,9 +23,10 @@ PEER = Peer("vrfydmn", "apt", install, lambda: unpacked_version(ROOT, "vrfydmn")
 
 @contextmanager
 def run(home: Path, *options: str) -> Iterator[str]:
-    """Runs it until the end of the block. It knows example.com."""
-    socket, domains = home / "vrfydmn.sock", home / "domains"
-    domains.write_text("example.com OK\n")
-    words = ["--socket", f"unix:{socket}", "--file", domains, "--user", "root", "--group", "root", "--debug", *options]
+    """Runs it until the end of the block. It knows no domain."""
+    socket = home / "vrfydmn.sock"
+    # With Python 3 it does not read its list: it takes the letters of the name of the file for domains.
+    (home / "0").touch()
+    words = ["--socket", f"unix:{socket}", "--file", "0", "--user", "root", "--group", "root", "--debug", *options]
     with listening(offline(home, "/usr/bin/python3", ROOT / "usr/sbin/vrfydmn", *words), home, socket, name="vrfydmn"):
         yield f"unix:{socket}"

@@ -63,6 +63,8 @@ for number = 1, 5 do
     long[number] = string.rep("a line of the part " .. number .. "\r\n", 2000)
 end
 
+mt.negotiate(conn, nil, nil, nil)
+mt.macro(conn, SMFIC_CONNECT, "j", "mta.example")
 if goes_on("connect", mt.conninfo, "localhost", "127.0.0.1") and goes_on("helo", mt.helo, "client.example.org") then
     envelope("ABORTED", "sender@example.com")
     mt.abort(conn)
