@@ -13,7 +13,7 @@ import pytest
 from lab import process
 from lab.packages import CannotInstall
 from lab.peer import Peer
-from lab.report import Outcome, by_name, document, fail_open, figures, table
+from lab.report import Outcome, by_name, document, dropin, fail_open, figures, table
 
 OUTCOMES = pytest.StashKey[dict[str, Outcome]]()
 
@@ -43,15 +43,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     stray = [item.nodeid for item in items if item.get_closest_marker("peer") is None]
     if stray:
         raise pytest.UsageError("no peer is named by " + ", ".join(stray))
-    peers = {peer_of(item).handle: peer_of(item) for item in items}
+    peers = {(peer_of(item).handle, peer_of(item).group) for item in items}
     if config.option.list_peers:
-        print(*(f"{handle} ({it.group})" for handle, it in sorted(peers.items())), sep="\n")
+        print(*(f"{handle} ({group})" for handle, group in sorted(peers)), sep="\n")
         items.clear()
         return
     wanted = {name.lower().replace(" ", "-") for name in config.option.peer}
-    unknown = wanted - peers.keys() - {it.group for it in peers.values()}
-    if unknown:
-        raise pytest.UsageError(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(sorted(peers))}")
+    names = {name for peer in peers for name in peer}
+    if wanted - names:
+        raise pytest.UsageError(f"no peer {', '.join(sorted(wanted - names))}; there are {', '.join(sorted(names))}")
     if wanted:
         is_wanted = {item: bool({peer_of(item).handle, peer_of(item).group} & wanted) for item in items}
         config.hook.pytest_deselected(items=[item for item in items if not is_wanted[item]])
@@ -138,6 +138,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"{result} {line}")
     terminalreporter.write_line(figures(outcomes))
     terminalreporter.write_line(fail_open(outcomes))
+    terminalreporter.write_line(dropin(outcomes))
     if config.option.outcomes:
         config.option.outcomes.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
     if config.option.document:

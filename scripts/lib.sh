@@ -15,8 +15,16 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs Debian packages, each as NAME or NAME=VERSION.
+# Installs Debian packages, each as NAME or NAME=VERSION. Steps that run at the same time take turns.
 apt_get() {
+    mkdir -p target/ci
+    (
+        flock 9
+        apt_get_alone "$@"
+    ) 9>target/ci/apt.lock
+}
+
+apt_get_alone() {
     local missing=() package version
     for package in "$@"; do
         version=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' "${package%%=*}" 2>/dev/null || true)
@@ -100,9 +108,8 @@ suite_on_i686() {
 
 # --- steps: the functions step_NAME ---
 
-# Each on a line of its own, with the time that it took; the first that fails ends the run.
+# One step after the other, each with the time that it took; the first that fails ends the run.
 run_steps() {
-    local start summary=()
     # For the trap, which runs outside of the function: not local.
     step=preparing
     need_compiler
@@ -113,14 +120,38 @@ run_steps() {
         fi
     done
     trap '[ $? -eq 0 ] || echo "== FAILED: $step" >&2' EXIT
+    local start
     for step in "$@"; do
         echo "== $step"
         start=$SECONDS
         # What a step sets is gone with it.
         ("step_$step")
-        summary+=("$(printf '%5d s  %s' $((SECONDS - start)) "$step")")
         echo "== $step: ok, $((SECONDS - start)) s"
     done
-    echo "== all of it: ok, $SECONDS s"
-    printf '%s\n' "${summary[@]}"
+}
+
+# The same, with two lists of steps at the same time, divided by --. What the second one prints comes when both are done.
+run_two_lists() {
+    local first=() second output other status=0
+    while [ "$1" != -- ]; do
+        first+=("$1")
+        shift
+    done
+    shift
+    second=("$@")
+    # Before anybody needs it.
+    need_compiler
+    output=$(mktemp)
+    (run_steps "${second[@]}") >"$output" 2>&1 &
+    other=$!
+    (run_steps "${first[@]}") || status=$?
+    if [ "$status" -ne 0 ]; then
+        # With what it has started.
+        pkill -P "$other" 2>/dev/null || true
+        kill "$other" 2>/dev/null || true
+    fi
+    wait "$other" || status=$?
+    cat "$output"
+    rm "$output"
+    return "$status"
 }

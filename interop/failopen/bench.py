@@ -40,6 +40,7 @@ SENDMAIL_SETTINGS = "define(`confMAX_MESSAGE_SIZE', `1000000')dnl\n"
 OTHER = Setting("other", refuses=(("data", ""),))
 OTHER_OPTIONS = ("--at", "data=reject", "--at", "rcpt/*second*=accept", "--at", "rcpt/*refused*=accept")
 
+MTAS = (POSTFIX_PEER, SENDMAIL_PEER)
 REFUSED = "refused at once"
 IMPOSSIBLE = "–"
 
@@ -192,3 +193,49 @@ def _sendmail(home: Path, box: Sink, _: Sink, places: Mapping[str, Place]) -> Ab
             chains[_service(case, on_tcp)] = [asked, *([OTHER.name] if case.chained else [])]
     del filters[f"{OTHER.name}-tcp"]
     return sendmail(home, box.port, {}, filters=filters, chains=chains, settings=SENDMAIL_SETTINGS)
+
+
+class Benches:
+    """The MTAs, each started for its first test, and the results of each program, which runs only once."""
+
+    def __init__(self, programs: Path, stack: ExitStack) -> None:
+        self.programs = programs
+        self._stack = stack
+        self._started: dict[str, Bench] = {}
+        self._seen: dict[tuple[str, str], dict[str, Result | None] | Exception] = {}
+
+    def results(self, mta: str, program: Program, name: str = "") -> dict[str, Result | None]:
+        """The results of all cases with a program. If it cannot be run, every case fails with that error."""
+        key = (mta, name or program.name)
+        if key not in self._seen:
+            try:
+                self._seen[key] = self._bench(mta).run(program)
+            except Exception as error:
+                self._seen[key] = error
+        seen = self._seen[key]
+        if isinstance(seen, Exception):
+            raise seen
+        return seen
+
+    def of_library(self, program: Program) -> dict[tuple[str, str], Result | None]:
+        """The results of a library by MTA and case, both MTAs at the same time: most of it is waiting for timeouts."""
+        started = [self._bench(it.handle) for it in MTAS]
+        with ThreadPoolExecutor(len(started)) as pool:
+            seen = pool.map(lambda one: (one.name, one.run(program)), started)
+            return {(mta, case): result for mta, results in seen for case, result in results.items()}
+
+    def _bench(self, mta: str) -> Bench:
+        if mta not in self._started:
+            self._started[mta] = self._stack.enter_context(bench(mta, self.programs))
+        return self._started[mta]
+
+
+def surprises(results: Mapping[tuple[str, str], Result | None], rows: Mapping[tuple[str, str], str]) -> str:
+    """Tells of the cases with another outcome than these rows have, or than a refusal where there is no row."""
+    changed = {key: it for key, it in results.items() if _failure(it) != rows.get(key)}
+    story = "\n\n".join(f"{key}: {it}\nknown: {rows.get(key, REFUSED)}" for key, it in changed.items())
+    return f"another outcome than what is known for {list(changed)}\n{story}" if changed else ""
+
+
+def _failure(result: Result | None) -> str | None:
+    return None if result is None or result.cell == REFUSED else result.worst

@@ -12,12 +12,23 @@ that refuses everything. The MTA is configured to deliver without a filter that 
 negotiate the steps of this row.
 """
 
+DROPIN = """\
+`interop/dropin` is a `libmilter.so.1.0.1` on this crate. Debian's programs use it, unmodified, where `LD_LIBRARY_PATH` tells
+the loader of programs so. Each of them was given the same sessions with it and with Sendmail's library: by Postfix, by
+Sendmail, and by the scripts of miltertest. All frames between MTA and filter, all replies of the MTA and all delivered messages were
+compared. Only times, names in the queue, ports and signatures are masked (`interop/dropin_programs/masks.py`).
+"""
+DROPIN_FAIL_OPEN = """\
+The fail-open table with filters on the drop-in: in step with libmilter, as it is by default, and under the robust law
+(`MILTER_PROTO_LAW=robust`).
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
     """One scenario: a test with its parameters. `result` is `passed`, `failed` or `known not`; `figure` what it measured.
 
-    `cells` are for the fail-open table: case, MTA, column, text.
+    `cells` are for tables: the name of the table, two names of the row, the column, the text.
     """
 
     peer: str
@@ -27,7 +38,7 @@ class Outcome:
     result: str
     reason: str = ""
     figure: str = ""
-    cells: tuple[tuple[str, str, str, str], ...] = ()
+    cells: tuple[tuple[str, str, str, str, str], ...] = ()
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
@@ -60,18 +71,31 @@ def figures(outcomes: Iterable[Outcome]) -> str:
     return head + "\n".join(rows) if rows else ""
 
 
-def fail_open(outcomes: Iterable[Outcome]) -> str:
-    """The outcome of each fail-open script with each program, as a table; an empty string if none was run."""
-    cells = [cell for outcome in outcomes for cell in outcome.cells]
+def grid(outcomes: Iterable[Outcome], name: str, *heads: str) -> str:
+    """The cells of the table with that name, under its two first columns; an empty string if there are none."""
+    cells = [cell for outcome in outcomes for table, *cell in outcome.cells if table == name]
     if not cells:
         return ""
     columns = list(dict.fromkeys(column for _, _, column, _ in cells))
     rows: dict[tuple[str, str], dict[str, str]] = {}
-    for case, mta, column, text in cells:
-        rows.setdefault((mta, case), {})[column] = text
-    lines = [["MTA", "case", *columns], ["---"] * (2 + len(columns))]
+    for first, second, column, text in cells:
+        rows.setdefault((first, second), {})[column] = text
+    lines = [[*heads, *columns], ["---"] * (2 + len(columns))]
     lines += [[*key, *(row.get(column, "") for column in columns)] for key, row in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fail_open(outcomes: Iterable[Outcome]) -> str:
+    """The outcome of each fail-open script with each program."""
+    return grid(outcomes, "fail-open", "MTA", "case")
+
+
+def dropin(outcomes: Iterable[Outcome]) -> str:
+    """What was tried with the drop-in: the programs, and the fail-open table."""
+    outcomes = list(outcomes)
+    programs = grid(outcomes, "programs", "program", "version")
+    passed = grid(outcomes, "dropin fail-open", "MTA", "case")
+    return "\n\n".join(part for part in (programs, DROPIN_FAIL_OPEN if passed else "", passed) if part)
 
 
 def document(outcomes: list[Outcome], day: date) -> str:
@@ -94,4 +118,7 @@ def document(outcomes: list[Outcome], day: date) -> str:
     passed = fail_open(outcomes)
     if passed:
         parts.append(f"## Fail-open table\n\n{FAIL_OPEN}\n{passed}\n")
+    replaced = dropin(outcomes)
+    if replaced:
+        parts.append(f"## Programs on the drop-in\n\n{DROPIN}\n{replaced}\n")
     return "\n".join(parts)

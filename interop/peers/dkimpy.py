@@ -19,21 +19,28 @@ UserID root
 Mode sv
 Domain example.com
 Selector lab
-KeyFile {home}/key.pem
+KeyFile {keys}/key.pem
 AuthservID lab.example
-InternalHosts 127.0.0.1
+InternalHosts {internal}
 DNSOverride {public}
 """
 
 
 @contextmanager
-def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
+def run(home: Path, keys: Path, internal: str = "127.0.0.1") -> Iterator[str]:
+    """Runs it with the key in `keys` until the end of the block. It signs the mail of that address."""
     file, socket = home / "dkimpy.conf", home / "dkimpy.sock"
-    opendkim.make_key(home)
-    public = (home / "key.public").read_text()
-    file.write_text(CONFIGURATION.format(home=home, public=public))
+    public = (keys / "key.public").read_text()
+    file.write_text(CONFIGURATION.format(home=home, keys=keys, public=public, internal=internal))
     with listening(offline(home, "dkimpy-milter", file), home, socket):
         yield f"unix:{socket}"
+
+
+@contextmanager
+def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
+    opendkim.make_key(home)
+    with run(home, home) as spec:
+        yield spec
 
 
 FILTER = Filter(PEER, start)

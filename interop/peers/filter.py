@@ -1,10 +1,10 @@
 """What a filter is to the matrix, and how one is run."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
@@ -52,18 +52,33 @@ class Filter:
         return next((row for pattern, row in rows.items() if fnmatchcase(scenario, pattern)), None)
 
 
-# Whether filters that end are started again.
-RESTARTING = ContextVar("RESTARTING", default=False)
+@dataclass(frozen=True)
+class Conditions:
+    """How filters are run. `started` gets every process that is started."""
+
+    restarts: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    # How many seconds each may take to end. Few have anything to tidy up, and libmilter takes up to 5 seconds.
+    patience: float = 0.0
+    started: list[Process] | None = None
+
+
+CONDITIONS = ContextVar("CONDITIONS", default=Conditions())
 
 
 @contextmanager
-def restarting() -> Iterator[None]:
-    """Within the block, a filter that ends is started again after a moment."""
-    before = RESTARTING.set(True)
+def under(conditions: Conditions) -> Iterator[Conditions]:
+    """Within the block, filters are started under these conditions. They keep them after it."""
+    before = CONDITIONS.set(conditions)
     try:
-        yield
+        yield conditions
     finally:
-        RESTARTING.reset(before)
+        CONDITIONS.reset(before)
+
+
+def restarting() -> AbstractContextManager[Conditions]:
+    """Within the block, a filter that ends is started again after a moment."""
+    return under(Conditions(restarts=True))
 
 
 @contextmanager
@@ -71,18 +86,20 @@ def listening(
     command: Sequence[str | Path], home: Path, where: Path | tuple[str, int], name: str = ""
 ) -> Iterator[Process]:
     """Runs a program that listens there until the end of the block."""
-    if RESTARTING.get():
+    conditions = CONDITIONS.get()
+    if conditions.restarts:
         name = name or Path(command[0]).name
         stale = str(where) if isinstance(where, Path) else ""
         again = 'while :; do [ -z "$0" ] || rm -f "$0"; "$@"; echo "ended with status $?" >&2; sleep 0.2; done'
         command = ["sh", "-c", again, stale, *command]
-    process = Process(command, home, name)
+    process = Process(command, home, name, conditions.environment)
+    if conditions.started is not None:
+        conditions.started.append(process)
     try:
         process.wait_listening(where, 60)
         yield process
     finally:
-        # None of them has anything to tidy up, and libmilter takes 5 seconds for it.
-        process.stop(0.0)
+        process.stop(conditions.patience)
 
 
 def scripted(command: Callable[[], Sequence[str | Path]]) -> Start:

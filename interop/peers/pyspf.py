@@ -1,7 +1,7 @@
 """pyspf-milter: checks SPF. It finds no record, since no DNS query of it leaves the machine."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from lab.peer import debian
@@ -27,11 +27,16 @@ InternalHosts = 127.0.0.1,192.0.2.0/24
 
 
 @contextmanager
-def start(home: Path, rules: Sequence[str] = ()) -> Iterator[str]:
+def run(home: Path, configuration: str = CONFIGURATION) -> Iterator[str]:
+    """Runs it with a configuration until the end of the block."""
     file, port = home / "pyspf.conf", free_port()
-    file.write_text(CONFIGURATION.format(home=home, port=port))
+    file.write_text(configuration.format(home=home, port=port))
     with listening(offline(home, "pyspf-milter", file), home, ("127.0.0.1", port), name="pyspf-milter"):
         yield f"inet:{port}@127.0.0.1"
+
+
+def start(home: Path, rules: Sequence[str] = ()) -> AbstractContextManager[str]:
+    return run(home)
 
 
 FILTER = Filter(PEER, start)

@@ -55,7 +55,8 @@ pub enum Sending {
     /// Only what every MTA understands.
     Strict,
     /// Everything that libmilter sends: any verdict but SHUTDOWN and CONN_FAIL, PROGRESS at any time, any header name,
-    /// and other frames between the chunks of a new body.
+    /// other frames between the chunks of a new body, and payloads over the negotiated size if
+    /// [`Limits::with_max_send_payload`](crate::Limits::with_max_send_payload) allows them.
     Libmilter,
 }
 

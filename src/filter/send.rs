@@ -2,6 +2,7 @@
 
 use super::event::{NegotiationSent, Turn, VerdictSent};
 use super::options::Options;
+use super::policy::Sending;
 use crate::error::{Misuse, NegotiateError};
 use crate::negotiation::{Negotiated, check_answer};
 use crate::order::table::Law;
@@ -174,7 +175,10 @@ impl FilterSession {
 
     #[inline]
     fn is_within(&self, outgoing: &OutgoingFrame<'_>) -> bool {
-        let limit = self.max_send.min(self.conversation.max_payload());
+        let negotiated = self.conversation.max_payload();
+        // Like libmilter, which obeys `smfi_setmaxdatasize` alone.
+        let is_raised = self.policy.sending() == Sending::Libmilter && self.max_send < u32::MAX;
+        let limit = if is_raised { self.max_send } else { self.max_send.min(negotiated) };
         outgoing.is_within(Limits::DEFAULT.with_max_send_payload(limit))
     }
 

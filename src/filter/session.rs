@@ -98,6 +98,14 @@ impl FilterSession {
         }
     }
 
+    /// Replaces the limit on what is sent from now on.
+    ///
+    /// What is received is limited by [`Assembler::set_limits`](crate::wire::Assembler::set_limits).
+    #[doc(alias = "smfi_setmaxdatasize")]
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.max_send = limits.session_send();
+    }
+
     /// Returns the same session with steps that apply before OPTNEG.
     ///
     /// libmilter treats commands without a callback as declined, even if the MTA never sends OPTNEG. Only bug-compatible

@@ -29,27 +29,52 @@ pub struct Server {
     more: &'static [&'static str],
     /// Whether it can leave headers without a reply.
     can_be_silent: bool,
+    /// Sessions at the same time that are measured. libmilter looks at all of them for each event.
+    pub most_sessions: usize,
+    /// A folder with a library that is used in the place of the system's.
+    library: Option<&'static str>,
 }
 
 /// All of them; those that parse nothing come first.
-pub const SERVERS: [Server; 10] = {
+pub const SERVERS: [Server; 11] = {
     const THREADS: &str = "null, threads";
     const TOKIO: &str = "null, tokio";
+    const MOST: usize = 5000;
     const fn row(name: &'static str, program: &'static str, null: &'static str) -> Server {
-        Server { name, program, null, parses: true, is_ours: false, more: &[], can_be_silent: true }
+        let (parses, is_ours, can_be_silent) = (true, false, true);
+        Server {
+            name,
+            program,
+            null,
+            parses,
+            is_ours,
+            more: &[],
+            can_be_silent,
+            library: None,
+            most_sessions: 0,
+        }
     }
     const fn null(name: &'static str, program: &'static str, null: &'static str) -> Server {
         Server { parses: false, ..row(name, program, null) }
     }
     const UNTIMED: &[&str] = &["untimed"];
     [
-        null(THREADS, "null_threads", THREADS),
-        null(TOKIO, "null_tokio", TOKIO),
+        Server { most_sessions: MOST, ..null(THREADS, "null_threads", THREADS) },
+        Server { most_sessions: MOST, ..null(TOKIO, "null_tokio", TOKIO) },
         Server { more: UNTIMED, ..null("null, threads, untimed", "null_threads", THREADS) },
         Server { more: UNTIMED, ..null("null, tokio, untimed", "null_tokio", TOKIO) },
-        Server { is_ours: true, ..row("filter_blocking", "examples/filter_blocking", THREADS) },
-        Server { is_ours: true, ..row("filter_tokio", "examples/filter_tokio", TOKIO) },
-        row("libmilter", "libmilter", THREADS),
+        Server {
+            is_ours: true,
+            most_sessions: MOST,
+            ..row("filter_blocking", "examples/filter_blocking", THREADS)
+        },
+        Server { is_ours: true, most_sessions: MOST, ..row("filter_tokio", "examples/filter_tokio", TOKIO) },
+        Server { most_sessions: 1000, ..row("libmilter", "libmilter", THREADS) },
+        Server {
+            most_sessions: 1000,
+            library: Some("interop/dropin/target/lib"),
+            ..row("drop-in", "libmilter", THREADS)
+        },
         Server { can_be_silent: false, ..row("miltr-server", "miltr", TOKIO) },
         row("indymilter", "indymilter", TOKIO),
         row("go-milter", "gomilter", TOKIO),
@@ -71,6 +96,9 @@ impl Server {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{}-{number}", self.program.replace('/', "-")));
         let mut command = Command::new("setpriv");
+        if let Some(library) = self.library {
+            command.env("LD_LIBRARY_PATH", library);
+        }
         // Whatever becomes of this program, its servers end with it.
         command.args(["--pdeathsig", "KILL"]).arg(env::current_exe()?.with_file_name(self.program));
         if self.is_ours {

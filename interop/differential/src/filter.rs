@@ -45,11 +45,10 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Starts a program with a policy and a rule set, and waits until it listens. Its files are in `folder`.
+    /// Starts a program with a rule set, and waits until it listens. Its files are in `folder`.
     pub(crate) fn start(
-        program: &Path,
+        command: &mut Command,
         label: &str,
-        policy: &[&str],
         rules: &'static RuleSet,
         folder: &Path,
     ) -> anyhow::Result<Self> {
@@ -58,20 +57,24 @@ impl Filter {
         let body = folder.join("body").display().to_string();
         let (output, theirs) = UnixStream::pair()?;
         let errors = File::create(folder.join(format!("{}-{label}-{start}.err", rules.name)))?;
-        let child = Command::new(program)
+        let child = command
             .arg("--listen")
             .arg(format!("unix:{}", socket.display()))
             .arg("--events")
-            .args(policy)
             .args(rules.arguments.iter().map(|argument| argument.replace("{body}", &body)))
             .stdin(Stdio::null())
             .stdout(OwnedFd::from(theirs))
             .stderr(errors)
             .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
+            .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
         let mut filter = Self { child, output, partial: Vec::new(), socket, rules, count: 0 };
         filter.wait_until_it_listens().with_context(|| {
-            format!("{} {}: see {}", program.display(), rules.arguments.join(" "), folder.display())
+            format!(
+                "{} {}: see {}",
+                command.get_program().display(),
+                rules.arguments.join(" "),
+                folder.display()
+            )
         })?;
         Ok(filter)
     }

@@ -23,8 +23,8 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Parser;
 
-use known::ROWS;
-use pair::Programs;
+use known::rows;
+use pair::{Ours, Programs};
 use rules::{RULE_SETS, RuleSet};
 use run::Outcome;
 use tally::Tally;
@@ -41,8 +41,11 @@ struct Arguments {
     #[arg(long, value_name = "PATH")]
     libmilter: PathBuf,
     /// The example filter_blocking
-    #[arg(long, value_name = "PATH")]
-    filter: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "dropin")]
+    filter: Option<PathBuf>,
+    /// A folder with a libmilter.so: the filter on libmilter uses it in place of the real one, and is compared with itself
+    #[arg(long, value_name = "FOLDER", conflicts_with = "filter")]
+    dropin: Option<PathBuf>,
     /// Captures to be replayed
     #[arg(long, value_name = "FOLDER")]
     captures: PathBuf,
@@ -70,7 +73,10 @@ fn main() -> anyhow::Result<ExitCode> {
     fs::write(folder.path().join("body"), b"new body\r\n".repeat(7000))?;
     let programs = Programs {
         libmilter: arguments.libmilter.clone(),
-        ours: arguments.filter.clone(),
+        ours: match &arguments.dropin {
+            Some(folder) => Ours::Dropin(folder.clone()),
+            None => Ours::Example(arguments.filter.clone().unwrap_or_default()),
+        },
         folder: folder.path().to_owned(),
         limit: Duration::from_secs(arguments.limit),
     };
@@ -95,7 +101,7 @@ fn main() -> anyhow::Result<ExitCode> {
     });
     let results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     let is_whole = arguments.rules.is_none() && arguments.streams >= STREAMS && arguments.seed == SEED;
-    summary(results, started.elapsed(), arguments.seed, is_whole)
+    summary(results, started.elapsed(), arguments.seed, &programs.ours, is_whole)
 }
 
 /// Prints what there is to say, and what it comes to.
@@ -103,6 +109,7 @@ fn summary(
     results: Vec<(&'static str, Outcome)>,
     time: Duration,
     seed: u64,
+    ours: &Ours,
     is_whole: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut total = Tally::default();
@@ -123,7 +130,7 @@ fn summary(
         total.same
     );
     let mut stale = 0_usize;
-    for row in ROWS {
+    for row in rows(ours) {
         let count = total.known.get(row.id).copied().unwrap_or_default();
         let note = match (count, is_whole) {
             (0, true) => "   STALE",

@@ -1,10 +1,11 @@
 //! Both filters with the same rules, and the judgement on what they do with a stream.
 
 use core::time::Duration;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
 use crate::filter::{Filter, Until};
-use crate::known::{ROWS, Remedy, Rewritten, Row, Unread};
+use crate::known::{Remedy, Rewritten, Row, Unread, rows};
 use crate::observation::{Observation, Outcome};
 use crate::rules::{CALLBACKS, RuleSet};
 use crate::stream::{End, Stream, cut};
@@ -14,10 +15,42 @@ use crate::tally::Tally;
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     pub(crate) libmilter: PathBuf,
-    pub(crate) ours: PathBuf,
+    pub(crate) ours: Ours,
     pub(crate) folder: PathBuf,
     /// How long a filter may take for one connection.
     pub(crate) limit: Duration,
+}
+
+impl Programs {
+    fn start_libmilter(&self, rules: &'static RuleSet) -> anyhow::Result<Filter> {
+        Filter::start(&mut Command::new(&self.libmilter), "libmilter", rules, &self.folder)
+    }
+
+    fn start_ours(&self, rules: &'static RuleSet) -> anyhow::Result<Filter> {
+        let mut command = match &self.ours {
+            // libmilter has no other law.
+            Ours::Example(program) => {
+                let mut command = Command::new(program);
+                command.args(["--policy", "libmilter"]);
+                command
+            }
+            Ours::Dropin(library) => {
+                let mut command = Command::new(&self.libmilter);
+                command.env("LD_LIBRARY_PATH", library);
+                command
+            }
+        };
+        Filter::start(&mut command, "ours", rules, &self.folder)
+    }
+}
+
+/// What is compared with libmilter.
+#[derive(Clone, Debug)]
+pub(crate) enum Ours {
+    /// A program with the options of filter_blocking.
+    Example(PathBuf),
+    /// The filter on libmilter, with the library that lies in this folder.
+    Dropin(PathBuf),
 }
 
 /// What became of a stream.
@@ -51,8 +84,8 @@ pub(crate) struct Pair<'p> {
 
 impl<'p> Pair<'p> {
     pub(crate) fn start(programs: &'p Programs, rules: &'static RuleSet) -> anyhow::Result<Self> {
-        let libmilter = start(&programs.libmilter, "libmilter", rules, &programs.folder)?;
-        let ours = start(&programs.ours, "ours", rules, &programs.folder)?;
+        let libmilter = programs.start_libmilter(rules)?;
+        let ours = programs.start_ours(rules)?;
         Ok(Self { programs, rules, libmilter, ours, seen: Tally::default() })
     }
 
@@ -71,7 +104,7 @@ impl<'p> Pair<'p> {
             return Ok(Judgement::Same);
         }
         // What was the same before can differ by chance only, where libmilter reads behind its buffers.
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Remedy::Rewrites(rewrite) = row.remedy
                 && let Some(rewritten) = rewrite(self.rules, &stream.bytes)
                 && self.ask_libmilter(&[&rewritten.bytes], until)? == ours
@@ -91,12 +124,12 @@ impl<'p> Pair<'p> {
         ours: Observation,
     ) -> anyhow::Result<Judgement> {
         let applicable = self.applicable(&stream.bytes)?;
-        for rows in subsets(&applicable) {
-            if self.does_without(&rows, &Rewritten::from(stream.bytes.clone()), &ours)? {
-                return Ok(Judgement::Known(rows.iter().map(|row| row.id).collect()));
+        for subset in subsets(&applicable) {
+            if self.does_without(&subset, &Rewritten::from(stream.bytes.clone()), &ours)? {
+                return Ok(Judgement::Known(subset.iter().map(|row| row.id).collect()));
             }
         }
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Remedy::Turns(turn) = row.remedy
                 && let Some(bytes) =
                     turn(self.rules, &stream.bytes).and_then(|place| stream.bytes.get(..place))
@@ -118,7 +151,7 @@ impl<'p> Pair<'p> {
         let original = Rewritten::from(bytes.to_vec());
         let mut all = original.clone();
         let mut applicable = Vec::new();
-        for row in ROWS {
+        for row in rows(&self.programs.ours) {
             if let Some(rewritten) = self.rewritten(row, &all)?.into_iter().next() {
                 all = rewritten;
                 applicable.push(row);
@@ -184,7 +217,7 @@ impl<'p> Pair<'p> {
     fn ask_libmilter(&mut self, writes: &[&[u8]], until: Until) -> anyhow::Result<Observation> {
         let seen = self.libmilter.converse(writes, until, self.programs.limit)?;
         if seen.outcome != Outcome::Closed {
-            self.libmilter = start(&self.programs.libmilter, "libmilter", self.rules, &self.programs.folder)?;
+            self.libmilter = self.programs.start_libmilter(self.rules)?;
             if matches!(seen.outcome, Outcome::Died(_)) {
                 self.seen.crashes = self.seen.crashes.saturating_add(1);
             }
@@ -195,7 +228,7 @@ impl<'p> Pair<'p> {
     fn ask_ours(&mut self, writes: &[&[u8]], until: Until) -> anyhow::Result<Observation> {
         let seen = self.ours.converse(writes, until, self.programs.limit)?;
         if seen.outcome != Outcome::Closed {
-            self.ours = start(&self.programs.ours, "ours", self.rules, &self.programs.folder)?;
+            self.ours = self.programs.start_ours(self.rules)?;
         }
         Ok(seen)
     }
@@ -230,10 +263,4 @@ fn end_of_all(stream: &Stream, seen: &Observation) -> Option<Until> {
     let done = place.saturating_add(1);
     let all = Until::Replies { bytes: seen.replies.len(), callbacks: done, end: seen.callbacks.len() };
     is_last.then_some(all)
-}
-
-fn start(program: &Path, label: &str, rules: &'static RuleSet, folder: &Path) -> anyhow::Result<Filter> {
-    // libmilter has no other law.
-    let policy: &[&str] = if label == "ours" { &["--policy", "libmilter"] } else { &[] };
-    Filter::start(program, label, policy, rules, folder)
 }

@@ -1,12 +1,17 @@
 -- Shows a filter one message and prints what it answers: a line "STAGE CODE" for each reply, the last one the verdict
--- that ended the message. -D addr=SOCKET
+-- that ended the message, and "STAGE declined" for a command that the filter does not want. -D addr=SOCKET
 local conn = mt.connect(addr)
 if conn == nil then
     error("cannot connect to " .. addr)
 end
 
--- Prints the reply to a stage; whether the message goes on.
-local function goes_on(stage, failure)
+-- Sends the command of a stage and prints the reply; whether the message goes on.
+local function goes_on(stage, send)
+    local is_sent, failure = pcall(send)
+    if not is_sent and string.find(failure, "negotiated SMFIP_NO") then
+        mt.echo(stage .. " declined")
+        return true
+    end
     if failure ~= nil then
         error(stage .. ": " .. failure)
     end
@@ -37,7 +42,7 @@ local function converse()
         { "eom", function() return mt.eom(conn) end },
     }
     for _, each in ipairs(stages) do
-        if not goes_on(each[1], each[2]()) and each[1] ~= "unknown" then
+        if not goes_on(each[1], each[2]) and each[1] ~= "unknown" then
             return
         end
     end

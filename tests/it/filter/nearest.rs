@@ -2,7 +2,7 @@
 
 use milter_proto::filter::{Options, Policy, Turn};
 use milter_proto::order::{CommandKind, Rule};
-use milter_proto::wire::{Actions, Command, Offer, ReplyText, Steps, Verdict, Version};
+use milter_proto::wire::{Actions, Command, Edit, Offer, ReplyText, Steps, Verdict, Version};
 use milter_proto::{FilterSession, Limits};
 
 use crate::support::sides::Filter;
@@ -102,6 +102,37 @@ fn a_reply_that_is_too_long_keeps_its_class() {
         let sent = filter.0.send_nearest(verdict).unwrap();
         assert_eq!((sent.verdict, sent.misuse.unwrap().rule), (expected, Rule::TooLong));
         assert_eq!(bytes_of(&sent.frame), wire(expected.code(), b""));
+    }
+}
+
+// FRM-7.
+#[test]
+fn the_limit_can_be_changed_at_any_time() {
+    let mut filter = Filter::with(Policy::DEFAULT, Steps::EMPTY);
+    filter.go("CHMRTLN");
+    filter.gets(b'E').unwrap();
+    let edit = Edit::add_header("X-Seen", "yes").unwrap();
+    filter.0.set_limits(Limits::DEFAULT.with_max_send_payload(8));
+    assert_eq!(filter.0.send(edit).unwrap_err().rule, Rule::TooLong);
+    filter.0.set_limits(Limits::DEFAULT);
+    assert_eq!(filter.0.send(edit).unwrap().len(), 5 + 11);
+}
+
+// FRM-7.
+#[test]
+fn libmilter_sends_more_than_was_negotiated_if_its_limit_was_raised() {
+    let chunk = vec![b'x'; 65_536];
+    let raised = Limits::DEFAULT.with_max_send_payload(65_536);
+    for (policy, limits, is_sent) in [
+        (Policy::LIBMILTER, raised, true),
+        (Policy::LIBMILTER, Limits::DEFAULT, false),
+        (Policy::DEFAULT, raised, false),
+    ] {
+        let mut filter = Filter::with(policy, Steps::EMPTY);
+        filter.go("CHMRTLN");
+        filter.gets(b'E').unwrap();
+        filter.0.set_limits(limits);
+        assert_eq!(filter.0.send(Edit::ReplaceBody { chunk: &chunk }).is_ok(), is_sent, "{policy:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many sessions at the same time, on the example filters, and on servers that parse nothing.
+//! Many sessions at the same time: on the example filters, on libmilter and its stand-in, and on servers that parse nothing.
 
 use std::io;
 use std::path::Path;
@@ -21,28 +21,28 @@ pub struct Scale {
     pub sessions: usize,
     /// Microseconds of processor time for each session, while all of them talk.
     pub cpu: f64,
-    /// What they take while all of them wait, if the server is one of ours.
+    /// What they take while all of them wait, if the server parses what it reads.
     pub idle: Option<Idle>,
 }
 
 /// Numbers of sessions.
 pub fn steps(effort: Effort) -> &'static [usize] {
-    effort.pick(&[1, 10, 100, 1000, 5000], &[1, 100, 1000])
+    effort.pick(&[1, 10, 100, 400, 1000, 5000], &[1, 100, 400])
 }
 
-/// Measures the servers of milter-proto, and those with the same I/O for what the system takes.
+/// Measures the servers of milter-proto, those with the same I/O for what the system takes, and libmilter.
 ///
 /// # Errors
 /// If one fails.
 pub fn run(folder: &Path, effort: Effort) -> io::Result<Vec<Scale>> {
     let mut rows = Vec::new();
-    for server in SERVERS.iter().filter(|server| server.is_ours || server.name == server.null) {
-        for &sessions in steps(effort) {
+    for server in SERVERS.iter().filter(|server| server.most_sessions > 0) {
+        for &sessions in steps(effort).iter().filter(|&&sessions| sessions <= server.most_sessions) {
             let process = server.start(Workload::Typical, folder)?;
             let cpu = active(&process, sessions, effort)?;
             // Another process: this one has the memory of all those that talked.
             let waiting = || idle::of(&server.start(Workload::Typical, folder)?, sessions);
-            let idle = server.is_ours.then(waiting).transpose()?;
+            let idle = server.parses.then(waiting).transpose()?;
             rows.push(Scale { server: server.name, sessions, cpu, idle });
         }
     }

@@ -8,7 +8,8 @@ use super::canvas::{Align, Axis, Canvas, INK};
 use super::table::number;
 
 /// Those of milter-proto.
-const OURS: [RGBColor; 2] = [RGBColor(0x1f, 0x7a, 0xe0), RGBColor(0x69, 0xb1, 0xf7)];
+const OURS: [RGBColor; 3] =
+    [RGBColor(0x1f, 0x7a, 0xe0), RGBColor(0x69, 0xb1, 0xf7), RGBColor(0x14, 0x4d, 0x8f)];
 /// Those that parse nothing.
 const NULL: [RGBColor; 2] = [INK, RGBColor(0xab, 0xb2, 0xb9)];
 /// The others.
@@ -221,6 +222,7 @@ fn color(name: &str) -> RGBColor {
     match name {
         "milter-proto" | "filter_blocking" => OURS[0],
         "filter_tokio" => OURS[1],
+        "drop-in" => OURS[2],
         "null, threads" => NULL[0],
         "null, tokio" => NULL[1],
         "libmilter" => OTHERS[0],
