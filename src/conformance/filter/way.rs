@@ -287,6 +287,11 @@ impl Way {
         }
     }
 
+    /// Whether OPTNEG was sent, by the scenario or on the way.
+    pub(super) fn has_offered(&self) -> bool {
+        self.stage >= Stage::Negotiated
+    }
+
     pub(super) const fn last_verdict(&self) -> Option<&str> {
         self.last_verdict
     }

@@ -100,6 +100,9 @@ impl FilterRun<'_> {
             return;
         }
         let Some(agreed) = self.way.negotiated else {
+            if self.way.has_offered() {
+                return self.skip("the filter did not agree to the offer");
+            }
             let reach = Task::Reach(Goal::Stage(Stage::Negotiated), Purpose::Setup);
             return self.first([reach, Task::Step(number)]);
         };

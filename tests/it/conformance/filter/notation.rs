@@ -182,3 +182,11 @@ fn a_title_has_blanks_for_the_hyphens_of_a_name() {
     assert_eq!(scenarios[0].id, "filter/mine/of-length-0");
     assert_eq!(scenarios[0].title, "A frame of length 0 ends the connection");
 }
+
+#[test]
+fn a_need_is_not_met_where_the_answer_to_the_offer_was_not_awaited() {
+    for need in ["need SKIP", "need not SKIP", "need edit REPLBODY"] {
+        let steps = format!("> OPTNEG 6 0x1ff 0x1fffff\n{need}");
+        assert_eq!(run(&steps, |_| b'x'), Verdict::Skipped, "{need}");
+    }
+}
