@@ -101,6 +101,8 @@ def outcome_of(item: pytest.Item, report: pytest.TestReport) -> Outcome:
     it = peer_of(item)
     parameters = getattr(item, "callspec", None)
     program = str(parameters.params.get("program", "")) if parameters else ""
+    if it.group == "dropin":
+        program = "libmilter.so"
     result, reason = ("passed", "") if report.passed else ("failed", first_line(report))
     if hasattr(report, "wasxfail") and report.skipped:
         result, reason = "known not", report.wasxfail

@@ -160,7 +160,7 @@ class Bench:
     def _play(self, started: Started, sessions: Sequence[Session], crowd: int) -> Run:
         self.point_at(started.spec)
         played = self.pool.map(lambda front: front.play(sessions, crowd), self.fronts)
-        records: dict[str, Mapping[str, Record]] = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
+        records = {front.peer.name: one for front, one in zip(self.fronts, played, strict=True)}
         records[MILTERTEST.name] = self.simulator.play()
         return Run(records, self.pool.submit(started.end).result)
 
@@ -191,8 +191,8 @@ class Bench:
 
     def point_at(self, spec: str) -> None:
         """Names the filter that all of them ask from now on."""
-        for it in (*self.fronts, self.simulator):
-            it.recorder.target = spec
+        for it in (*(front.recorder for front in self.fronts), self.simulator.recorder):
+            it.target = spec
 
 
 def start(program: Program, library: Library, keys: Path) -> Started:

@@ -1,7 +1,6 @@
 """miltertest in the place of an MTA: it runs scripts, and what these print is compared with the frames."""
 
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ class Simulator:
 
     recorder: Recorder
 
-    def play(self) -> Mapping[str, Record]:
+    def play(self) -> dict[str, Record]:
         """Runs every script."""
         return {f"{name}.lua": self.run(script) for name, script in SCRIPTS.items()}
 

@@ -193,7 +193,7 @@ PROGRAMS = [
     Program("vrfydmn", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home), ("554 5.7.0 Reject Queue-ID: *",)),
     Program(
         "vrfydmn, quarantining", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--action", "quarantine"),
-        ("QUARANTINE",), gets_everything=False,
+        ("QUARANTINE",),
     ),
     Program(
         "vrfydmn, fixing", vrfydmn.PEER, lambda home, keys: vrfydmn.run(home, "--fix"), ("CHGHEADER", 'name="Reply-To"'),
@@ -216,7 +216,7 @@ PROGRAMS = [
     ),
     Program(
         "pyspf-milter, failing", pyspf.PEER, lambda home, keys: pyspf.run(home, SPF.format(test=0, skipped="192.0.2.0/24")),
-        ("untrapped exception",), gets_everything=False,
+        ("untrapped exception",),
     ),
 ]
 

@@ -144,8 +144,9 @@ def mark_of(number: int) -> bytes:
 
 def one_of_a_crowd(number: int) -> bytes:
     """A message of its own for each of many clients."""
-    headers = tuple((name, b" <" + mark_of(number) + b"example.com>") if name == b"Message-ID" else (name, value) for name, value in HEADERS)
-    return message(b"From " + mark_of(number) + b"example.com.\r\n" + body_of(10_000), headers)
+    address = mark_of(number) + b"example.com"
+    others = tuple((name, value) for name, value in HEADERS if name != b"Message-ID")
+    return message(b"From " + address + b".\r\n" + body_of(10_000), (*others, (b"Message-ID", b" <" + address + b">")))
 
 
 MANY_HEADERS = HEADERS + tuple((b"X-Number", b" %d" % number) for number in range(500))

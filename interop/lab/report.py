@@ -13,15 +13,16 @@ negotiate the steps of this row.
 """
 
 DROPIN = """\
-`interop/dropin` is a `libmilter.so.1.0.1` on this crate. Debian's programs use it, unmodified, where `LD_LIBRARY_PATH` tells
-the loader of programs so. Each of them was given the same sessions with it and with Sendmail's library: by Postfix, by
-Sendmail, and by the scripts of miltertest. All frames between MTA and filter, all replies of the MTA and all delivered messages were
-compared. Only times, names in the queue, ports and signatures are masked (`interop/dropin_programs/masks.py`).
+`interop/dropin` is a `libmilter.so.1.0.1` on this crate. Programs load it instead of Sendmail's libmilter when
+`LD_LIBRARY_PATH` names its folder. Each program below, as Debian ships it, ran the same sessions on both libraries, under
+Postfix, Sendmail and the scripts of miltertest. Every frame between MTA and filter, every reply of the MTA, every
+delivered message and the exit status of the program were compared. `interop/dropin_programs/masks.py` lists the few
+things that are masked: times, ports of clients, signatures, and names in the queue. The numbers are those of Sendmail's
+library.
 """
 DROPIN_FAIL_OPEN = """\
-The fail-open table with filters on the drop-in: in step with libmilter, as it is by default, and under the robust law
-(`MILTER_PROTO_LAW=robust`).
-"""
+The rows of the fail-open table with two filters on the drop-in, under the default law and under the robust one
+(`MILTER_PROTO_LAW=robust`). The outcomes under the default law are those of libmilter."""
 
 
 @dataclass(frozen=True)
