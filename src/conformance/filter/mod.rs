@@ -46,6 +46,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named goes on")]
 
+mod commands;
 mod content;
 mod profile;
 mod run;
