@@ -24,7 +24,7 @@ struct call {
 	SMFICTX *ctx;
 	struct answer *answer;
 	struct line line;
-	const char *prefix; /* of the line that tells the result */
+	char prefix[48]; /* of the line that tells the result */
 };
 
 /* --- words --- */
@@ -285,6 +285,12 @@ static void call_gate(struct call *call)
 	wait_at_gate();
 }
 
+static void call_fork(struct call *call)
+{
+	(void)call;
+	become_daemon();
+}
+
 static void call_say(struct call *call)
 {
 	say("%s", TEXT(0));
@@ -343,7 +349,7 @@ static const struct {
 	{"chgheader", call_chgheader}, {"chgfrom", call_chgfrom}, {"addrcpt", call_addrcpt},
 	{"addrcpt_par", call_addrcpt_par}, {"delrcpt", call_delrcpt}, {"replacebody", call_replacebody},
 	{"progress", call_progress}, {"quarantine", call_quarantine},
-	{"describe", call_describe}, {"put", call_put}, {"gate", call_gate}, {"say", call_say},
+	{"describe", call_describe}, {"put", call_put}, {"gate", call_gate}, {"fork", call_fork}, {"say", call_say},
 	{"kill", call_kill}, {"listeners", call_listeners},
 };
 
@@ -361,15 +367,22 @@ static void *run_call(void *argument)
 
 void run_line(SMFICTX *ctx, struct answer *answer, const char *text)
 {
-	struct call call = {.ctx = ctx, .answer = answer, .prefix = ctx == NULL ? "main: " : "  "};
+	struct call call = {.ctx = ctx, .answer = answer};
 	bool elsewhere = false;
 
+	snprintf(call.prefix, sizeof call.prefix, "%s%s", tag_of(ctx), ctx == NULL ? "main: " : "  ");
 	for (; *text == '&' || *text == '!' || *text == '~'; text++) {
 		elsewhere |= *text == '&';
 		if (*text != '&')
 			call.ctx = *text == '!' ? NULL : closed_context;
 	}
 	call.line = read_line(text);
+	/* "$ is the name of the client. */
+	for (int i = 0; i < call.line.count; i++)
+		if (call.line.words[i].text != NULL && strcmp(call.line.words[i].text, "$") == 0) {
+			free(call.line.words[i].text);
+			call.line.words[i].text = strdup(tag_of(ctx));
+		}
 	if (elsewhere) {
 		pthread_t thread;
 

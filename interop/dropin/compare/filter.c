@@ -1,25 +1,22 @@
 /*
  * A filter on libmilter that does what a script tells it, and reports every callback and every call.
  *
- *     cc -O2 -Wall -Wextra filter.c calls.c -lmilter -lpthread
+ *     cc -O2 -Wall -Wextra filter.c callbacks.c calls.c -lmilter -lpthread
  *
  * Standard input is a socket to the driver. It sends "S", the length of a script in decimal, a line feed
  * and the script. A child runs the script, so a crash ends no more than that one script. While it runs, "g" opens
  * a gate and "q" ends the child. The last line that comes back for a script is its exit status.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +35,8 @@ struct section {
 };
 
 static struct section *sections;
-static struct line looked_up; /* names of macros that every callback looks up */
+static bool is_tagged; /* every line begins with the name of its client */
+struct line looked_up;
 static pthread_mutex_t section_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void read_script(char *script)
@@ -49,6 +47,8 @@ static void read_script(char *script)
 	for (char *text = strtok(script, "\n"); text != NULL; text = strtok(NULL, "\n")) {
 		if (strncmp(text, "look ", 5) == 0) {
 			looked_up = read_line(text);
+		} else if (strcmp(text, "tagged") == 0) {
+			is_tagged = true;
 		} else if (*text == '@') {
 			size_t length = strlen(text);
 
@@ -83,8 +83,7 @@ static struct section *take_section(const char *name)
 	return found;
 }
 
-/* Runs the lines of a section up to the end, or to "return VALUE". */
-static sfsistat run_section(SMFICTX *ctx, const char *name, struct answer *answer)
+sfsistat run_section(SMFICTX *ctx, const char *name, struct answer *answer)
 {
 	struct section *section = take_section(name);
 
@@ -94,6 +93,46 @@ static sfsistat run_section(SMFICTX *ctx, const char *name, struct answer *answe
 		run_line(ctx, answer, *text);
 	}
 	return SMFIS_CONTINUE;
+}
+
+/* --- whose line it is --- */
+
+static struct tag {
+	SMFICTX *ctx;
+	char client[32];
+} tags[256];
+static pthread_mutex_t tag_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void set_tag(SMFICTX *ctx, const char *client)
+{
+	struct tag *free_one = NULL;
+
+	pthread_mutex_lock(&tag_lock);
+	for (size_t i = sizeof tags / sizeof *tags; i-- > 0;) {
+		if (tags[i].ctx == ctx)
+			tags[i].ctx = NULL;
+		if (tags[i].ctx == NULL)
+			free_one = &tags[i];
+	}
+	if (client != NULL && free_one != NULL) {
+		free_one->ctx = ctx;
+		snprintf(free_one->client, sizeof free_one->client, "%s ", client);
+	}
+	pthread_mutex_unlock(&tag_lock);
+}
+
+const char *tag_of(SMFICTX *ctx)
+{
+	const char *found = "";
+
+	if (!is_tagged)
+		return found;
+	pthread_mutex_lock(&tag_lock);
+	for (size_t i = 0; i < sizeof tags / sizeof *tags && *found == '\0'; i++)
+		if (tags[i].ctx == ctx && ctx != NULL)
+			found = tags[i].client;
+	pthread_mutex_unlock(&tag_lock);
+	return found;
 }
 
 /* --- what the driver reads --- */
@@ -131,218 +170,10 @@ void say(const char *format, ...)
 	free(line);
 }
 
-struct event {
-	SMFICTX *ctx;
-	const char *name;
-	FILE *line;
-	char *bytes;
-	size_t length;
-};
-
-static struct event begin(SMFICTX *ctx, const char *name)
-{
-	return (struct event){.ctx = ctx, .name = name};
-}
-
-static void put(struct event *event, const char *text, size_t length)
-{
-	char *shown = escaped(text, length);
-
-	if (event->line == NULL)
-		event->line = open_memstream(&event->bytes, &event->length);
-	fprintf(event->line, " \"%s", shown);
-	free(shown);
-}
-
-static void put_text(struct event *event, const char *text)
-{
-	put(event, text, strlen(text));
-}
-
-/* Tells what was called, looks up the macros, and does what the script says. */
-static sfsistat finish(struct event *event, struct answer *answer)
-{
-	if (event->line != NULL)
-		fclose(event->line);
-	say("%s%s", event->name, event->bytes == NULL ? "" : event->bytes);
-	free(event->bytes);
-	for (int i = 0; i < looked_up.count; i++) {
-		char *name = looked_up.words[i].text;
-		const char *value = smfi_getsymval(event->ctx, name);
-
-		if (value != NULL) {
-			char *shown = escaped(value, strlen(value));
-
-			say("  %s=%s", name, shown);
-			free(shown);
-		}
-	}
-	return run_section(event->ctx, event->name, answer);
-}
-
-static sfsistat plain(SMFICTX *ctx, const char *name)
-{
-	struct event event = begin(ctx, name);
-
-	return finish(&event, NULL);
-}
-
-/* --- callbacks --- */
-
-static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
-{
-	struct event event = begin(ctx, "connect");
-	char text[INET6_ADDRSTRLEN] = "", where[160] = "none";
-
-	if (address != NULL && address->sa_family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)address;
-
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
-		snprintf(where, sizeof where, "inet:%u:%s", ntohs(in->sin_port), text);
-	} else if (address != NULL && address->sa_family == AF_INET6) {
-		struct sockaddr_in6 *in = (struct sockaddr_in6 *)address;
-
-		inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof text);
-		snprintf(where, sizeof where, "inet6:%u:%s:%u:%u", ntohs(in->sin6_port), text, in->sin6_flowinfo,
-		         in->sin6_scope_id);
-	} else if (address != NULL) {
-		snprintf(where, sizeof where, "unix:%d:%s", address->sa_family, ((struct sockaddr_un *)address)->sun_path);
-	}
-	put_text(&event, host);
-	put_text(&event, where);
-	return finish(&event, NULL);
-}
-
-static sfsistat on_helo(SMFICTX *ctx, char *name)
-{
-	struct event event = begin(ctx, "helo");
-
-	put_text(&event, name);
-	return finish(&event, NULL);
-}
-
-static sfsistat on_envelope(struct event *event, char **arguments)
-{
-	for (; *arguments != NULL; arguments++)
-		put_text(event, *arguments);
-	return finish(event, NULL);
-}
-
-static sfsistat on_envfrom(SMFICTX *ctx, char **arguments)
-{
-	struct event event = begin(ctx, "envfrom");
-
-	return on_envelope(&event, arguments);
-}
-
-static sfsistat on_envrcpt(SMFICTX *ctx, char **arguments)
-{
-	struct event event = begin(ctx, "envrcpt");
-
-	return on_envelope(&event, arguments);
-}
-
-static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
-{
-	struct event event = begin(ctx, "header");
-
-	put_text(&event, name);
-	put_text(&event, value);
-	return finish(&event, NULL);
-}
-
-static sfsistat on_eoh(SMFICTX *ctx)
-{
-	return plain(ctx, "eoh");
-}
-
-/* A chunk is told by its length, its beginning and a sum (FNV-1a). */
-static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t length)
-{
-	struct event event = begin(ctx, "body");
-	uint32_t sum = 2166136261;
-	char text[40];
-
-	for (size_t i = 0; i < length; i++)
-		sum = (sum ^ chunk[i]) * 16777619;
-	snprintf(text, sizeof text, "%zu:%08x", length, sum);
-	put_text(&event, text);
-	put(&event, (char *)chunk, length < 24 ? length : 24);
-	return finish(&event, NULL);
-}
-
-static sfsistat on_eom(SMFICTX *ctx)
-{
-	return plain(ctx, "eom");
-}
-
-static sfsistat on_abort(SMFICTX *ctx)
-{
-	return plain(ctx, "abort");
-}
-
-static sfsistat on_close(SMFICTX *ctx)
-{
-	closed_context = ctx;
-	return plain(ctx, "close");
-}
-
-static sfsistat on_unknown(SMFICTX *ctx, const char *line)
-{
-	struct event event = begin(ctx, "unknown");
-
-	put_text(&event, line);
-	return finish(&event, NULL);
-}
-
-static sfsistat on_data(SMFICTX *ctx)
-{
-	return plain(ctx, "data");
-}
-
-static sfsistat on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2, unsigned long f3,
-                             unsigned long *pf0, unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
-{
-	struct event event = begin(ctx, "negotiate");
-	struct answer answer = {{pf0, pf1, pf2, pf3}};
-	unsigned long shown[] = {f0, f1, f2, f3, *pf0, *pf1, *pf2, *pf3};
-	char text[24];
-
-	for (size_t i = 0; i < 8; i++) {
-		snprintf(text, sizeof text, "%#lx", shown[i]);
-		put_text(&event, text);
-	}
-	return finish(&event, &answer);
-}
-
-/* describe VERSION FLAGS CALLBACKS NAME: bit 0 of CALLBACKS is xxfi_connect, bit 12 xxfi_negotiate. */
-struct smfiDesc description(const struct line *line)
-{
-	long has = line->words[2].number;
-
-	return (struct smfiDesc){
-		.xxfi_name = line->words[3].text == NULL ? NULL : strdup(line->words[3].text),
-		.xxfi_version = (int)line->words[0].number,
-		.xxfi_flags = (unsigned long)line->words[1].number,
-		.xxfi_connect = has & 1 ? on_connect : NULL,
-		.xxfi_helo = has & 2 ? on_helo : NULL,
-		.xxfi_envfrom = has & 4 ? on_envfrom : NULL,
-		.xxfi_envrcpt = has & 8 ? on_envrcpt : NULL,
-		.xxfi_header = has & 0x10 ? on_header : NULL,
-		.xxfi_eoh = has & 0x20 ? on_eoh : NULL,
-		.xxfi_body = has & 0x40 ? on_body : NULL,
-		.xxfi_eom = has & 0x80 ? on_eom : NULL,
-		.xxfi_abort = has & 0x100 ? on_abort : NULL,
-		.xxfi_close = has & 0x200 ? on_close : NULL,
-		.xxfi_unknown = has & 0x400 ? on_unknown : NULL,
-		.xxfi_data = has & 0x800 ? on_data : NULL,
-		.xxfi_negotiate = has & 0x1000 ? on_negotiate : NULL,
-	};
-}
-
 /* --- one script --- */
 
 static sem_t gate;
+static pthread_t obeying;
 
 void wait_at_gate(void)
 {
@@ -364,25 +195,58 @@ static void *obey_driver(void *unused)
 	_exit(0);
 }
 
-static void run_script(char *script)
+static void begin_to_obey(void)
 {
-	struct section *first;
-	pthread_t thread;
 	sigset_t all, before;
 
-	read_script(script);
-	sem_init(&gate, 0, 0);
 	/* Signals are for the threads of the library. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	if (pthread_create(&thread, NULL, obey_driver, NULL) != 0)
+	if (pthread_create(&obeying, NULL, obey_driver, NULL) != 0)
 		errx(2, "no thread");
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static int wait_for(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			err(2, "waitpid");
+	return status;
+}
+
+void become_daemon(void)
+{
+	pid_t child;
+
+	/* The parent obeys no longer. */
+	pthread_cancel(obeying);
+	pthread_join(obeying, NULL);
+	child = fork();
+	if (child < 0)
+		err(2, "fork");
+	if (child > 0) {
+		int status = wait_for(child);
+
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	begin_to_obey();
+}
+
+static void run_script(char *script)
+{
+	struct section *first;
+
+	read_script(script);
+	sem_init(&gate, 0, 0);
+	begin_to_obey();
 	first = take_section("main");
 	for (char **text = first->lines; *text != NULL; text++)
 		run_line(NULL, NULL, *text);
 	say("main: end");
-	pthread_join(thread, NULL);
+	pthread_join(obeying, NULL);
 }
 
 /* Reads the next script; NULL if the driver has gone. Orders for a child that has ended are skipped. */
@@ -422,9 +286,7 @@ int main(void)
 			run_script(script);
 			_exit(0);
 		}
-		while (waitpid(child, &status, 0) < 0)
-			if (errno != EINTR)
-				err(2, "waitpid");
+		status = wait_for(child);
 		if (WIFSIGNALED(status))
 			say("ended by signal %d", WTERMSIG(status));
 		else

@@ -43,11 +43,25 @@ void run_line(SMFICTX *ctx, struct answer *answer, const char *text);
 /* The context of the connection that was closed last. */
 extern SMFICTX *closed_context;
 
+/* With "tagged" in the script: the name of the client of a connection, "" if it is not known. */
+const char *tag_of(SMFICTX *ctx);
+
 /* Tells the driver that a gate was reached, and waits until the driver opens it. */
 void wait_at_gate(void);
 
-/* The callbacks, by their places in the struct. */
-extern const char *const callback_names[13];
+/* Goes on in a child, as daemons do. */
+void become_daemon(void);
+
+/* The names of macros that every callback looks up. */
+extern struct line looked_up;
+
+/* Runs the lines of the next section of a callback, up to the end or to "return VALUE". */
+sfsistat run_section(SMFICTX *ctx, const char *name, struct answer *answer);
+
+/* Names a connection after its client, or takes the name away if `client` is NULL. */
+void set_tag(SMFICTX *ctx, const char *client);
+
+/* describe VERSION FLAGS CALLBACKS NAME: bit 0 of CALLBACKS is xxfi_connect, bit 12 xxfi_negotiate. */
 struct smfiDesc description(const struct line *line);
 
 #endif

@@ -167,11 +167,21 @@ impl Context {
 
     pub(crate) fn write_all(&self, pieces: &mut [IoSlice<'_>]) -> bool {
         let mut rest = pieces;
+        let mut has_begun = false;
         while !rest.is_empty() {
             match writev(&self.socket, rest) {
-                Ok(count @ 1..) => IoSlice::advance_slices(&mut rest, count),
+                Ok(count @ 1..) => {
+                    has_begun = true;
+                    IoSlice::advance_slices(&mut rest, count);
+                }
                 Err(Errno::EINTR) => {}
-                Ok(0) | Err(_) => return false,
+                Ok(0) | Err(_) => {
+                    // The MTA would take whatever comes next for the rest of this frame.
+                    if has_begun {
+                        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+                    }
+                    return false;
+                }
             }
         }
         true

@@ -23,7 +23,7 @@ CONVERSATIONS = 5000
 # Conversations that are made small and reported; the others are only counted.
 MOST_REPORTS = 5
 # Cases in which libmilter waits for seconds run beside the others.
-SLOW = "stops/"
+SLOW = ("stops/", "timing/stuck-mta")
 
 # What a worker process works with.
 state: dict[str, Pair] = {}
@@ -32,25 +32,30 @@ state: dict[str, Pair] = {}
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("--program", type=Path, required=True, help="the filter program")
-    parser.add_argument("--reference", type=Path, help="the library that is right, or its folder (default: the system's)")
-    parser.add_argument("--library", type=Path, help="the library to be compared, or its folder; 'system' (the default): the system's")
+    parser.add_argument("--reference", type=Path, default="system", help="the library that is right, or its folder")
+    parser.add_argument("--library", type=Path, default="system", help="the one to be compared, or its folder")
     parser.add_argument("--seed", type=int, default=SEED, help="of the conversations")
     parser.add_argument("--conversations", type=int, default=CONVERSATIONS, metavar="N")
     parser.add_argument("--only", metavar="TEXT", default="", help="only cases with this text in their names")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth case")
-    parser.add_argument("--alone", action="store_true", help="compare nothing: under both of its laws, it must not crash")
-    parser.add_argument("--under", metavar="COMMAND", default="", help="with --alone: what runs the program, such as valgrind")
+    parser.add_argument(
+        "--alone", action="store_true", help="compare nothing: under both of its laws, it must not crash"
+    )
+    parser.add_argument(
+        "--under", metavar="COMMAND", default="", help="with --alone: what runs the program, such as valgrind"
+    )
+    parser.add_argument("--plant", metavar="FAULT", help="a fault of plant.c, for the library to be compared")
     parser.add_argument("--show", action="store_true", help="print what both did, with or without a difference")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=12.0, help="seconds for one script")
     return parser.parse_args()
 
 
-def folder_of(library: Path | None) -> Path | None:
-    """`None` for the library of the system."""
+def folder_of(library: Path) -> Path | None:
+    """`None` for "system", the library of the system."""
     if library == Path("system"):
         return None
-    return library and (library.parent if library.is_file() else library).resolve()
+    return (library.parent if library.is_file() else library).resolve()
 
 
 def chosen(options: argparse.Namespace) -> list[Case]:
@@ -107,7 +112,9 @@ def play_all(options: argparse.Namespace, settings: Settings, folder: Path) -> I
 def main() -> int:
     options = arguments()
     library, reference = folder_of(options.library), folder_of(options.reference)
-    settings = Settings(options.program.resolve(), reference, library, options.limit, options.alone, options.under)
+    settings = Settings(
+        options.program.resolve(), reference, library, options.limit, options.alone, options.under, options.plant
+    )
     print(f"seed {options.seed}")
     started = time.monotonic()
     differences, counts, rows = 0, collections.Counter(), collections.Counter()

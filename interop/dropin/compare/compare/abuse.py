@@ -1,4 +1,4 @@
-"""Cases that use the library as nobody should: every function, at every stage, in every order."""
+"""Cases that use a connection as nobody should: every function and every return value, at every stage."""
 
 from __future__ import annotations
 
@@ -6,62 +6,24 @@ import itertools
 import socket
 from collections.abc import Iterator
 
-from . import calls
+from . import abuse_main, calls
 from .calls import INT_MAX, INT_MIN
 from .player import Case, conversation
-from .wire import CALLBACKS, EVERY_NO_REPLY, EVERY_STEP, NO_REPLY, NO_STEP, connect, frame, macros, offer, texts
-
-CURRENT = 0x1000001
-ALL_CALLBACKS = 0x1FFF
-WITHOUT_NEGOTIATE = 0x0FFF
-
-MAIL = frame("M", texts(b"<a@example.org>", b"SIZE=1"))
-RCPT = frame("R", texts(b"<b@example.org>"))
-HEADER = frame("L", texts(b"Subject", b"one"))
-# The filter never listens, or smfi_main comes back by itself.
-ENDS = [("await", "main: end")]
-
-UNKNOWN = frame("U", texts(b"PROBE"))
-OPENING = connect() + frame("H", texts(b"client"))
-MESSAGE = (
-    macros("M", b"i", b"Q1", b"{mail_addr}", b"a") + MAIL + RCPT + frame("T") + HEADER + frame("N")
-    + frame("B", b"text\r\n") + frame("E")
+from .scripts import (
+    ALL_CALLBACKS,
+    HEADER,
+    MAIL,
+    MESSAGE,
+    OPENING,
+    QUIT,
+    RCPT,
+    UNKNOWN,
+    WHOLE,
+    WITHOUT_NEGOTIATE,
+    script,
+    section,
 )  # fmt: skip
-QUIT = frame("Q")
-# Everything once, and an abort.
-WHOLE = [offer(), OPENING, UNKNOWN, MESSAGE, MAIL, RCPT, frame("A"), QUIT]
-
-
-def script(
-    *sections: str,
-    version: int = CURRENT,
-    flags: int = 0x1FF,
-    callbacks: int = ALL_CALLBACKS,
-    before: str = "",
-    name: str = '"test',
-    after: str = "",
-    conn: str = '"unix:{socket}',
-    look: str = '"i "j "{mail_addr}',
-) -> str:
-    """A filter that is set up as it should be, and the sections of its callbacks."""
-    setup = [
-        f"look {look}",
-        "@main",
-        f"describe {version} {flags} {callbacks} {name}",
-        before,
-        f"setconn {conn}",
-        "register",
-        "opensocket 1",
-        'say "ready',
-        "main",
-        after,
-    ]
-    return "\n".join(line for line in [*setup, *sections] if line)
-
-
-def section(name: str, *lines: str, result: int | None = None) -> str:
-    end = [] if result is None else [f"return {result}"]
-    return "\n".join([f"@{name}", *lines, *end])
+from .wire import CALLBACKS, EVERY_NO_REPLY, EVERY_STEP, NO_REPLY, NO_STEP, connect, frame, macros, offer, texts
 
 
 def every_call_in_every_callback() -> Iterator[Case]:
@@ -84,7 +46,9 @@ def every_call_in_every_callback() -> Iterator[Case]:
             conversation(*WHOLE),
         )
     # Before the body callback of the last chunk, and in a second message.
-    yield Case("calls/eom/twice", script(section("eom*", *edits[:60])), conversation(offer(), OPENING, MESSAGE, MESSAGE))
+    yield Case(
+        "calls/eom/twice", script(section("eom*", *edits[:60])), conversation(offer(), OPENING, MESSAGE, MESSAGE)
+    )
     for callback in ("body", "eom"):
         yield Case(
             f"calls/{callback}/last-chunk",
@@ -126,7 +90,21 @@ RETURNS = (INT_MIN, -100, *range(-2, 26), 99, 100, 127, 255, 256, INT_MAX)
 
 
 def odd_returns() -> Iterator[Case]:
-    stream = [OPENING, UNKNOWN, MESSAGE, MAIL, RCPT, frame("A"), UNKNOWN, MESSAGE, frame("K"), OPENING, MESSAGE, UNKNOWN, QUIT]
+    stream = [
+        OPENING,
+        UNKNOWN,
+        MESSAGE,
+        MAIL,
+        RCPT,
+        frame("A"),
+        UNKNOWN,
+        MESSAGE,
+        frame("K"),
+        OPENING,
+        MESSAGE,
+        UNKNOWN,
+        QUIT,
+    ]
     for (stage, code), value in itertools.product(STAGES.items(), RETURNS):
         reply = 'setreply "550 "5.7.1 "no'
         yield Case(
@@ -167,7 +145,8 @@ def negotiations() -> Iterator[Case]:
         "all": offer(), "version-1": offer(1), "version-2": offer(2, 0x3F, 0x7F), "version-3": offer(3),
         "version-5": offer(5), "version-7": offer(7), "version-max": offer(0x7FFFFFFF), "version-minus": offer(0xFFFFFFFF),
         "version-0": offer(0), "no-actions": offer(6, 0), "no-steps": offer(6, 0x1FF, 0), "nothing": offer(6, 0, 0),
-        "old": offer(6, 0x3F, 0x7F), "every-bit": offer(6, 0xFFFFFFFF, 0xFFFFFFFF), "no-nr": offer(6, 0x1FF, EVERY_STEP & ~EVERY_NO_REPLY),
+        "old": offer(6, 0x3F, 0x7F), "every-bit": offer(6, 0xFFFFFFFF, 0xFFFFFFFF),
+        "no-nr": offer(6, 0x1FF, EVERY_STEP & ~EVERY_NO_REPLY),
         "no-skip": offer(6, 0x1FF, EVERY_STEP & ~0x400), "large": offer(6, 0x1FF, EVERY_STEP | 0x70000000),
         "short": frame("O", b"\0\0\0\6\0\0\1\xff\0\0\0"), "long": frame("O", b"\0\0\0\6\0\0\1\xff\0\x1f\xff\xff\0\0\0\0i\0"),
     }  # fmt: skip
@@ -184,9 +163,7 @@ def negotiations() -> Iterator[Case]:
     for (what, words), answer in itertools.product(offers.items(), answers.items()):
         for value in (0, 10):
             negotiate = section("negotiate*", f"put {answer[1]}", result=value)
-            yield Case(
-                f"negotiate/{what}/{answer[0]}/{value}", script(negotiate), conversation(words, *tail)
-            )
+            yield Case(f"negotiate/{what}/{answer[0]}/{value}", script(negotiate), conversation(words, *tail))
     for what, words in offers.items():
         for flags in (0, 1, 0x3F, 0x1FF, 0x200, 0xFFFFFFFF, -1):
             yield Case(
@@ -198,98 +175,11 @@ def negotiations() -> Iterator[Case]:
     some = [1 << bit for bit in range(13)]
     for callbacks in sorted({0, *some, *(ALL_CALLBACKS & ~bit for bit in some), *(bit | 0x380 for bit in some)}):
         yield Case(f"negotiate/callbacks-{callbacks:#x}", script(callbacks=callbacks), conversation(offer(), *tail))
-    yield Case("negotiate/twice", script(section("negotiate*", *calls.symbol_lists())), conversation(offer(), offer(), *tail))
+    yield Case(
+        "negotiate/twice", script(section("negotiate*", *calls.symbol_lists())), conversation(offer(), offer(), *tail)
+    )
     yield Case("negotiate/late", script(), conversation(OPENING, offer(), OPENING, offer(), *tail))
     yield Case("negotiate/never", script(), conversation(*tail))
-
-
-VERSIONS = (
-    0, 1, 2, 3, 4, 5, 6, 99, -1, INT_MAX, INT_MIN, 0x1000000, 0x1000001, 0x1000002, 0x100007F, 0x1000080,
-    0x1000101, 0x2000001, 0x1000001 - 2**31, 0x1010001,
-)  # fmt: skip
-
-
-def versions() -> Iterator[Case]:
-    for version in VERSIONS:
-        for callbacks in (ALL_CALLBACKS, WITHOUT_NEGOTIATE):
-            yield Case(
-                f"versions/{version:#x}/{callbacks:#x}",
-                script(version=version, callbacks=callbacks),
-                conversation(*WHOLE),
-            )
-    for name in ("-", '"', calls.repeated(1 << 16), '"%s%n\\xff'):
-        yield Case(f"versions/name-{name[:12]}", script(name=name), conversation(*WHOLE))
-
-
-def setups() -> Iterator[Case]:
-    """The calls of a main program in every order, twice, and too early."""
-    ready = ["listeners", 'say "ready']
-    describe = f'describe {CURRENT} 0x1ff {ALL_CALLBACKS} "test'
-    everything = [*calls.without_context(), *calls.globals_(), "register", "opensocket 1", *ready]
-    yield Case("setup/everything-first", "\n".join(["@main", describe, *everything, "main"]), conversation(*WHOLE))
-    yield Case("setup/in-a-thread", "\n".join(["@main", describe, *(f"&{line}" for line in everything), "&main"]),
-               conversation(*WHOLE))  # fmt: skip
-    parts = {"r": "register", "c": 'setconn "unix:{socket}', "o": "opensocket 1"}
-    orders = [order for count in range(4) for order in itertools.permutations("rco", count)]
-    for order in orders:
-        lines = [parts[letter] for letter in order] + ready
-        # smfi_main without smfi_register is among the crashes.
-        lines += ["main"] * ("r" in order)
-        steps = conversation(*WHOLE) if {"r", "c"} <= set(order) else ENDS
-        if order in (("r", "c"), ("c", "r"), ("o", "r", "c"), ("o", "c", "r"), ("c", "o", "r"), ("r", "o", "c")):
-            steps = [("pause", 0.2), *steps]  # smfi_main opens the socket
-        yield Case(f"setup/{''.join(order) or 'nothing'}", "\n".join(["@main", describe, *lines]), steps)
-    yield Case("setup/registered-first", "\n".join(["@main", describe, "register", *everything, "main"]), conversation(*WHOLE))
-    for number, lines in enumerate((
-        [parts["c"], "register", "opensocket 1", "opensocket 1", "opensocket 0", *ready, "main"],
-        [parts["c"], 'setconn "inet:0@127.0.0.1', parts["c"], "register", "register", "opensocket 1", *ready, "main"],
-        [parts["c"], "register", "opensocket 1", 'setconn "inet:0@127.0.0.1', "opensocket 1", *ready, "main"],
-        [parts["c"], "register", "opensocket 1", f'describe 4 0 {WITHOUT_NEGOTIATE} "other', "register", *ready, "main"],
-        [parts["c"], "register", "opensocket 1", f'describe 99 0 {WITHOUT_NEGOTIATE} "other', "register", *ready, "main"],
-        [parts["c"], f'describe 99 0 {ALL_CALLBACKS} "bad', "register", describe, "register", "opensocket 1", *ready, "main"],
-    )):
-        yield Case(f"setup/twice-{number}", "\n".join(["@main", describe, *lines]), conversation(*WHOLE))
-    for name, values in {"setdbg": (-1, 0, INT_MAX, INT_MIN), "settimeout": (-1, 0, 1, INT_MAX, INT_MIN, 2**31 // 1000),
-                         "setbacklog": (-1, 0, 1, INT_MAX)}.items():  # fmt: skip
-        for value in values:
-            yield Case(f"setup/{name}-{value}", script(before=f"{name} {value}"), conversation(*WHOLE))
-
-
-SOCKETS = (
-    "unix:{socket}", "local:{socket}", "UNIX:{socket}", "Local:{socket}", ":{socket}", "{socket}", "unix:", ":", "unix",
-    "unix:/nonexistent/folder/socket", "unix:.", "unix:/", "unix: ", "unix:a:b", "foo:bar", "foo:", "inet", "inet:",
-    "inet:0@127.0.0.1", "INET:0@127.0.0.1", "inet:0@[127.0.0.1]", "inet:0@[127.0.0.1]x", "inet:0@[127.0.0.1",
-    "inet:0@[]", "inet:0@[", "inet:0@", "inet:0", "inet:@127.0.0.1", "inet:-1@127.0.0.1", "inet:65536@127.0.0.1",
-    "inet:131072x@127.0.0.1", "inet:0x@127.0.0.1", "inet: 0@127.0.0.1", "inet:nosuchservice@127.0.0.1",
-    "inet:0@localhost", "inet:0@127.1", "inet:0@[127.1]", "inet:0@[::1]", "inet:0@::1", "inet:0@[255.255.255.255]",
-    "inet:0@256.0.0.1", "inet:0@192.0.2.77", "inet:0@a@b", "inet:0@ 127.0.0.1", "inet6:0@[::1]", "inet6:0@::1",
-    "inet6:0", "inet6:0@localhost", "inet6:0@[127.0.0.1]", "inet6:0@127.0.0.1", "inet6:0@[::ffff:127.0.0.1]",
-    "inet6:0@[IPv6:::1]", "inet6:0@[ipv6:::1]", "inet6:0@IPv6:::1", "inet6:0@[::1", "inet6:", "INET6:0@[::1]", "inet6:0@[fe80::1%lo]",
-    "inet:0@nosuchhost.invalid", "inet6:0@nosuchhost.invalid",
-)  # fmt: skip
-
-
-def sockets() -> Iterator[Case]:
-    describe = f'describe {CURRENT} 0x1ff {ALL_CALLBACKS} "test'
-    for conn in SOCKETS:
-        for remove in (0, 1):
-            lines = [f"setconn {calls.text(conn.encode())}", "register",
-                     f"opensocket {remove}", "listeners", "opensocket 1"]  # fmt: skip
-            yield Case(f"sockets/{conn}/{remove}", "\n".join(["@main", describe, *lines]), ENDS)
-    # The longest path has 107 bytes; the driver starts the filter in an empty folder of its own.
-    for length in (100, 106, 107, 108, 109, 1000):
-        lines = [f"setconn {calls.repeated(length, b'p')}", "register", "opensocket 1", "listeners"]
-        yield Case(f"sockets/path-{length}", "\n".join(["@main", describe, *lines]), ENDS)
-    # Something else is where the socket should be.
-    for kind, remove in itertools.product(("file", "folder", "socket", "link-to-file", "link-to-socket", "dangling"), (0, 1)):
-        lines = ['setconn "unix:{socket}', "register", f"opensocket {remove}", "listeners", f"opensocket {remove}"]
-        yield Case(f"sockets/{kind}/{remove}", "\n".join(["@main", describe, *lines]), [("prepare", kind), *ENDS])
-    for kind in ("file", "socket"):
-        yield Case(
-            f"sockets/main-alone/{kind}",
-            "\n".join(["@main", describe, 'setconn "unix:{socket}', "register", "main", "main"]),
-            [("prepare", kind), *ENDS],
-        )
 
 
 def sizes() -> Iterator[Case]:
@@ -339,6 +229,16 @@ def timing() -> Iterator[Case]:
             [("connect",), ("send", 0, message), ("await", "  gate"), ("pause", 0.05), ("close", 0), ("gate",),
              ("await", "close")],
         )  # fmt: skip
+    # The MTA reads nothing for a while, or for longer than the timeout.
+    body = f"replacebody {calls.repeated(4 << 20)} {4 << 20}"
+    for name, limit, pause in (("slow-mta", 100, 0.3), ("stuck-mta", 1, 2.5)):
+        yield Case(
+            f"timing/{name}",
+            script(
+                section("eom", body, 'addheader "X "y', "progress", "getpriv", result=4), before=f"settimeout {limit}"
+            ),
+            [("connect",), ("send", 0, message), ("sleep", pause), ("half", 0), ("drain", 0)],
+        )
     # Two connections at a time: contexts are told apart.
     yield Case(
         "timing/two-connections",
@@ -360,57 +260,43 @@ def timing() -> Iterator[Case]:
                    [("connect", (family, address)), *conversation(*WHOLE)[1:]])  # fmt: skip
 
 
-def stops() -> Iterator[Case]:
-    """Ways to end. libmilter looks every five seconds only, so a connection wakes it up."""
-    yield Case("stops/before-main", script(before="stop"), ENDS)
-    yield Case("stops/before-main-twice", script(before="stop\nstop", after="main\nlisteners"), ENDS)
-    yield Case("stops/opensocket-after", script(before="stop", after="opensocket 1\nlisteners\nstop\nlisteners"), ENDS)
-    stream = b"".join(WHOLE)
-    for callback in ("connect", "envfrom", "eom", "close"):
-        for line in ("stop", "&stop", "kill 15", "kill 1"):
-            yield Case(
-                f"stops/{callback}/{line}",
-                script(section(callback, line), after="main\nlisteners"),
-                [("connect",), ("send", 0, stream), ("half", 0), ("drain", 0), ("await", "main: end")],
-            )
-    yield Case("stops/interrupt", script(section("connect", "kill 2")), [("connect",), ("send", 0, offer() + connect()),
-               ("await", "main: end")])  # fmt: skip
-
-
-def changes_during_a_connection() -> Iterator[Case]:
-    for callback in ("negotiate", "connect", "envfrom", "eom"):
-        for version, callbacks, flags in ((2, WITHOUT_NEGOTIATE, 0), (CURRENT, 0x3C0, 0x1FF), (99, ALL_CALLBACKS, 0x1FF)):
-            yield Case(
-                f"changes/register/{callback}/{version:#x}",
-                script(section(callback, f'describe {version} {flags} {callbacks} "other', "register", 'addheader "X "y')),
-                conversation(offer(), OPENING, UNKNOWN, MESSAGE, MESSAGE, frame("K"), OPENING, MESSAGE, offer(), MESSAGE, QUIT),
-            )
-        yield Case(
-            f"changes/settings/{callback}",
-            script(section(callback, "settimeout 1", "setbacklog 1", 'setconn "unix:/nowhere', "setdbg 0", "opensocket 0")),
-            conversation(*WHOLE),
-        )
-
-
-def crashes() -> Iterator[Case]:
-    """Calls that end a program with the real library. See known.py for what ours has to do."""
-    describe = f'describe {CURRENT} 0x1ff {ALL_CALLBACKS} "test'
-    for name, lines in {
-        "main-first": ["main"],
-        "main-without-register": ['setconn "unix:{socket}', "main"],
-        "setsymlist-without-context": ['!setsymlist 0 "i'],
-        "setsymlist-without-context-or-list": ["!setsymlist 0 -"],
-    }.items():
-        yield Case(f"crashes/{name}", "\n".join(["@main", describe, *lines]), ENDS)
-    yield Case("crashes/setsymlist-in-callback", script(section("connect", '!setsymlist 0 "i')), conversation(*WHOLE))
+def crowds() -> Iterator[Case]:
+    """Many connections at a time, whose commands come in turn: none sees anything of another one."""
+    sections = [
+        section("envfrom*", "getpriv", "setpriv 7", 'setreply "550 "5.7.1 "$', 'getsymval "i'),
+        section("envrcpt*", "&getpriv", result=1),
+        section("header*", 'setreply "450 "4.7.1 "$'),
+        section(
+            "eom*", 'getsymval "i', 'addheader "X "$', '&addrcpt "$', "progress", 'quarantine "$', "getpriv", result=4
+        ),
+        section("close*", "getpriv", "setpriv 0"),
+    ]
+    for count, pause in ((2, 0.0), (8, 0.003), (60, 0.0)):
+        steps: list[tuple] = [("connect",)] * count
+        streams = []
+        for number in range(count):
+            name = b"client%d" % number
+            streams.append([
+                offer(), macros("C", b"i", name), connect(name), frame("H", texts(name)), macros("M", b"i", name + b"Q"),
+                frame("M", texts(b"<%s>" % name)), RCPT, frame("R", texts(name)), frame("T"), HEADER, frame("N"),
+                frame("B", name * 100), macros("E", b"i", name + b"E"), frame("E"), macros("M", b"i", name + b"R"),
+                MAIL, RCPT, *([QUIT] if number % 2 else []),
+            ])  # fmt: skip
+        for place in range(max(map(len, streams))):
+            steps += [("send", number, stream[place]) for number, stream in enumerate(streams) if place < len(stream)]
+            steps += [("pause", pause)] if pause else []
+        steps += [(name, number) for name in ("half", "drain") for number in range(count)]
+        yield Case(f"crowds/{count}", "tagged\n" + script(*sections, look='"j'), steps)
 
 
 def orders() -> Iterator[Case]:
     """Commands out of order, where libmilter's bugs show."""
     yield Case(
         "order/declined-last-chunk",
-        script(section("negotiate", f'put 0x1ff {NO_STEP["B"]} 0 0')),
-        conversation(offer(), OPENING, MAIL, RCPT, frame("T"), HEADER, frame("N"), frame("E", b"last\r\n"), UNKNOWN, QUIT),
+        script(section("negotiate", f"put 0x1ff {NO_STEP['B']} 0 0")),
+        conversation(
+            offer(), OPENING, MAIL, RCPT, frame("T"), HEADER, frame("N"), frame("E", b"last\r\n"), UNKNOWN, QUIT
+        ),
     )
     for bit, name in ((1, "connect"), (4, "envfrom")):
         yield Case(
@@ -428,7 +314,9 @@ def orders() -> Iterator[Case]:
         yield Case(
             f"order/version-2/{follower}",
             script(callbacks=WITHOUT_NEGOTIATE),
-            conversation(offer(2), OPENING, MAIL, frame("A"), RCPT if follower == "R" else frame(follower), MESSAGE, QUIT),
+            conversation(
+                offer(2), OPENING, MAIL, frame("A"), RCPT if follower == "R" else frame(follower), MESSAGE, QUIT
+            ),
         )
 
 
@@ -445,8 +333,8 @@ def closed_contexts() -> Iterator[Case]:
 
 
 GROUPS = (
-    closed_contexts, orders, crashes, setups, sockets, versions, sizes, timing, stops, changes_during_a_connection, every_call_in_every_callback,
-    every_reply_is_seen, odd_returns, negotiations,
+    closed_contexts, orders, sizes, timing, crowds, every_call_in_every_callback, every_reply_is_seen, odd_returns, negotiations,
+    *abuse_main.GROUPS,
 )  # fmt: skip
 
 

@@ -6,13 +6,30 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import abuse, calls
+from . import calls, scripts
 from .player import Case, conversation
-from .wire import CALLBACK_OF, CALLBACKS, EVERY_ACTION, EVERY_STEP, NO_REPLY, NO_STEP, SKIP, connect, frame, offer, texts
+from .scripts import section
+from .wire import (
+    CALLBACK_OF,
+    CALLBACKS,
+    EVERY_ACTION,
+    EVERY_STEP,
+    NO_REPLY,
+    NO_STEP,
+    SKIP,
+    connect,
+    frame,
+    offer,
+    texts,
+)
 
 NAMES = ("i", "j", "{mail_addr}", "{rcpt_addr}", "_", "{auth_type}", "x")
 VALUES = (b"", b"4Q1", b"4Q2", b"mx.example.org", b"a@example.org", b"local", b"\xc3\xbc", b"a b")
-ADDRESSES = (b"<a@example.org>", b"<b@example.org>", b"<>", b"<\xc3\xbc@example.org>", b"<very.long.%s@example.org>" % (b"x" * 200))
+ADDRESSES = (
+    b"<a@example.org>", b"<b@example.org>", b"<>", b"<\xc3\xbc@example.org>", b"<long.%s@example.org>" % (b"x" * 200),
+)  # fmt: skip
+CLIENTS = (b"mx.example.org", b"[192.0.2.1]", b"localhost")
+GREETINGS = (b"client", b"", b"[192.0.2.1]", b"%s\xff")
 PARAMETERS = (b"SIZE=1000", b"BODY=8BITMIME", b"NOTIFY=SUCCESS,FAILURE", b"ORCPT=rfc822;a@example.org", b"SMTPUTF8")
 PEERS = (
     b"4\0\x19192.0.2.1\0", b"4\xff\xff127.0.0.1\0", b"6\0\x19IPv6:2001:db8::1\0", b"6\0\x00::1\0", b"L\0\0/run/socket\0",
@@ -36,11 +53,13 @@ class Conversation:
     sections: list[tuple[str, list[str]]] = field(default_factory=list)
     # Every command has its list of macros: none of a message can be older than it.
     has_every_list: bool = False
+    # Where the stream is cut into pieces.
+    cuts: tuple[int, ...] = ()
 
     def case(self, name: str) -> Case:
-        sections = [abuse.section(callback, *lines) for callback, lines in self.sections]
-        script = abuse.script(*sections, look=" ".join(f'"{name}' for name in NAMES), **self.setup)
-        return Case(name, script, conversation(*self.frames), parts=self)
+        sections = [section(callback, *lines) for callback, lines in self.sections]
+        script = scripts.script(*sections, look=" ".join(f'"{name}' for name in NAMES), **self.setup)
+        return Case(name, script, conversation(*self.frames, cuts=self.cuts), parts=self)
 
 
 class Generator:
@@ -69,18 +88,20 @@ class Generator:
             self.disorder()
         # libmilter forgets the last message at MAIL.
         has_every_list = self.is_orderly and self.has_every_list and not self.declined & NO_STEP["M"]
-        return Conversation(self.setup, self.frames, self.sections, has_every_list)
+        size = sum(map(len, self.frames))
+        cuts = tuple(self.random.randrange(1, size) for _ in range(3)) if self.chance(0.1) and size > 1 else ()
+        return Conversation(self.setup, self.frames, self.sections, has_every_list, cuts)
 
     # --- the filter ---
 
     def set_up(self) -> None:
         choose = self.random.choice
-        version = choose((abuse.CURRENT,) * 7 + (2, 3, 4, 0x1000000, 0x1000002))
-        callbacks = abuse.ALL_CALLBACKS
+        version = choose((scripts.CURRENT,) * 7 + (2, 3, 4, 0x1000000, 0x1000002))
+        callbacks = scripts.ALL_CALLBACKS
         if self.chance(0.35):
             callbacks = self.random.getrandbits(13) | (0x380 if self.chance(0.9) else 0)
         if self.chance(0.3):
-            callbacks &= abuse.WITHOUT_NEGOTIATE
+            callbacks &= scripts.WITHOUT_NEGOTIATE
         flags = choose((EVERY_ACTION, EVERY_ACTION, 0x3F, 0, self.random.getrandbits(9)))
         self.setup = {"version": version, "callbacks": callbacks, "flags": flags}
         self.callbacks = {name for bit, name in enumerate(CALLBACKS) if callbacks >> bit & 1}
@@ -153,10 +174,11 @@ class Generator:
         return 0 if is_promised else verdict
 
     def open(self) -> None:
-        self.is_served = self.send("C", texts(self.random.choice((b"mx.example.org", b"[192.0.2.1]", b"localhost"))) + self.random.choice(PEERS)) not in OVER
-        for _ in range(self.random.choice((0, 1, 1, 1, 2))):
+        choose = self.random.choice
+        self.is_served = self.send("C", texts(choose(CLIENTS)) + choose(PEERS)) not in OVER
+        for _ in range(choose((0, 1, 1, 1, 2))):
             if self.is_served:
-                self.is_served = self.send("H", texts(self.random.choice((b"client", b"", b"[192.0.2.1]", b"%s\xff")))) not in OVER
+                self.is_served = self.send("H", texts(choose(GREETINGS))) not in OVER
 
     def between_messages(self) -> bool:
         """Whether there is another message."""
@@ -248,14 +270,19 @@ class Generator:
 
     def stray(self) -> bytes:
         return self.random.choice((
-            frame("A"), frame("K"), frame("U", texts(b"STRAY")), frame("H", texts(b"stray")), abuse.MAIL, abuse.RCPT, frame("T"),
-            abuse.HEADER, frame("N"), frame("B", b"stray"), frame("E"), frame("Q"), connect(), offer(),
+            frame("A"), frame("K"), frame("U", texts(b"STRAY")), frame("H", texts(b"stray")), scripts.MAIL,
+            scripts.RCPT, frame("T"),
+            scripts.HEADER, frame("N"), frame("B", b"stray"), frame("E"), frame("Q"), connect(), offer(),
             frame("D", b"M" + texts(b"i", b"stray")),
         ))  # fmt: skip
 
 
 REPLIES = [line for line in calls.replies() if len(line) < 200]
-EDITS = [line for line in (*calls.edits(), *calls.others()) if "65" not in line and "1048576" not in line and "131" not in line]
+EDITS = [
+    line
+    for line in (*calls.edits(), *calls.others())
+    if "65" not in line and "1048576" not in line and "131" not in line
+]
 CALLS = [*(line for line in calls.others() if len(line) < 100), *REPLIES[:200:7], *EDITS[::9]]
 
 

@@ -46,12 +46,15 @@ OF_A_MESSAGE = ("envfrom", "envrcpt", "data", "header", "eoh", "body", "eom")
 
 def sent_values(case: Case) -> set[str]:
     """The values of all macros that the driver sends, as the filter shows them."""
+    streams: dict[int, bytes] = {}
+    for step in case.steps:
+        if step[0] == "send":
+            streams[step[1]] = streams.get(step[1], b"") + step[2]
     values = set()
-    for name, *arguments in case.steps:
-        if name == "send":
-            for code, payload in split(arguments[1])[0]:
-                if code == "D":
-                    values.update(payload[1:].split(b"\0")[1::2])
+    for stream in streams.values():
+        for code, payload in split(stream)[0]:
+            if code == "D":
+                values.update(payload[1:].split(b"\0")[1::2])
     return {"".join(chr(b) if 0x21 <= b <= 0x7E and b != 0x5C else f"\\x{b:02x}" for b in value) for value in values}
 
 
@@ -207,7 +210,10 @@ def registered_for_new_connections(case: Case, reference: Outcome, ours: Outcome
 
 def unknown_type_stays_unknown(case: Case, reference: Outcome, ours: Outcome, play: Play) -> bool:
     """libmilter cuts its own copy of the text, and takes the rest for the path of a socket the next time."""
-    mine = [line.replace("main: opensocket = -1", "main: opensocket = 0") if n == 3 else line for n, line in enumerate(ours.log)]
+    mine = [
+        line.replace("main: opensocket = -1", "main: opensocket = 0") if n == 3 else line
+        for n, line in enumerate(ours.log)
+    ]
     return mine == reference.log and ours.status == reference.status
 
 
@@ -215,6 +221,17 @@ def interrupts(case: Case, reference: Outcome, ours: Outcome, play: Play) -> boo
     """What becomes of an open connection depends on who is faster. The rest does not."""
     theirs, mine = ([line for line in it.log if line != "close"] for it in (reference, ours))
     return theirs == mine and reference.replies == ours.replies and reference.status == ours.status
+
+
+def closes_after_part_of_a_frame(case: Case, reference: Outcome, ours: Outcome, play: Play) -> bool:
+    """Every call fails from then on, and what was written begins like libmilter's and ends within a frame."""
+    calls = re.compile(r"  \w+ = -?\d+")
+    theirs, mine = ([calls.sub("", line) for line in it.lines()] for it in (reference, ours))
+    results = [line for line in ours.log if calls.fullmatch(line) and "getpriv" not in line]
+    frames, rest = split(ours.replies[0])
+    same = len([code for code, _ in split(reference.replies[0])[0] if code in "Ocb"])
+    is_cut = rest != b"" and all(code == "b" for code, _ in frames[same:])
+    return theirs == mine and is_cut and all(line.endswith("= -1") for line in results)
 
 
 ROWS = (
@@ -286,6 +303,12 @@ ROWS = (
         "a second smfi_opensocket takes an unknown type for the path of a socket in libmilter",
         cases=r"sockets/foo:.*",
         check=unknown_type_stays_unknown,
+    ),
+    Row(
+        "stuck-mta",
+        "an MTA that reads nothing until the timeout: libmilter writes whole frames, however long it takes; ours closes",
+        cases=r"timing/stuck-mta",
+        check=closes_after_part_of_a_frame,
     ),
     Row(
         "interrupt",

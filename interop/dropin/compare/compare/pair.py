@@ -28,6 +28,8 @@ class Settings:
     # Only the second is played, with this in front of its command line.
     is_alone: bool
     under: str
+    # A fault that is planted in the second.
+    plant: str | None = None
 
 
 @dataclasses.dataclass
@@ -47,7 +49,14 @@ class Pair:
         self.settings, self.turn = settings, turn
         program = [str(settings.program)]
         self.reference = Player(program, settings.reference, place / "one")
-        self.library = Player([*shlex.split(settings.under), *program], settings.library, place / "two")
+        # The name of a fault, and the library that makes it.
+        planted = {"PLANT": settings.plant, "LD_PRELOAD": str(settings.program.parent / "plant.so")}
+        self.library = Player(
+            [*shlex.split(settings.under), *program],
+            settings.library,
+            place / "two",
+            planted if settings.plant else None,
+        )
         self.robust = Player(self.library.program, settings.library, place / "six", {"MILTER_PROTO_LAW": "robust"})
 
     def judge(self, case: Case) -> Judged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 # Seconds after which a filter that does nothing has failed.
 LIMIT = 12.0
+# Seconds between the pieces of a stream: both libraries wait for a millisecond before they leave a connection.
+PAUSE = 0.004
 
 
 @dataclass
@@ -41,9 +44,22 @@ class Outcome:
         return [*self.log, *(f"connection {i}: {end}" for i, end in enumerate(self.ends)), self.status]
 
 
-def conversation(*stream: bytes) -> list[tuple]:
-    """The steps of one connection: everything is written, this half is closed, and all replies are read."""
-    return [("connect",), ("send", 0, b"".join(stream)), ("half", 0), ("drain", 0)]
+def conversation(*stream: bytes, cuts: tuple[int, ...] = ()) -> list[tuple]:
+    """The steps of one connection: everything is written, this half is closed, and all replies are read.
+
+    At the cuts there is a pause: long enough for both libraries to leave the connection and come back to it.
+    """
+    whole, steps, start = b"".join(stream), [("connect",)], 0
+    for cut in sorted({cut for cut in cuts if cut < len(whole)}):
+        steps += [("send", 0, whole[start:cut]), ("pause", PAUSE)]
+        start = cut
+    return [*steps, ("send", 0, whole[start:]), ("half", 0), ("drain", 0)]
+
+
+def owner(line: str) -> tuple[bool, str]:
+    """Whose line it is: the main program and the connections have threads of their own. In a crowd clients are named."""
+    client = re.match(r"client\d+ ", line)
+    return not line.startswith("main: "), client[0] if client else ""
 
 
 class Silence(Exception):
@@ -138,8 +154,7 @@ class Play:
                     end.close()
                     self.outcome.ends[index] = "open to the last"
         self.outcome.status = self.outcome.log.pop()
-        # The main program and the connections have threads of their own.
-        self.outcome.log.sort(key=lambda line: not line.startswith("main: "))
+        self.outcome.log.sort(key=owner)
         return self.outcome
 
     def choose_port(self) -> int:
@@ -220,6 +235,10 @@ class Play:
     def step_pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() >= end or self.is_over(), "nothing", seconds)
+
+    def step_sleep(self, seconds: float) -> None:
+        """Reads nothing for a while."""
+        time.sleep(seconds)
 
     def step_prepare(self, kind: str) -> None:
         """Puts something where the filter's socket will be, before the filter starts."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .player import Case, Outcome
 from .wire import show
 
-
 # Lines around the first one that differs.
 BEFORE, AFTER = 6, 8
 WIDTH = 70

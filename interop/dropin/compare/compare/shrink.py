@@ -21,15 +21,17 @@ def shrink(parts: Conversation, differs: Callable[[Conversation], bool]) -> Conv
 
 def candidates(parts: Conversation):
     """Smaller conversations, the smallest first."""
+    if parts.cuts:
+        yield Conversation(parts.setup, parts.frames, parts.sections)
     for frames in without_some(parts.frames):
-        yield Conversation(parts.setup, frames, parts.sections)
+        yield Conversation(parts.setup, frames, parts.sections, cuts=parts.cuts)
     for sections in without_some(parts.sections):
-        yield Conversation(parts.setup, parts.frames, sections)
+        yield Conversation(parts.setup, parts.frames, sections, cuts=parts.cuts)
     for index, (callback, lines) in enumerate(parts.sections):
         for fewer in without_some(lines):
             sections = list(parts.sections)
             sections[index] = (callback, fewer)
-            yield Conversation(parts.setup, parts.frames, sections)
+            yield Conversation(parts.setup, parts.frames, sections, cuts=parts.cuts)
 
 
 def without_some(items: list):
