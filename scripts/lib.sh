@@ -132,7 +132,7 @@ run_steps() {
 
 # The same, with two lists of steps at the same time, divided by --. What the second one prints comes when both are done.
 run_two_lists() {
-    local first=() second output other status=0
+    local first=() second output one other status=0
     while [ "$1" != -- ]; do
         first+=("$1")
         shift
@@ -144,7 +144,10 @@ run_two_lists() {
     output=$(mktemp)
     (run_steps "${second[@]}") >"$output" 2>&1 &
     other=$!
-    (run_steps "${first[@]}") || status=$?
+    # In the background as well: where a command is part of a condition, `set -e` does not hold.
+    (run_steps "${first[@]}") &
+    one=$!
+    wait "$one" || status=$?
     if [ "$status" -ne 0 ]; then
         # With what it has started.
         pkill -P "$other" 2>/dev/null || true

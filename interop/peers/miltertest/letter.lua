@@ -1,7 +1,7 @@
 -- Asks a filter about one message, and tells what came of it: conformance/front.py reads that.
 --     -D addr=SOCKET -D helo=NAME -D sender=ADDRESS -D recipients="ADDRESS ..." -D file=MESSAGE
 -- Of the commands with macros, miltertest names only the first four.
-local DATA, EOH, BODYEOB = string.byte("TNE", 1, 3)
+local DATA, EOH, BODYEOB = string.byte("T"), string.byte("N"), string.byte("E")
 
 mt.set_timeout(3)
 local conn = mt.connect(addr)

@@ -94,11 +94,11 @@ fn a_wrong_file_of_scenarios_is_told_with_its_place() {
 fn a_choice_of_no_scenario_is_told() {
     for (arguments, what) in [
         (
-            &["--only", "zero-length-allone-at-mail"][..],
-            "no scenario has an id that begins with zero-length-allone-at-mail; --list shows all",
+            &["--only", "zero-length-alone-at-mall"][..],
+            "no scenario has an id that begins with zero-length-alone-at-mall; --list shows all",
         ),
         (
-            &["--only", "filter/framing/zero-length-allone-at-mail"],
+            &["--only", "filter/framing/zero-length-alone-at-mall"],
             "; did you mean filter/framing/zero-length-alone-at-mail",
         ),
         (
