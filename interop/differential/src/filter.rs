@@ -66,12 +66,12 @@ impl Filter {
             .stdout(OwnedFd::from(theirs))
             .stderr(errors)
             .spawn()
-            .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
+            .with_context(|| format!("{} cannot be started", Path::new(command.get_program()).display()))?;
         let mut filter = Self { child, output, partial: Vec::new(), socket, rules, count: 0 };
         filter.wait_until_it_listens().with_context(|| {
             format!(
                 "{} {}: see {}",
-                command.get_program().display(),
+                Path::new(command.get_program()).display(),
                 rules.arguments.join(" "),
                 folder.display()
             )
