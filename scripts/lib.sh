@@ -153,7 +153,9 @@ run_two_lists() {
         pkill -P "$other" 2>/dev/null || true
         kill "$other" 2>/dev/null || true
     fi
-    wait "$other" || status=$?
+    local other_status=0
+    wait "$other" || other_status=$?
+    [ "$status" -ne 0 ] || status=$other_status
     cat "$output"
     rm "$output"
     return "$status"
