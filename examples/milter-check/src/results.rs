@@ -180,20 +180,35 @@ impl<'s> Results<'s> {
     /// How far a run got that ended early, and why it did: `164 of 644 scenarios ran: stopped by SIGINT`.
     pub(crate) fn stopped(&self) -> Option<String> {
         let why = self.stopped.as_ref()?;
-        Some(format!("{} ran: {why}", self.part_that_ran()))
+        Some(if self.all_ran() {
+            format!("all {} ran, but not every failure was run again alone: {why}", self.part_that_ran())
+        } else {
+            format!("{} ran: {why}", self.part_that_ran())
+        })
     }
 
     /// `164 of 644 scenarios`, or `644 scenarios` if all ran.
     pub(crate) fn part_that_ran(&self) -> String {
-        let ran = self.rows.iter().filter(|row| !row.is_left_out).count();
         let all = count_of(self.rows.len(), "scenario");
-        if self.stopped.is_some() { format!("{ran} of {all}") } else { all }
+        if self.all_ran() { all } else { format!("{} of {all}", self.count_that_ran()) }
+    }
+
+    fn count_that_ran(&self) -> usize {
+        self.rows.iter().filter(|row| !row.is_left_out).count()
+    }
+
+    /// Whether the end of the run left no scenario out.
+    fn all_ran(&self) -> bool {
+        self.count_that_ran() == self.rows.len()
     }
 
     /// What it comes down to.
     pub(crate) fn headline(&self) -> String {
         let result = self.result();
         match &self.stopped {
+            Some(_) if self.all_ran() => {
+                format!("{result}; the run was stopped while it repeated scenarios alone")
+            }
             Some(_) => format!("{result}, but only {} ran", self.part_that_ran()),
             None => result,
         }
@@ -211,5 +226,43 @@ impl<'s> Results<'s> {
             [] => "no scenario failed".to_owned(),
             failed => format!("{} failed", failed.join(" and ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::time::SystemTime;
+
+    use milter_proto::conformance::Scenario;
+
+    use super::{Results, Row};
+    use crate::schedule::Stopped;
+
+    #[test]
+    fn a_run_that_is_stopped_says_how_far_it_came() {
+        let text = "[filter/a/one] must NEG-15\nOne\n> OPTNEG 6 0 0\n< OPTNEG\n";
+        let scenarios = Scenario::read_all(text).unwrap();
+        let of = |row| Results {
+            name: None,
+            target: "inet:1".to_owned(),
+            role: "filter",
+            facts: String::new(),
+            warning: None,
+            stopped: Some(Stopped::Program("it hangs".to_owned())),
+            started: SystemTime::UNIX_EPOCH,
+            time: Duration::ZERO,
+            rows: vec![row],
+        };
+        let none = of(Row::not_run(&scenarios[0], "stopped"));
+        assert_eq!(none.stopped().unwrap(), "0 of 1 scenario ran: it hangs");
+        assert_eq!(none.headline(), "no scenario could be run, but only 0 of 1 scenario ran");
+        let all = of(Row::skipped(&scenarios[0], "it does not apply"));
+        let told = "all 1 scenario ran, but not every failure was run again alone: it hangs";
+        assert_eq!(all.stopped().unwrap(), told);
+        assert_eq!(
+            all.headline(),
+            "no scenario could be run; the run was stopped while it repeated scenarios alone"
+        );
     }
 }
