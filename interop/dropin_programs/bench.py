@@ -134,7 +134,7 @@ class Started:
     mode: str
 
     def end(self) -> list[str]:
-        """Ends it. Says with which status, and what it leaves behind."""
+        """Ends it. Returns lines with its exit status and whether its socket remains."""
         with self.home:
             self.program.close()
             left = ["its socket is left"] if is_left(self.spec) else []
@@ -208,7 +208,7 @@ def start(program: Program, library: Library, keys: Path) -> Started:
 
 
 def is_left(spec: str) -> bool:
-    """Whether a filter that has ended left its socket behind."""
+    """Whether the socket of a filter that has ended still exists."""
     family, _, place = spec.partition(":")
     return family == "unix" and Path(place).exists()
 

@@ -79,7 +79,7 @@ class Daemon:
         self.wait()
 
     def end(self) -> list[str]:
-        """Tells it to end. Says what it leaves behind."""
+        """Tells it to end. Returns a line for each file that remains."""
         os.kill(self.watcher, signal.SIGTERM)
         wait_until(lambda: not loaded(self.home), "opendkim to end")
         return [f"{name} is left" for name in ("pid", "opendkim.sock") if (self.home / name).exists()]

@@ -1,4 +1,4 @@
-//! A connection: what the functions of the library see behind `SMFICTX *`.
+//! A connection: what a `SMFICTX *` stands for.
 //!
 //! A program gets a number in the place of a pointer. It is looked up in a table, so a number of a connection that is
 //! over finds nothing, whoever uses it.

@@ -7,7 +7,7 @@
 //! | `spec` | `inet:8891@localhost` and the like |
 //! | `listener` | the socket on which MTAs connect |
 //! | `pool` | threads that serve connections which have something to read |
-//! | `context` | a connection: what the functions see behind `SMFICTX *` |
+//! | `context` | a connection: what a `SMFICTX *` stands for |
 //! | `engine` | commands to callbacks, return values to replies |
 //! | `answers` | texts that `smfi_getsymval` gave out |
 //! | `reply` | the texts of `smfi_setreply` and `smfi_setmlreply` |

@@ -1,6 +1,6 @@
 //! The message that the MTAs in Rust take on their command line, and what they tell of it, which front.py reads.
 
-/// A name, and a value with LF between its lines and without the blank behind the colon.
+/// A name, and a value with LF between its lines and without the space after the colon.
 pub type Header = (Vec<u8>, Vec<u8>);
 
 /// A message, and the filter that is asked about it.

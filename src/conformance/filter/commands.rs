@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Profile, ProfileMessage};
 use crate::order::CommandKind;
-use crate::wire::{Chunks, Command, DataSize, Frame, FrameBuf, Offer, Peer, Text, TextList, codes};
+use crate::wire::{Chunks, Command, DataSize, FrameBuf, Offer, Peer, Text, TextList, codes};
 
 /// The commands of one kind that lead through a message, each with its macros.
 ///
@@ -65,10 +65,7 @@ fn text(text: &str) -> Text<'_> {
 
 /// A command as a frame.
 pub(super) fn one(command: &Command<'_>) -> Vec<FrameBuf> {
-    let mut payload = Vec::new();
-    command.encode().append_to(&mut payload);
-    let payload = payload.split_off(Frame::HEAD_LEN.min(payload.len()));
-    Vec::from([FrameBuf::new(command.code(), payload)])
+    Vec::from([command.encode().to_frame()])
 }
 
 /// A MACRO frame, and the command that it belongs to.

@@ -6,8 +6,8 @@ use milter_proto::filter::{Options, Policy, Receiving, Sending, Support, Turn};
 use milter_proto::macros::MacroStore;
 use milter_proto::order::{CommandKind, Rule};
 use milter_proto::wire::{
-    Actions, Command, DataSize, Frame, ListStage, MacroLists, Offer, ReplyFault, ReplyText, Steps, Tolerance,
-    Verdict, Version,
+    Actions, Command, DataSize, Edit, Frame, ListStage, MacroLists, Offer, ReplyFault, ReplyText, Steps,
+    Tolerance, Verdict, Version,
 };
 
 /// A session after OPTNEG, with all commands wanted.
@@ -157,5 +157,26 @@ fn a_reply_can_be_taken_as_a_program_gave_it() {
     }
     for bytes in [&b"250 good"[..], b"554 a\rb", b"554-a\r\n555 b", b"554 a\0"] {
         ReplyText::parse_as(bytes, Tolerance::LENIENT).unwrap_err();
+    }
+}
+
+// DEV-65
+#[test]
+fn no_edit_follows_the_verdict() {
+    let actions = Options::all_commands().require(Actions::ADD_HEADERS);
+    for policy in [Policy::DEFAULT, Policy::LIBMILTER] {
+        let mut session = FilterSession::with_policy(policy);
+        receive(&mut session, b'O');
+        session.negotiate(&actions).map(drop).unwrap();
+        for code in *b"CHMRTLNB" {
+            receive(&mut session, code);
+            session.send(Verdict::Continue).map(drop).unwrap();
+        }
+        receive(&mut session, b'E');
+        let edit = Edit::add_header("X-Seen", "yes").unwrap();
+        session.send(edit).map(drop).unwrap();
+        session.send(Verdict::Continue).map(drop).unwrap();
+        assert!(!session.may_edit(Actions::ADD_HEADERS));
+        assert_eq!(session.send(edit).unwrap_err().rule, Rule::NotOwed);
     }
 }
